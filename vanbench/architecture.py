@@ -1,0 +1,54 @@
+"""The numbers that make a VAN variant, without torch.
+
+Source: table 2 of the paper (arXiv 2202.09741) for B0 to B3, the released tensors for B4 to B6.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One variant: four stages' widths, block counts and MLP expansion, and the head's width.
+
+    ``num_classes`` 0 means a network without a classification head.
+    """
+
+    embed_dims: tuple[int, ...]
+    depths: tuple[int, ...]
+    mlp_ratios: tuple[int, ...] = (8, 8, 4, 4)
+    num_classes: int = 1000
+
+    @property
+    def name(self) -> str:
+        """The published name of these widths and depths, or ``custom``."""
+        body = (self.embed_dims, self.depths, self.mlp_ratios)
+        for name, known in ARCHITECTURES.items():
+            if (known.embed_dims, known.depths, known.mlp_ratios) == body:
+                return name
+        return "custom"
+
+    def as_dict(self) -> dict:
+        """The JSON form of the contract."""
+        return {
+            "arch": self.name,
+            "embed_dims": list(self.embed_dims),
+            "depths": list(self.depths),
+            "mlp_ratios": list(self.mlp_ratios),
+            "num_classes": self.num_classes,
+        }
+
+    def same_body(self, other: "Architecture") -> bool:
+        """Whether both are the same network up to the classification head."""
+        mine = (self.embed_dims, self.depths, self.mlp_ratios)
+        return mine == (other.embed_dims, other.depths, other.mlp_ratios)
+
+
+ARCHITECTURES = {
+    "van_b0": Architecture((32, 64, 160, 256), (3, 3, 5, 2)),
+    "van_b1": Architecture((64, 128, 320, 512), (2, 2, 4, 2)),
+    "van_b2": Architecture((64, 128, 320, 512), (3, 3, 12, 3)),
+    "van_b3": Architecture((64, 128, 320, 512), (3, 5, 27, 3)),
+    "van_b4": Architecture((64, 128, 320, 512), (3, 6, 40, 3)),
+    "van_b5": Architecture((96, 192, 480, 768), (3, 3, 24, 3)),
+    "van_b6": Architecture((96, 192, 384, 768), (6, 6, 90, 6)),
+}

@@ -1,0 +1,385 @@
+"""Zoos: who claims which numbers for which files, read from TOML into frozen dataclasses."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from vanbench.architecture import ARCHITECTURES, Architecture
+from vanbench.errors import UnknownModelError, ZooError
+from vanbench.statistics import Reported
+
+SCHEMA = 1
+SHIPPED = Path(str(files("vanbench"))) / "zoos"
+CONVENTIONS = ("openmmlab", "fvcore")
+INTERPOLATIONS = ("bicubic", "bilinear")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How an image becomes the network's input; the defaults are those of OpenMMLab's VAN.
+
+    Lengths in pixels; ``mean`` and ``std`` on the 0–255 scale, in RGB order. ``classes`` names
+    the label space: ``imagenet-1k``, or the class ids themselves in label order.
+    """
+
+    exif_orientation: bool = True
+    resize_short_edge: int = 248
+    interpolation: str = "bicubic"
+    center_crop: int = 224
+    mean: tuple[float, ...] = (127.5, 127.5, 127.5)
+    std: tuple[float, ...] = (127.5, 127.5, 127.5)
+    classes: str | tuple[str, ...] = "imagenet-1k"
+
+    @property
+    def class_ids(self) -> tuple[str, ...]:
+        """The id of each class, in label order."""
+        if isinstance(self.classes, tuple):
+            return self.classes
+        return tuple((files("vanbench") / "imagenet1k.txt").read_text().split())
+
+    def describe(self) -> str:
+        """One line for people."""
+        exif = "EXIF orientation, " if self.exif_orientation else ""
+        return (
+            f"{exif}short edge to {self.resize_short_edge} ({self.interpolation}, antialiased), "
+            f"centre crop {self.center_crop}, "
+            f"(RGB − {_plain(self.mean)}) / {_plain(self.std)}"
+        )
+
+    def as_dict(self) -> dict:
+        """The JSON form; classes of one's own as a list."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How the source counted: FLOP convention, input side in pixels, width of the head."""
+
+    convention: str = "openmmlab"
+    resolution: int = 224
+    num_classes: int = 1000
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The published figures of one model: parameters in M, FLOPs in G, accuracies in percent."""
+
+    params_m: Reported | None = None
+    flops_g: Reported | None = None
+    top1: Reported | None = None
+    top5: Reported | None = None
+
+
+@dataclass(frozen=True)
+class Erratum:
+    """A published figure known to be wrong: the right one, why, and what the wrong one fits."""
+
+    corrected: Claims
+    reason: str
+    reported_architecture: Architecture | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One published checkpoint and what is claimed for it."""
+
+    name: str
+    architecture: Architecture
+    urls: tuple[str, ...]
+    claims: Claims
+    layer_norm_eps: float
+    counting: Counting
+    protocol: Protocol
+    source: str
+    sha256: str | None = None
+    erratum: Erratum | None = None
+
+    @property
+    def arch(self) -> str:
+        """The part of the name before the tag."""
+        return self.name.split(".")[0]
+
+    @property
+    def filename(self) -> str:
+        """The file's published name, which is also its name in the cache."""
+        return self.urls[0].split("?")[0].rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True)
+class Zoo:
+    """A table of checkpoints; ``data`` is a validation set shipped beside it, if any."""
+
+    name: str
+    title: str
+    source: str
+    path: Path
+    entries: tuple[Entry, ...]
+    data: Path | None = field(default=None)
+
+    def find(self, query: str) -> Entry:
+        """The entry of that name, or the first of that architecture; else UnknownModelError."""
+        wanted = _normal(query)
+        for entry in self.entries:
+            if wanted in (_normal(entry.name), _normal(entry.arch)):
+                return entry
+        known = {_normal(e.name): e.name for e in self.entries}
+        known |= {_normal(e.arch): e.arch for e in reversed(self.entries)}
+        near = [known[n] for n in difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)]
+        hint = (
+            f"Did you mean {' or '.join(near)}?" if near else f"It has {', '.join(known.values())}."
+        )
+        raise UnknownModelError(f"No model {query!r} in the zoo {self.name!r}. {hint}")
+
+
+def load_zoo(name_or_path: str) -> Zoo:
+    """The zoo of a shipped name (``openmmlab``, ``demo``) or a TOML file; ZooError if malformed."""
+    shipped = SHIPPED / f"{name_or_path}.toml"
+    path = shipped if shipped.is_file() else Path(name_or_path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.toml")))
+        raise ZooError(
+            f"No zoo {name_or_path!r}: neither a shipped one ({names}) nor a file. "
+            "Give --zoo one of these names or the path of a TOML file."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ZooError(f"{path}: not a readable TOML file: {error}") from error
+    return _read_zoo(path, data)
+
+
+class _Table:
+    """A TOML table that is read key by key and complains with file, table and key."""
+
+    def __init__(self, path: Path, name: str, data: Any):
+        self.path, self.name, self.data, self.seen = path, name, data, set[str]()
+        if not isinstance(data, dict):
+            raise ZooError(f"{path}, {name}: expected a table, found {_show(data)}.")
+
+    def fail(self, key: str, expected: str, found: Any = None) -> ZooError:
+        got = "nothing" if found is None else _show(found)
+        place = f"[{self.name}]" if self.name else "top level"
+        return ZooError(f"{self.path}, {place}, key {key!r}: expected {expected}, found {got}.")
+
+    def get(
+        self, key: str, kind: type | tuple[type, ...], expected: str, default: Any = ...
+    ) -> Any:
+        self.seen.add(key)
+        value = self.data.get(key)
+        if value is None and default is not ...:
+            return default
+        wrong_bool = isinstance(value, bool) and kind is not bool
+        if wrong_bool or not isinstance(value, kind):
+            raise self.fail(key, expected, value)
+        return value
+
+    def text(self, key: str, default: Any = ...) -> Any:
+        return self.get(key, str, "text", default)
+
+    def length(self, key: str, default: int, least: int = 1) -> int:
+        value = self.get(key, int, f"a whole number of at least {least}", default)
+        if value < least:
+            raise self.fail(key, f"a whole number of at least {least}", value)
+        return value
+
+    def one_of(self, key: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.text(key, default)
+        if value not in choices:
+            raise self.fail(key, f"one of {', '.join(choices)}", value)
+        return value
+
+    def numbers(self, key: str, kind: Any, count: int, default: Any = ..., least: int = 1) -> Any:
+        what = f"a list of {count} {'whole ' if kind is int else ''}numbers, each at least {least}"
+        value = self.get(key, list, what, default)
+        sound = all(isinstance(v, kind) and not isinstance(v, bool) and v >= least for v in value)
+        if len(value) != count or not sound:
+            raise self.fail(key, what, value)
+        return tuple(value)
+
+    def table(self, key: str, default: Any = ...) -> "_Table":
+        name = f'{self.name}."{key}"' if "." in key else f"{self.name}.{key}".lstrip(".")
+        return _Table(self.path, name, self.get(key, dict, "a table", default))
+
+    def done(self) -> None:
+        for key in sorted(self.data.keys() - self.seen):
+            known = ", ".join(sorted(self.seen))
+            raise self.fail(key, f"only the keys {known}", self.data[key])
+
+
+def _read_zoo(path: Path, data: dict) -> Zoo:
+    top = _Table(path, "", data)
+    if top.get("schema", int, f"{SCHEMA}") != SCHEMA:
+        raise top.fail("schema", f"{SCHEMA}", data["schema"])
+    name, title, source = top.text("name"), top.text("title"), top.text("source")
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise top.fail("name", "letters, digits, '-' and '_' (it names a results folder)", name)
+    shared = {
+        "layer_norm_eps": _read_eps(top, 1e-5),
+        "counting": _read_counting(top.table("counting", {}), Counting()),
+        "protocol": _read_protocol(top.table("protocol", {})),
+        "source": source,
+    }
+    folder = top.text("data", None)
+    models = top.table("models")
+    entries = tuple(_read_entry(models.table(key), key, shared) for key in models.data)
+    top.done()
+    if not entries:
+        raise top.fail("models", "at least one model")
+    _refuse_twins(models, entries)
+    return Zoo(name, title, source, path, entries, path.parent / folder if folder else None)
+
+
+def _read_entry(table: _Table, name: str, shared: Mapping[str, Any]) -> Entry:
+    arch, _, tag = name.partition(".")
+    if not (arch and tag) or "/" in name or name != name.strip():
+        raise table.fail(name, "a model name of the form ARCH.TAG, such as van_b0.in1k", name)
+    counting = _read_counting(table.table("counting", {}), shared["counting"])
+    entry = Entry(
+        name=name,
+        architecture=_read_architecture(table, "architecture", counting.num_classes),
+        urls=_read_urls(table),
+        claims=_read_claims(table.table("reported", {})),
+        layer_norm_eps=_read_eps(table, shared["layer_norm_eps"]),
+        counting=counting,
+        protocol=shared["protocol"],
+        source=table.text("source", shared["source"]),
+        sha256=_read_sha256(table),
+        erratum=_read_erratum(table, counting.num_classes),
+    )
+    table.done()
+    return entry
+
+
+def _read_protocol(table: _Table) -> Protocol:
+    default = Protocol()
+    classes = table.get("classes", (str, list), "imagenet-1k or a list of class ids", "imagenet-1k")
+    if isinstance(classes, str) and classes != "imagenet-1k":
+        raise table.fail("classes", "imagenet-1k or a list of class ids", classes)
+    if isinstance(classes, list):
+        if not all(isinstance(c, str) for c in classes) or len(set(classes)) != len(classes):
+            raise table.fail("classes", "a list of distinct class ids (text)", classes)
+        classes = tuple(classes)
+    protocol = Protocol(
+        exif_orientation=table.get("exif_orientation", bool, "true or false", True),
+        resize_short_edge=table.length("resize_short_edge", default.resize_short_edge),
+        interpolation=table.one_of("interpolation", INTERPOLATIONS, default.interpolation),
+        center_crop=table.length("center_crop", default.center_crop, least=32),
+        mean=table.numbers("mean", (int, float), 3, list(default.mean), least=0),
+        std=table.numbers("std", (int, float), 3, list(default.std)),
+        classes=classes,
+    )
+    table.done()
+    if protocol.resize_short_edge < protocol.center_crop:
+        raise table.fail("resize_short_edge", "at least center_crop", protocol.resize_short_edge)
+    return protocol
+
+
+def _read_counting(table: _Table, default: Counting) -> Counting:
+    counting = Counting(
+        convention=table.one_of("convention", CONVENTIONS, default.convention),
+        resolution=table.length("resolution", default.resolution, least=32),
+        num_classes=table.length("num_classes", default.num_classes),
+    )
+    table.done()
+    return counting
+
+
+def _read_architecture(table: _Table, key: str, num_classes: int) -> Architecture:
+    value = table.get(
+        key, (str, dict), "a published name or a table of embed_dims, depths, mlp_ratios"
+    )
+    if isinstance(value, str):
+        if value not in ARCHITECTURES:
+            raise table.fail(key, f"one of {', '.join(ARCHITECTURES)}, or a table", value)
+        known = ARCHITECTURES[value]
+        return Architecture(known.embed_dims, known.depths, known.mlp_ratios, num_classes)
+    numbers = table.table(key)
+    architecture = Architecture(
+        embed_dims=numbers.numbers("embed_dims", int, 4),
+        depths=numbers.numbers("depths", int, 4),
+        mlp_ratios=numbers.numbers("mlp_ratios", int, 4, [8, 8, 4, 4]),
+        num_classes=num_classes,
+    )
+    numbers.done()
+    return architecture
+
+
+def _read_claims(table: _Table) -> Claims:
+    found = {}
+    for f in fields(Claims):
+        expected = 'the figure as printed, as text, such as "82.80"'
+        text = table.get(f.name, str, expected, None)
+        try:
+            found[f.name] = None if text is None else Reported(text)
+        except ValueError:
+            raise table.fail(f.name, expected, text) from None
+    table.done()
+    return Claims(**found)
+
+
+def _read_erratum(table: _Table, num_classes: int) -> Erratum | None:
+    if table.get("erratum", dict, "a table", None) is None:
+        return None
+    erratum = table.table("erratum")
+    architecture = None
+    if "reported_architecture" in erratum.data:
+        architecture = _read_architecture(erratum, "reported_architecture", num_classes)
+    corrected = _read_claims(erratum.table("corrected"))
+    reason = erratum.text("reason").strip()
+    erratum.done()
+    return Erratum(corrected, reason, architecture)
+
+
+def _read_urls(table: _Table) -> tuple[str, ...]:
+    """Absolute URLs as they are; anything else is a path beside the zoo file."""
+    url = table.text("url")
+    mirrors = table.get("mirrors", list, "a list of URLs", [])
+    if not all(isinstance(u, str) for u in mirrors):
+        raise table.fail("mirrors", "a list of URLs", mirrors)
+    urls = [
+        u if "://" in u else (table.path.parent / u).resolve().as_uri() for u in (url, *mirrors)
+    ]
+    if not urls[0].split("?")[0].rsplit("/", 1)[-1]:
+        raise table.fail("url", "a URL that ends in a file name", url)
+    return tuple(urls)
+
+
+def _read_sha256(table: _Table) -> str | None:
+    value = table.text("sha256", None)
+    if value is not None and (not 8 <= len(value) <= 64 or set(value) - set("0123456789abcdef")):
+        raise table.fail("sha256", "8 to 64 lower-case hex digits", value)
+    return value
+
+
+def _read_eps(table: _Table, default: float) -> float:
+    value = table.get("layer_norm_eps", float, "a small positive number", default)
+    if not 0 < value < 1:
+        raise table.fail("layer_norm_eps", "a small positive number", value)
+    return value
+
+
+def _refuse_twins(models: _Table, entries: tuple[Entry, ...]) -> None:
+    seen: dict[str, str] = {}
+    for entry in entries:
+        twin = seen.setdefault(_normal(entry.name), entry.name)
+        if twin != entry.name:
+            raise models.fail(
+                entry.name, f"a name that differs from {twin!r} in more than case", entry.name
+            )
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _show(value: Any) -> str:
+    return f"{type(value).__name__} {value!r}"
+
+
+def _plain(values: tuple[float, ...]) -> str:
+    return f"{values[0]:g}" if len(set(values)) == 1 else str(tuple(values))
