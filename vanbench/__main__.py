@@ -1,0 +1,5 @@
+"""``python -m vanbench``."""
+
+from vanbench.cli import main
+
+main()

@@ -1,0 +1,112 @@
+"""Options that several commands share, as decorators, so that they mean the same everywhere."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vanbench.zoo import Entry, Zoo, load_zoo
+
+VERBOSE = "vanbench.verbose"  # the key in click's context for -v
+
+
+def option(*names: str, **kwargs: Any) -> Callable:
+    """``click.option`` that can also be set by ``VANBENCH_<LONG NAME>``."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "VANBENCH_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, show_envvar=True, **kwargs)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the common options say."""
+
+    zoo_name: str
+    cache: Path
+    results: Path
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+    @functools.cached_property
+    def zoo(self) -> Zoo:
+        """The zoo; ZooError if it cannot be used."""
+        return load_zoo(self.zoo_name)
+
+    def say(self, message: str) -> None:
+        """A line for people on stderr, unless -q."""
+        if not self.quiet:
+            click.echo(message, err=True)
+
+    def detail(self, message: str) -> None:
+        """A line on stderr under -v."""
+        if self.verbose:
+            click.echo(message, err=True)
+
+
+def common(function: Callable) -> Callable:
+    """The options that every command has; the command receives them as ``settings``."""
+
+    @functools.wraps(function)
+    def wrapper(
+        zoo: str, cache: Path | None, results: Path, as_json: bool, quiet: bool, verbose: bool,
+        **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        from vanbench.fetch import default_cache
+
+        click.get_current_context().meta[VERBOSE] = verbose
+        settings = Settings(zoo, cache or default_cache(), results, as_json, quiet, verbose)
+        return function(settings=settings, **kwargs)
+
+    for decorator in (
+        option("-v", "--verbose", is_flag=True, help="Say more; tracebacks of failures."),
+        option("-q", "--quiet", is_flag=True, help="No progress and no messages but errors."),
+        option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+        option(
+            "--results",
+            type=click.Path(file_okay=False, path_type=Path),
+            default="results",
+            show_default=True,
+            help="Folder of the records.",
+        ),
+        option(
+            "--cache",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Folder of the checkpoint files.  [default: the one of torch.hub]",
+        ),
+        option(
+            "--zoo",
+            default="openmmlab",
+            show_default=True,
+            metavar="FILE|NAME",
+            help="Whose table: a shipped one (openmmlab, demo) or a TOML file.",
+        ),
+    ):
+        wrapper = decorator(wrapper)
+    return wrapper
+
+
+def models(function: Callable) -> Callable:
+    """``[MODEL]…`` or ``--all``; the command receives the zoo entries as ``entries``."""
+
+    @functools.wraps(function)
+    def wrapper(settings: Settings, model: tuple[str, ...], all_: bool, **kwargs: Any) -> Any:
+        return function(settings=settings, entries=select(settings.zoo, model, all_), **kwargs)
+
+    wrapper = option("--all", "all_", is_flag=True, help="Every model of the zoo.")(wrapper)
+    return click.argument("model", nargs=-1)(wrapper)
+
+
+def select(zoo: Zoo, names: tuple[str, ...], everything: bool) -> tuple[Entry, ...]:
+    """The entries asked for, each once, in the order asked; a usage error when none or both."""
+    if everything and names:
+        raise click.UsageError("Give model names or --all, not both.")
+    if not everything and not names:
+        known = ", ".join(entry.name for entry in zoo.entries)
+        raise click.UsageError(f"Name at least one model, or give --all. The zoo has {known}.")
+    if everything:
+        return zoo.entries
+    return tuple({entry.name: entry for entry in map(zoo.find, names)}.values())
