@@ -30,13 +30,42 @@ class MarkerError(VanbenchError):
 
 
 class FetchError(VanbenchError):
-    """A file that could not be had; ``status`` is the checkpoint status of the record."""
+    """A file that could not be had; ``status`` is the checkpoint status of the record.
+
+    ``causes`` is one word for each source that was tried, in order (see SourceError).
+    """
 
     status = "unreachable"
 
+    def __init__(self, message: str, causes: tuple[str, ...] = ()):
+        super().__init__(message)
+        self.causes = causes
+
+
+class SourceError(FetchError):
+    """One source that did not give the file.
+
+    ``cause`` is one word: ``address``, ``dns``, ``tls``, ``proxy``, ``refused``, ``timeout``,
+    ``closed``, ``status``, ``absent``, ``busy``, ``page``, ``redirect``, ``garbled``, ``empty``,
+    ``changed``, ``too-large`` or ``unreadable``.
+    ``transient``: another try may help, after ``wait`` seconds where the server said so.
+    """
+
+    def __init__(
+        self, message: str, cause: str, *, transient: bool = False, wait: float | None = None
+    ):
+        super().__init__(message, (cause,))
+        self.cause, self.transient, self.wait = cause, transient, wait
+
 
 class MissingError(FetchError):
-    """A file that is neither in the cache nor may be fetched."""
+    """A file that no source has, or that is not in the cache and may not be fetched."""
+
+    status = "missing"
+
+
+class StorageError(FetchError):
+    """A cache folder that cannot take a file: full, read-only, not permitted."""
 
     status = "missing"
 
@@ -53,6 +82,12 @@ class CheckpointError(VanbenchError):
 
 class DataError(VanbenchError):
     """A data set that cannot be evaluated as it is."""
+
+
+class DeviceError(VanbenchError):
+    """A device that this machine does not have."""
+
+    exit_code = 2
 
 
 class RecordError(VanbenchError):

@@ -1,21 +1,25 @@
 """Bytes: a published file, from the cache or from one of its sources, under its name once proven.
 
-Nothing here knows torch. What a source is, and how one transfer goes, is in ``transfer``.
+How one transfer goes is in ``transfer``; what is unfinished, in ``partial``. No torch here.
 """
 
 import hashlib
 import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
 from filelock import FileLock
 
-from vanbench.errors import FetchError, MismatchError, MissingError
-from vanbench.transfer import transfer
+from vanbench.diagnosis import HEAD_BYTES, describe_bytes, disk_error
+from vanbench.errors import FetchError, MismatchError, MissingError, SourceError
+from vanbench.partial import Part
+from vanbench.transfer import PATIENCE, Patience, Progress, local_path, transfer
 
-Progress = Callable[[int, int | None], None]  # bytes done, bytes in all where known
+_WORK = ".vanbench"  # folder in the cache for what has no name yet
 
 _HASH_SUFFIX = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 
@@ -76,40 +80,30 @@ def fetch(
     mirrors: Sequence[str] = (),
     offline: bool = False,
     progress: Progress | None = None,
+    patience: Patience = PATIENCE,
 ) -> Fetched:
-    """The file under its name in ``cache``, fetched if it is not there, hashed in either case.
+    """The file under its name in ``cache``, fetched if need be, its hash checked in any case.
 
-    Raises FetchError (whose ``status`` says which kind) and leaves no file under the name.
+    ``mirrors`` are base URLs or folders that serve the same file names, tried before ``urls``;
+    ``offline`` leaves only those that are local. Processes that want one file at once make one
+    transfer. Raises FetchError, whose ``status`` says which kind; then no new file has the name,
+    and what was received so far is kept for the next try.
     """
-    target = cache / wanted.filename
-    if target.is_file():
-        return _accept(wanted, target, None)
-    if offline:
-        raise MissingError(f"{wanted.filename} is not in {cache}, and --offline forbids fetching.")
-    work = cache / ".vanbench"
-    work.mkdir(parents=True, exist_ok=True)
-    with FileLock(work / f"{wanted.filename}.lock"):
-        if target.is_file():
-            return _accept(wanted, target, None)
-        return _from_sources(wanted, target, work / f"{wanted.filename}.part", mirrors, progress)
-
-
-def _from_sources(
-    wanted: Wanted, target: Path, part: Path, mirrors: Sequence[str], progress: Progress | None
-) -> Fetched:
-    failures: list[FetchError] = []
-    bases = [f"{mirror.rstrip('/')}/{wanted.filename}" for mirror in mirrors]
-    for url in (*bases, *wanted.urls):
-        try:
-            transfer(url, part, progress)
-            fetched = _accept(wanted, part, url)
-        except FetchError as error:
-            failures.append(error)
-            continue
-        os.replace(part, target)
-        return Fetched(target, fetched.bytes, fetched.sha256, url, fetched.status)
-    kind = MismatchError if any(isinstance(f, MismatchError) for f in failures) else FetchError
-    raise kind(" ".join(str(f) for f in failures))
+    _check_name(wanted.filename)
+    try:
+        found = _look(wanted, cache)
+        if isinstance(found, Fetched):
+            return found
+        sources = _sources(wanted, mirrors, offline)
+        if not sources:
+            raise _failure(wanted, [found]) if found else _missing(wanted, cache)
+        with _locked(cache, wanted.filename) as part:
+            found = _look(wanted, cache)  # another process may have been faster
+            if isinstance(found, Fetched):
+                return found
+            return _from_sources(wanted, cache, sources, part, found, progress, patience)
+    except OSError as error:
+        raise disk_error(error, cache) from error
 
 
 def sha256_of(path: Path) -> str:
@@ -118,12 +112,125 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _accept(wanted: Wanted, path: Path, url: str | None) -> Fetched:
-    found = sha256_of(path)
-    size = path.stat().st_size
-    expected = wanted.recorded or wanted.published
-    if expected and not found.startswith(expected):
+def _check_name(filename: str) -> None:
+    if filename in ("", ".", "..") or not filename.isprintable() or set("/\\") & set(filename):
+        raise MissingError(f"Expected the plain name of a file, found {filename!r}.")
+
+
+def _look(wanted: Wanted, cache: Path) -> Fetched | MismatchError | None:
+    """What is in the cache under the name: the file, another one, or nothing."""
+    if not in_cache(wanted, cache):
+        return None
+    try:
+        return _proven(wanted, cache / wanted.filename, None)
+    except MismatchError as error:
+        return error
+
+
+def _sources(wanted: Wanted, mirrors: Sequence[str], offline: bool) -> list[str]:
+    """Where to try, in order, each once."""
+    name = quote(wanted.filename)
+    near = [
+        f"{mirror.rstrip('/')}/{name if '://' in mirror else wanted.filename}" for mirror in mirrors
+    ]
+    every = dict.fromkeys((*near, *wanted.urls))
+    return [source for source in every if not offline or local_path(source) is not None]
+
+
+@contextmanager
+def _locked(cache: Path, filename: str) -> Iterator[Part]:
+    """The part of a file, for one process at a time; the kernel frees it when its holder dies."""
+    work = cache / _WORK
+    work.mkdir(parents=True, exist_ok=True)
+    with FileLock(work / f"{filename}.lock"):
+        yield Part(work, filename)
+
+
+def _from_sources(
+    wanted: Wanted,
+    cache: Path,
+    sources: Sequence[str],
+    part: Part,
+    impostor: MismatchError | None,
+    progress: Progress | None,
+    patience: Patience,
+) -> Fetched:
+    """The file from the first source that has it; the impostor in the cache makes room for it."""
+    failures: list[FetchError] = [impostor] if impostor else []
+    for source in sources:
+        try:
+            fetched = _from_source(wanted, source, part, progress, patience)
+        except (SourceError, MismatchError) as error:
+            failures.append(error)
+            continue
+        target = cache / wanted.filename
+        part.finish(target, str(impostor) if impostor else None)
+        return replace(fetched, path=target)
+    raise _failure(wanted, failures)
+
+
+def _from_source(
+    wanted: Wanted, source: str, part: Part, progress: Progress | None, patience: Patience
+) -> Fetched:
+    """The part, complete and proven; after a mismatch once more from zero."""
+    hashed = wanted.published is not None
+    for last in (local_path(source) is not None, True):
+        transfer(source, part, hashed=hashed, patience=patience, progress=progress)
+        try:
+            return _proven(wanted, part.path, source)
+        except MismatchError as error:
+            aside = part.set_aside(str(error))
+            if last:
+                raise MismatchError(f"{error} It is kept as {aside}.", error.causes) from None
+    raise AssertionError("unreachable")
+
+
+def _proven(wanted: Wanted, path: Path, source: str | None) -> Fetched:
+    """The file at ``path`` if it is the one wanted; MismatchError if not."""
+    found, size = sha256_of(path), path.stat().st_size
+    if problem := _difference(wanted, found):
+        with path.open("rb") as file:
+            kind = describe_bytes(file.read(HEAD_BYTES))
         raise MismatchError(
-            f"{url or path}: expected a file with SHA-256 {expected}, got {found} ({size} bytes)."
+            f"{source or path}: {problem}, got SHA-256 {found} ({size} bytes; it is {kind}).",
+            ("mismatch",),
         )
-    return Fetched(path, size, found, url, "verified" if wanted.published else "unverifiable")
+    return Fetched(path, size, found, source, "verified" if wanted.published else "unverifiable")
+
+
+def _difference(wanted: Wanted, found: str) -> str | None:
+    """What was expected instead of the hash ``found``; None if it is as expected."""
+    published = wanted.published
+    if published and not found.startswith(published):
+        whole = "" if len(published) == 64 else " that begins with"
+        return f"expected a file with the published SHA-256{whole} {published}"
+    if wanted.recorded and found != wanted.recorded:
+        return (
+            "the published hash fits, but an earlier verified run recorded another file; "
+            f"expected SHA-256 {wanted.recorded}"
+        )
+    return None
+
+
+def _missing(wanted: Wanted, cache: Path) -> MissingError:
+    return MissingError(
+        f"{wanted.filename} is not in {cache}, and offline it cannot be fetched. "
+        f"Go on without --offline, or take over files that you have with `vanbench import DIR`."
+    )
+
+
+def _failure(wanted: Wanted, failures: Sequence[FetchError]) -> FetchError:
+    """The failures of all sources as one; a mismatch anywhere is what counts most."""
+    causes = tuple(cause for failure in failures for cause in failure.causes)
+    kind: type[FetchError] = FetchError
+    if "mismatch" in causes:
+        kind = MismatchError
+    elif set(causes) <= {"absent"}:
+        kind = MissingError
+    reasons = "".join(f"\n  {failure}" for failure in failures)
+    return kind(
+        f"{wanted.filename} could not be had:{reasons}\n"
+        "Give another source with --mirror URL, or take over files that you have with "
+        "`vanbench import DIR`.",
+        causes,
+    )

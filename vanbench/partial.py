@@ -1,0 +1,90 @@
+"""A download in progress: the bytes so far, and beside them a note of what they are bytes of.
+
+At every moment, also after a kill, the note belongs to the bytes or there are no bytes.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where bytes come from, and what the server said about the whole file."""
+
+    url: str
+    etag: str | None = None
+    last_modified: str | None = None
+    length: int | None = None
+
+    @property
+    def validator(self) -> str | None:
+        """What ``If-Range`` may carry: a strong ETag, else the date; None if there is neither."""
+        if self.etag and not self.etag.startswith("W/"):
+            return self.etag
+        return self.last_modified
+
+
+class Part:
+    """The unfinished form of one file, in a work folder inside the cache."""
+
+    def __init__(self, folder: Path, filename: str):
+        self.path = folder / f"{filename}.part"
+        self.note = folder / f"{filename}.part.json"
+        self.rejected = folder / "rejected" / filename
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    @property
+    def origin(self) -> Origin | None:
+        """What the bytes are bytes of; None when that is not known."""
+        try:
+            found = json.loads(self.note.read_text(encoding="utf-8"))
+            origin = Origin(**found)
+        except (OSError, ValueError, TypeError):
+            return None
+        texts = (origin.etag, origin.last_modified, origin.url)
+        sound = all(t is None or (isinstance(t, str) and t.isprintable()) for t in texts)
+        return origin if sound and isinstance(origin.length, int | None) else None
+
+    def begin(self, origin: Origin) -> None:
+        """Start from zero with bytes of ``origin``."""
+        self.discard()
+        fresh = self.note.with_suffix(".tmp")
+        fresh.write_text(json.dumps(asdict(origin)), encoding="utf-8")
+        os.replace(fresh, self.note)
+
+    def append(self) -> IO[bytes]:
+        """The part, opened for more; unbuffered, so that a killed process loses nothing."""
+        return self.path.open("ab", buffering=0)
+
+    def discard(self) -> None:
+        """Forget the bytes and the note, in this order."""
+        self.path.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+    def set_aside(self, reason: str) -> Path:
+        """Move the bytes to where nobody takes them for the file, with the reason beside them."""
+        _set_aside(self.path, self.rejected, reason)
+        self.discard()
+        return self.rejected
+
+    def finish(self, target: Path, reason: str | None) -> None:
+        """Give the bytes their name; a file that has it, set aside for ``reason``, makes room."""
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
+        if reason is not None and target.exists():
+            _set_aside(target, self.rejected, reason)
+        os.replace(self.path, target)
+        self.note.unlink(missing_ok=True)
+
+
+def _set_aside(path: Path, rejected: Path, reason: str) -> None:
+    rejected.parent.mkdir(exist_ok=True)
+    os.replace(path, rejected)
+    rejected.with_name(rejected.name + ".txt").write_text(reason + "\n", encoding="utf-8")
