@@ -1,0 +1,1 @@
+"""The shapes in which people keep a labelled image set: one module per layout."""
