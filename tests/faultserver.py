@@ -30,6 +30,7 @@ class Resource:
     etag: str | None = '"right"'
     modified: float | None = 1_650_000_000
     earlier: bytes = b""  # what the path served before, for faults that change the file
+    pause_at: int = 0  # where waits_midway stops sending
 
 
 @dataclass
@@ -451,6 +452,14 @@ def stalls_early(x: Exchange) -> None:
     status, headers, body = x.answer()
     x.head(status, headers)
     x.body(body[:100])
+    x.wait_for_client()
+
+
+@behaviour("timeout")
+def waits_midway(x: Exchange) -> None:
+    status, headers, body = x.answer()
+    x.head(status, headers)
+    x.body(body[: x.resource.pause_at])
     x.wait_for_client()
 
 
