@@ -58,6 +58,8 @@ class Commands(click.Group):
         except VanbenchError as error:
             _complain(ctx, error)
             ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            raise
         except OSError as error:
             _complain(ctx, error)
             ctx.exit(VanbenchError.exit_code)

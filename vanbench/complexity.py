@@ -93,7 +93,7 @@ def count_openmmlab(architecture: Architecture, resolution: int = 224) -> tuple[
 def count_as_reported(
     architecture: Architecture, num_classes: int, resolution: int, device: str = "cpu"
 ) -> Complexity:
-    """The counts in the scope of a report: with a head of ``num_classes``, whatever the file has."""
+    """The counts in a report's scope: with a head of ``num_classes``, whatever the file has."""
     return count(replace(architecture, num_classes=num_classes), resolution, device)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,12 @@ class Settings:
         """A line for people on stderr, unless -q."""
         if not self.quiet:
             click.echo(message, err=True)
+
+    def progress(self, label: str, unit: str) -> AbstractContextManager[Callable[..., None]]:
+        """A progress bar on stderr, unless -q."""
+        from vanbench.terminal import progress
+
+        return progress(label, unit=unit, quiet=self.quiet)
 
     def detail(self, message: str) -> None:
         """A line on stderr under -v."""
@@ -98,6 +105,63 @@ def models(function: Callable) -> Callable:
 
     wrapper = option("--all", "all_", is_flag=True, help="Every model of the zoo.")(wrapper)
     return click.argument("model", nargs=-1)(wrapper)
+
+
+def sources(function: Callable) -> Callable:
+    """``--mirror`` and ``--offline``; the command receives ``mirrors`` and ``offline``."""
+    function = option("--offline", is_flag=True, help="Use only files already in the cache.")(
+        function
+    )
+    return option(
+        "--mirror",
+        "mirrors",
+        multiple=True,
+        metavar="URL",
+        help="Base URL or folder with files of the same names, tried first; repeatable.",
+    )(function)
+
+
+def runs(function: Callable) -> Callable:
+    """How a validation runs; the command receives a dict ``run`` for ``validation.Run``."""
+
+    @functools.wraps(function)
+    def wrapper(**kwargs: Any) -> Any:
+        names = ("device", "batch_size", "workers", "limit", "on_error", "reference")
+        run = {name: kwargs.pop(name) for name in names}
+        return function(run=run, **kwargs)
+
+    for decorator in (
+        option("--reference", is_flag=True, help="Run the plain model, not its exact rewrite."),
+        option(
+            "--on-error",
+            type=click.Choice(["stop", "count-wrong"]),
+            default="stop",
+            show_default=True,
+            help="What an unreadable image does.",
+        ),
+        option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …"),
+        option("--workers", type=click.IntRange(min=0), help="Decoding processes."),
+        option("--batch-size", type=click.IntRange(min=1), help="Images per batch."),
+        option(
+            "--limit",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Only N images, spread evenly over the set; the result is partial.",
+        ),
+    ):
+        wrapper = decorator(wrapper)
+    return wrapper
+
+
+def data_option(**kwargs: Any) -> Callable:
+    """``--data PATH``."""
+    return option(
+        "--data",
+        type=click.Path(exists=True, path_type=Path),
+        metavar="PATH",
+        help="Validation set: class folders named by WordNet id, or a flat folder with val.txt.",
+        **kwargs,
+    )
 
 
 def select(zoo: Zoo, names: tuple[str, ...], everything: bool) -> tuple[Entry, ...]:

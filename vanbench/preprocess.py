@@ -13,7 +13,14 @@ from vanbench.errors import DataError
 from vanbench.zoo import Protocol
 
 # What Pillow raises, by format and by kind of damage, for bytes that are no sound image.
-UNREADABLE = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 
 def decode(encoded: bytes) -> Image.Image:

@@ -25,7 +25,7 @@ def command(settings: Settings) -> None:
 
 def _texts(claims: Claims) -> list[str | None]:
     figures = (claims.params_m, claims.flops_g, claims.top1, claims.top5)
-    return [figure and figure.text for figure in figures]
+    return [figure.text if figure else None for figure in figures]
 
 
 def _in_cache(entry: Entry, settings: Settings) -> bool:
@@ -40,11 +40,12 @@ def _as_row(entry: Entry, settings: Settings) -> list[str]:
 
 
 def _as_json(entry: Entry, settings: Settings) -> dict:
-    params_m, flops_g, top1, top5 = _texts(entry.claims)
+    texts = dict(zip(("params_m", "flops_g", "top1", "top5"), _texts(entry.claims), strict=True))
     return {
         "name": entry.name,
         "architecture": entry.architecture.as_dict(),
-        "reported": {"params_m": params_m, "flops_g": flops_g, "top1": top1, "top5": top5},
+        "reported": {name: text and float(text) for name, text in texts.items()},
+        "reported_text": texts,
         "url": entry.urls[0],
         "file": entry.filename,
         "in_cache": _in_cache(entry, settings),

@@ -1,0 +1,47 @@
+# Every target sets up its own virtual environment in .venv; Python ≥ 3.11 and make are enough.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CONSTRAINTS ?= .ci/constraints.txt
+BIN := .venv/bin
+READY := .venv/ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo table test slow lint check bench faults clean
+
+help:  ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+
+$(READY): setup.cfg pyproject.toml $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint $(CONSTRAINTS) --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## Check the shipped demo zoo, offline: hashes, counts, accuracy, verdicts
+	$(BIN)/vanbench verify --all --zoo demo --results results
+
+table: $(READY)  ## Regenerate the Results table of the README from results/
+	$(BIN)/vanbench table --write README.md
+
+test: $(READY)  ## Run the tests (about two minutes)
+	$(BIN)/python -m pytest -n 2
+
+slow: $(READY)  ## Run the slow tests too
+	$(BIN)/python -m pytest -n 2 -m "not gpu"
+
+lint: $(READY)  ## Style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+check: lint  ## Lint, and whether the README's table is what the records say
+	$(BIN)/vanbench table --check README.md
+
+bench: $(READY)  ## Measure the project's own speed and print ratios
+	$(BIN)/python -m tests.benchmarks
+
+faults: $(READY)  ## Download from a hostile server in hundreds of ways and print the tally
+	$(BIN)/python -m pytest tests/test_faults.py -m "" -s
+
+clean:  ## Remove the virtual environment and caches
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,86 @@
+"""``vanbench verify``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vanbench.options import Settings, common, data_option, models, runs, sources
+from vanbench.zoo import Entry
+
+if TYPE_CHECKING:
+    from vanbench.measure import Verified
+
+EXAMPLES = """\b
+Examples:
+  vanbench verify van_b0
+  vanbench verify --all --data /data/imagenet/val
+  vanbench verify --all --zoo demo
+  vanbench verify my_van --zoo mine.toml --data /data/imagenet/val --json
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@common
+@models
+@data_option()
+@sources
+@runs
+def command(
+    settings: Settings,
+    entries: tuple[Entry, ...],
+    data: Path | None,
+    mirrors: tuple[str, ...],
+    offline: bool,
+    run: dict,
+) -> None:
+    """Check every claim of the models: file hash, parameters, FLOPs, Top-1 and Top-5.
+
+    What was measured in full is recorded under results/ with its provenance. Without --data (and
+    with no set shipped beside the zoo) Top-1 and Top-5 are not measured. With --limit the result
+    is partial and nothing is recorded.
+    """
+    from vanbench.measure import verify
+    from vanbench.obtain import Sources
+    from vanbench.rows import as_json
+    from vanbench.terminal import print_json
+    from vanbench.validation import Run
+
+    verified = verify(
+        settings.zoo,
+        entries,
+        Sources(settings.cache, mirrors, offline),
+        settings.results,
+        data or settings.zoo.data,
+        Run(**run),
+        settings.progress,
+    )
+    if settings.as_json:
+        documents = [as_json(row) for row in verified.rows]
+        for document in documents:
+            path = verified.paths.get(document["name"])
+            document["checkpoint"]["path"] = str(path) if path else None
+        print_json(
+            ok=verified.exit_code == 0,
+            models=documents,
+            environment=verified.environment,
+            data=verified.data,
+        )
+    else:
+        _print(verified, settings)
+    click.get_current_context().exit(verified.exit_code)
+
+
+def _print(verified: "Verified", settings: Settings) -> None:
+    from vanbench.tables import LEGEND, Footnotes, cells, columns
+    from vanbench.terminal import print_table
+
+    notes = Footnotes()
+    print_table(columns(verified.rows), [cells(row, notes) for row in verified.rows])
+    click.echo(LEGEND)
+    for number, text in enumerate(notes.texts, 1):
+        click.echo(f"[{number}] {text}")
+    for row in verified.rows:
+        checkpoint = row.record.checkpoint
+        if checkpoint and checkpoint.reason:
+            settings.say(f"{row.entry.name}: {checkpoint.reason}")

@@ -1,0 +1,179 @@
+"""The front door of the measuring half: zoo entries in, records and rows out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from vanbench import records
+from vanbench.architecture import Architecture
+from vanbench.checkpoint import read_state_dict
+from vanbench.complexity import count_as_reported
+from vanbench.environment import environment, today
+from vanbench.errors import CheckpointError, FetchError, VanbenchError
+from vanbench.evaluate import choose_device
+from vanbench.formats import detect
+from vanbench.load import architecture_of, model_from_state
+from vanbench.obtain import Progress, Sources, obtain, silent
+from vanbench.records import Accuracy, Checkpoint, Counts, Record
+from vanbench.rows import Row, make_row, overall_exit_code
+from vanbench.statistics import NOT_MEASURED
+from vanbench.validation import Candidate, Run, Validated, validate_files
+from vanbench.zoo import Entry, Zoo
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The outcome of ``verify``; ``paths`` are the files on this machine, ``data`` the set used."""
+
+    rows: list[Row]
+    paths: dict[str, Path]
+    environment: dict
+    data: dict | None
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class _Examined:
+    """An entry whose file and counts are done; ``path`` None when there is no sound file."""
+
+    entry: Entry
+    record: Record
+    path: Path | None
+
+
+def verify(
+    zoo: Zoo,
+    entries: Sequence[Entry],
+    sources: Sources,
+    results: Path,
+    data: Path | None,
+    run: Run,
+    progress: Progress = silent,
+) -> Verified:
+    """Check every claim of ``entries``; record what was measured in full.
+
+    One model's failure is its row's verdict; the others are still done.
+    """
+    device = choose_device(run.device)
+    old = {entry.name: records.read(results, zoo.name, entry.name) for entry in entries}
+    examined = [_examine(zoo, e, sources, device, old[e.name], progress) for e in entries]
+    passes: dict[str, Validated] = {}
+    errors: dict[str, VanbenchError] = {}
+    if data is not None:
+        passes, errors = validate_files(_candidates(examined), data, run, progress)
+    rows = [_conclude(item, passes, errors) for item in examined]
+    partial = any(validated.partial for validated in passes.values())
+    for row in rows:
+        if not partial:
+            _keep(results, old[row.entry.name], row, asked=data is not None)
+    return Verified(
+        rows=rows,
+        paths={item.entry.name: item.path for item in examined if item.path},
+        environment=environment(device),
+        data=next((validated.about_data() for validated in passes.values()), None),
+        exit_code=overall_exit_code(row.exit_code(data is not None) for row in rows),
+    )
+
+
+def _candidates(examined: Sequence[_Examined]) -> list[Candidate]:
+    """The files to validate: sound ones with a reported accuracy, or with a head that fits."""
+    found = []
+    for item in examined:
+        entry = item.entry
+        assert item.record.checkpoint is not None
+        head = (item.record.checkpoint.architecture or {}).get("num_classes")
+        claimed = entry.claims.top1 or entry.claims.top5
+        if item.path and (claimed or head == len(entry.protocol.class_ids)):
+            found.append(Candidate(entry.name, item.path, entry.protocol, entry.layer_norm_eps))
+    return found
+
+
+def _conclude(
+    item: _Examined, passes: Mapping[str, Validated], errors: Mapping[str, VanbenchError]
+) -> Row:
+    """The row of what this run found."""
+    name = item.entry.name
+    record, validated = item.record, passes.get(name)
+    if validated is not None:
+        assert record.checkpoint is not None
+        record = replace(record, accuracy=_accuracy(name, record.checkpoint, validated))
+    reason = str(errors.get(name, ""))
+    partial = validated is not None and validated.partial
+    return make_row(item.entry, record, partial=partial, reason=reason)
+
+
+def _examine(
+    zoo: Zoo,
+    entry: Entry,
+    sources: Sources,
+    device: torch.device,
+    old: Record | None,
+    progress: Progress,
+) -> _Examined:
+    """Fetch and read the file, and count the network it holds, or else the declared one."""
+    found = Checkpoint(url=entry.urls[0], file=entry.filename, status="", date=today())
+    architecture, path = entry.architecture, None
+    try:
+        fetched = obtain(entry, sources, old, progress)
+        found = replace(found, status=fetched.status, bytes=fetched.bytes, sha256=fetched.sha256)
+        state = read_state_dict(fetched.path)
+        architecture, path = architecture_of(model_from_state(state)), fetched.path
+        found = replace(found, format=detect(state).name, architecture=architecture.as_dict())
+    except FetchError as error:
+        found = replace(found, status=error.status, reason=_portable(error, sources))
+    except CheckpointError as error:
+        found = replace(found, status="unreadable", reason=_portable(error, sources))
+    counts = _count(entry, architecture, "checkpoint" if path else "architecture", device)
+    return _Examined(entry, Record(zoo.name, entry.name, found, counts), path)
+
+
+def _portable(error: Exception, sources: Sources) -> str:
+    """The message without the folders of this machine: it goes into a record."""
+    return str(error).replace(f"{sources.cache}/", "").replace(str(sources.cache), "the cache")
+
+
+def _count(entry: Entry, architecture: Architecture, source: str, device: torch.device) -> Counts:
+    counting = entry.counting
+    complexity = count_as_reported(
+        architecture, counting.num_classes, counting.resolution, device.type
+    )
+    return Counts(
+        source=source,
+        architecture=complexity.architecture.as_dict(),
+        resolution=complexity.resolution,
+        params=complexity.params,
+        params_backbone=complexity.params_backbone,
+        flops=complexity.flops,
+        uncounted=complexity.uncounted,
+        date=today(),
+        environment=environment(device),
+    )
+
+
+def _accuracy(name: str, checkpoint: Checkpoint, validated: Validated) -> Accuracy:
+    tally = validated.tallies[name]
+    return Accuracy(
+        sha256=str(checkpoint.sha256),
+        images=tally.images,
+        correct1=tally.correct1,
+        correct5=tally.correct5,
+        data=validated.data,
+        protocol=validated.protocol.as_dict(),
+        numerics=validated.numerics,
+        seconds=validated.seconds,
+        waited=validated.waited,
+        date=today(),
+        environment=validated.environment,
+    )
+
+
+def _keep(results: Path, old: Record | None, row: Row, *, asked: bool) -> None:
+    """Record what was measured in full, and a failed attempt beside it."""
+    lost = asked and any(f.verdict == NOT_MEASURED for f in (row.top1, row.top5))
+    spoiled = row.file_status in ("mismatch", "unreadable")
+    if lost or spoiled:
+        records.write_failed(results, row.record)
+    else:
+        records.write(results, records.merge(old, row.record))
