@@ -193,7 +193,7 @@ class _Table:
             raise self.fail(key, f"one of {', '.join(choices)}", value)
         return value
 
-    def numbers(self, key: str, kind: Any, count: int, default: Any = ..., least: int = 1) -> Any:
+    def numbers(self, key: str, kind: Any, count: int, default: Any = ..., least: float = 1) -> Any:
         what = f"a list of {count} {'whole ' if kind is int else ''}numbers, each at least {least}"
         value = self.get(key, list, what, default)
         sound = all(isinstance(v, kind) and not isinstance(v, bool) and v >= least for v in value)
@@ -221,7 +221,7 @@ def _read_zoo(path: Path, data: dict) -> Zoo:
     shared = {
         "layer_norm_eps": _read_eps(top, 1e-5),
         "counting": _read_counting(top.table("counting", {}), Counting()),
-        "protocol": _read_protocol(top.table("protocol", {})),
+        "protocol": _read_protocol(top.table("protocol", {}), Protocol()),
         "source": source,
     }
     folder = top.text("data", None)
@@ -246,7 +246,7 @@ def _read_entry(table: _Table, name: str, shared: Mapping[str, Any]) -> Entry:
         claims=_read_claims(table.table("reported", {})),
         layer_norm_eps=_read_eps(table, shared["layer_norm_eps"]),
         counting=counting,
-        protocol=shared["protocol"],
+        protocol=_read_protocol(table.table("protocol", {}), shared["protocol"]),
         source=table.text("source", shared["source"]),
         sha256=_read_sha256(table),
         erratum=_read_erratum(table, counting.num_classes),
@@ -255,28 +255,33 @@ def _read_entry(table: _Table, name: str, shared: Mapping[str, Any]) -> Entry:
     return entry
 
 
-def _read_protocol(table: _Table) -> Protocol:
-    default = Protocol()
-    classes = table.get("classes", (str, list), "imagenet-1k or a list of class ids", "imagenet-1k")
-    if isinstance(classes, str) and classes != "imagenet-1k":
-        raise table.fail("classes", "imagenet-1k or a list of class ids", classes)
-    if isinstance(classes, list):
-        if not all(isinstance(c, str) for c in classes) or len(set(classes)) != len(classes):
-            raise table.fail("classes", "a list of distinct class ids (text)", classes)
-        classes = tuple(classes)
+def _read_protocol(table: _Table, default: Protocol) -> Protocol:
     protocol = Protocol(
-        exif_orientation=table.get("exif_orientation", bool, "true or false", True),
+        exif_orientation=table.get(
+            "exif_orientation", bool, "true or false", default.exif_orientation
+        ),
         resize_short_edge=table.length("resize_short_edge", default.resize_short_edge),
         interpolation=table.one_of("interpolation", INTERPOLATIONS, default.interpolation),
         center_crop=table.length("center_crop", default.center_crop, least=32),
         mean=table.numbers("mean", (int, float), 3, list(default.mean), least=0),
-        std=table.numbers("std", (int, float), 3, list(default.std)),
-        classes=classes,
+        std=table.numbers("std", (int, float), 3, list(default.std), least=1e-6),
+        classes=_read_classes(table, default.classes),
     )
     table.done()
     if protocol.resize_short_edge < protocol.center_crop:
         raise table.fail("resize_short_edge", "at least center_crop", protocol.resize_short_edge)
     return protocol
+
+
+def _read_classes(table: _Table, default: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    expected = "imagenet-1k or a list of distinct class ids"
+    classes = table.get("classes", (str, list), expected, default)
+    if classes == default or classes == "imagenet-1k":
+        return classes
+    sound = isinstance(classes, list) and all(isinstance(c, str) and c for c in classes)
+    if not sound or len(set(classes)) != len(classes):
+        raise table.fail("classes", expected, classes)
+    return tuple(classes)
 
 
 def _read_counting(table: _Table, default: Counting) -> Counting:
