@@ -1,36 +1,13 @@
 """From an encoded image to the network's input, exactly as a protocol says."""
 
-import io
-import struct
-
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
-from vanbench.errors import DataError
+from vanbench.decoding import decode as decode  # where the models' half looks for it
 from vanbench.zoo import Protocol
-
-# What Pillow raises, by format and by kind of damage, for bytes that are no sound image.
-UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    Image.DecompressionBombError,
-)
-
-
-def decode(encoded: bytes) -> Image.Image:
-    """The decoded image, as stored; DataError if the bytes are not a whole image."""
-    try:
-        image = Image.open(io.BytesIO(encoded))
-        image.load()
-    except UNREADABLE as error:
-        raise DataError(f"not a readable image: {error}") from error
-    return image
 
 
 def to_pixels(image: Image.Image, protocol: Protocol) -> Tensor:

@@ -1,57 +1,51 @@
 """All images in one folder, with their labels in a file beside it or above."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from vanbench.layouts.images import Files, ImageSet, Item, arrange, finding, look
-from vanbench.layouts.labels import LISTINGS, Labels, read_labels
-
-FLOORS_UP = 4  # Kaggle's CSV is that far above ILSVRC/Data/CLS-LOC/val
+from vanbench.layouts.images import Files, Finding, ImageSet, Item, arrange, basename, finding, look
+from vanbench.layouts.labels import Labels, find_labels
 
 
 def open_flat(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
     """The set in ``folder`` if it holds images and a file near it lists their labels, else None."""
     listing = look(folder)
-    if not listing.images:
+    labels = find_labels(folder, listing.images, class_ids)
+    if labels is None:
         return None
-    for path in listing_files(folder):
-        labels = read_labels(path, class_ids)
-        if any(labels.find(name) is not None for name in listing.images):
-            return _join(folder, listing.images, labels, class_ids)
-    return None
-
-
-def listing_files(folder: Path) -> Iterator[Path]:
-    """The label files that are there, nearest first."""
-    for above in [folder, *folder.absolute().parents][: FLOORS_UP + 1]:
-        yield from (above / name for name in LISTINGS if (above / name).is_file())
-
-
-def _join(
-    folder: Path, images: tuple[str, ...], labels: Labels, class_ids: tuple[str, ...]
-) -> ImageSet:
-    found = {name: labels.find(name) for name in images}
-    items = [Item(name, label, name) for name, label in found.items() if label is not None]
-    where = labels.path.name
-    findings = [
-        *finding(
-            "unlabelled",
-            [name for name, label in found.items() if label is None],
-            f"{{n}} images are left out: {where} does not list them",
-        ),
-        *finding(
-            "missing",
-            labels.without(images),
-            f"{{n}} images that {where} lists are not in {folder}",
-        ),
-        *labels.findings,
-    ]
+    stray = (*listing.stray, *listing.folders)
+    text = "{n} hidden or stray files or folders are ignored"
     return arrange(
-        items,
+        labelled([(name, name) for name in listing.images], labels),
         partial(Files, folder),
-        layout=f"flat with {where}",
+        layout=f"flat with {labels.path.name}",
         path=folder,
         class_ids=class_ids,
-        findings=findings,
+        findings=[
+            *finding("ignored", stray, text, fault=False),
+            *disagreements(listing.images, labels),
+        ],
     )
+
+
+def labelled(images: Sequence[tuple[str, object]], labels: Labels) -> list[Item]:
+    """The (name, place) pairs that have a label, with it."""
+    found = ((name, labels.find(basename(name)), place) for name, place in images)
+    return [Item(name, label, place) for name, label, place in found if label is not None]
+
+
+def disagreements(images: Sequence[str], labels: Labels) -> list[Finding]:
+    """Images without a label, labels without an image, and what the list itself showed."""
+    names = [basename(name) for name in images]
+    where = labels.path.name
+    return [
+        *finding(
+            "unlabelled",
+            [name for name in names if labels.find(name) is None],
+            f"{{n}} images are left out: {where} does not list them",
+        ),
+        *finding("missing", labels.without(names), f"{{n}} images that {where} lists are not here",
+                 fault=False),
+        *labels.findings,
+    ]  # fmt: skip

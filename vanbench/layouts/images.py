@@ -59,6 +59,9 @@ class Source(Protocol):
     def read(self, index: int) -> bytes:
         """The encoded image; OSError if it cannot be had."""
 
+    def position(self, index: int) -> Any:
+        """Where the image is stored: images are read fastest in this order."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -96,6 +99,10 @@ class ImageSet:
             reason = error.strerror or str(error)
             raise DataError(f"{self.names[index]} cannot be read: {reason}") from error
 
+    def storage_order(self, indices: Iterable[int]) -> list[int]:
+        """The same indices in the order in which reading is fastest."""
+        return sorted(indices, key=self.source.position)
+
 
 def arrange(
     items: Iterable[Item],
@@ -128,6 +135,9 @@ class Files:
 
     def read(self, index: int) -> bytes:
         return (self.root / self.paths[index]).read_bytes()
+
+    def position(self, index: int) -> int:
+        return index
 
 
 def basename(name: str) -> str:
