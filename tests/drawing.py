@@ -9,6 +9,7 @@ import random
 import tarfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -168,8 +169,9 @@ def devkit_order() -> list[str]:
     return random.Random(2012).sample(class_ids_1k(), 1000)
 
 
+@cache
 def devkit_files() -> dict[str, bytes]:
-    """``meta.mat`` and the ground truth in the devkit's format, with ``devkit_order``."""
+    """``meta.mat`` and the ground truth of all 50,000 images in the devkit's format, with ``devkit_order``."""
     import scipy.io
 
     order = devkit_order()
