@@ -19,6 +19,7 @@ COMMANDS = {
     "flops": "flops",
     "validate": "validate",
     "verify": "verify",
+    "data": "data",
     "table": "table",
 }
 
