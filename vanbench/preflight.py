@@ -23,6 +23,13 @@ TAR_MD5 = "29b22e2961454d5413ddabcf34fc5622"  # of ILSVRC2012_img_val.tar, as to
 CHUNK = 64  # images between two reports of progress
 MOST_THREADS = 16
 
+# The ways in which an image can be broken.
+FAULTS = {
+    "empty": "{n} files are empty (zero bytes)",
+    "unreadable": "{n} files cannot be read",
+    "damaged": "{n} files are not whole images",
+}
+
 Progress = Callable[[int, int], None]
 
 
@@ -120,6 +127,16 @@ def inspect(
     )
 
 
+def refuse_broken(report: DataReport) -> None:
+    """DataError naming the images that cannot be used, if there are any."""
+    broken = [problem for problem in report.problems if problem.kind in FAULTS]
+    if broken:
+        raise DataError(
+            f"{report.path}: {'; '.join(map(str, broken))}. Replace them, or count such images as "
+            "wrong with --on-error count-wrong."
+        )
+
+
 def default_threads() -> int:
     """Threads for reading: one per core that this process may use, within reason."""
     return min(MOST_THREADS, len(os.sched_getaffinity(0)))
@@ -186,13 +203,6 @@ def _check(images: ImageSet, index: int, decode: bool) -> Check:
     except DataError as error:
         return Check(index, sha256, "damaged", str(error))
     return Check(index, sha256)
-
-
-FAULTS = {
-    "empty": "{n} files are empty (zero bytes)",
-    "unreadable": "{n} files cannot be read",
-    "damaged": "{n} files are not whole images",
-}
 
 
 def _broken(images: ImageSet, checks: Iterable[Check]) -> list[Finding]:
