@@ -205,10 +205,12 @@ def _about(report: DataReport, used: int, unreadable: dict[str, str]) -> dict:
 
 def prepare(model: VAN, device: torch.device, run: Run) -> nn.Module:
     """The module that computes: the exact rewrite for inference, or the reference itself."""
+    model = model.to(device)
+    if run.reference:
+        return model
     from vanbench.fast import optimize
 
-    model = model.to(device)
-    return model if run.reference else optimize(model)
+    return optimize(model)
 
 
 def spread(total: int, limit: int | None) -> list[int]:

@@ -86,13 +86,16 @@ class Erratum:
 
 @dataclass(frozen=True)
 class Entry:
-    """One published checkpoint and what is claimed for it."""
+    """One published checkpoint and what is claimed for it.
+
+    ``layer_norm_eps`` None means the one of the code that uses the file's key naming.
+    """
 
     name: str
     architecture: Architecture
     urls: tuple[str, ...]
     claims: Claims
-    layer_norm_eps: float
+    layer_norm_eps: float | None
     counting: Counting
     protocol: Protocol
     source: str
@@ -219,7 +222,7 @@ def _read_zoo(path: Path, data: dict) -> Zoo:
     if not name.replace("-", "").replace("_", "").isalnum():
         raise top.fail("name", "letters, digits, '-' and '_' (it names a results folder)", name)
     shared = {
-        "layer_norm_eps": _read_eps(top, 1e-5),
+        "layer_norm_eps": _read_eps(top, None),
         "counting": _read_counting(top.table("counting", {}), Counting()),
         "protocol": _read_protocol(top.table("protocol", {}), Protocol()),
         "source": source,
@@ -361,9 +364,9 @@ def _read_sha256(table: _Table) -> str | None:
     return value
 
 
-def _read_eps(table: _Table, default: float) -> float:
+def _read_eps(table: _Table, default: float | None) -> float | None:
     value = table.get("layer_norm_eps", float, "a small positive number", default)
-    if not 0 < value < 1:
+    if value is not None and not 0 < value < 1:
         raise table.fail("layer_norm_eps", "a small positive number", value)
     return value
 

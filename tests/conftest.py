@@ -1,0 +1,15 @@
+"""One thread per test process: the networks are tiny, and the suite runs in parallel."""
+
+import os
+
+import pytest
+
+os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start, too
+
+
+@pytest.fixture(autouse=True)
+def no_options_from_the_shell(monkeypatch):
+    """Options that a developer's shell sets are not the tests'."""
+    for name in os.environ:
+        if name.startswith("VANBENCH_"):
+            monkeypatch.delenv(name)
