@@ -115,17 +115,19 @@ def validate_files(
 
     Files of one protocol share one pass over the images.
     """
+    device = choose_device(run.device)
     passes: dict[str, Validated] = {}
     errors: dict[str, VanbenchError] = {}
-    groups: dict[Protocol, dict[str, VAN]] = {}
+    groups: dict[Protocol, dict[str, nn.Module]] = {}
     for candidate in candidates:
         try:
             model = load_model(candidate.path, layer_norm_eps=candidate.layer_norm_eps)
             refuse_head(model, candidate.protocol)
         except CheckpointError as error:
             errors[candidate.name] = error
-        else:
-            groups.setdefault(candidate.protocol, {})[candidate.name] = model
+        else:  # one at a time, so that no more than one model is held in two forms
+            ready = prepare(model, device, run)
+            groups.setdefault(candidate.protocol, {})[candidate.name] = ready
     for protocol, models in groups.items():
         try:
             validated = validate(models, data, protocol, run, progress)
@@ -149,13 +151,13 @@ def refuse_head(model: VAN, protocol: Protocol) -> None:
 
 
 def validate(
-    models: Mapping[str, VAN],
+    models: Mapping[str, nn.Module],
     data: Path,
     protocol: Protocol,
     run: Run,
     progress: Progress = silent,
 ) -> Validated:
-    """Run all ``models`` over the validation set at ``data``, decoding each image once.
+    """Run all ``models``, on the run's device, over the set at ``data``; decode each image once.
 
     Raises DataError when the set cannot be used. A model whose logits are not finite becomes a
     failure; the others go on.
@@ -165,9 +167,8 @@ def validate(
     indices = spread(len(images), run.limit)
     with progress("checking images", "images") as update:
         report = inspect(images, indices=indices, progress=update)
-    ready = {name: prepare(model, device, run) for name, model in models.items()}
     batches = predict(
-        ready,
+        models,
         images,
         protocol,
         indices=indices,
