@@ -18,8 +18,8 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
-from faultserver import BEHAVIOURS, FaultServer
 
+from tests.faultserver import BEHAVIOURS, FaultServer
 from vanbench.errors import FetchError
 from vanbench.fetch import Wanted, fetch
 from vanbench.partial import Origin, Part
