@@ -1,0 +1,135 @@
+"""The fast form of a VAN: the exact rewrite's steps in order, and the choices of the machine.
+
+``optimize`` is what a program calls. Which of several exact ways is fastest depends on the
+machine; ``tune`` finds out in about a second, and its answer can be kept, recorded and given again.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache
+from threading import Barrier
+
+import torch
+from torch import Tensor, nn
+
+from vanbench import rewrite
+from vanbench.van import VAN
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a trial decides; any choice gives the same logits up to rounding.
+
+    ``regroup``: for each stage, whether its dilated convolutions run on regrouped planes.
+    ``pack``: whether oneDNN's fused kernels are used where they can be (CPU, float32).
+    ``micro_batch``: images that go through the network together; 0 means the whole batch.
+    ``parallel``: whether each core takes micro-batches of its own; else all share each operation.
+    """
+
+    regroup: tuple[bool, bool, bool, bool] = (True, True, True, True)
+    pack: bool = True
+    micro_batch: int = 4
+    parallel: bool = True
+
+    def as_dict(self) -> dict:
+        """The choices as JSON."""
+        return asdict(self) | {"regroup": list(self.regroup)}
+
+
+def default_choices(device: torch.device) -> Choices:
+    """What is right for most machines of this kind."""
+    if device.type == "cpu":
+        return Choices()
+    return Choices(pack=False, micro_batch=0, parallel=False)
+
+
+class Fast(nn.Module):
+    """A rewritten VAN for inference: maps (N, 3, H, W) to logits (N, classes), micro-batch-wise.
+
+    It cannot be copied, moved or saved once its weights are packed; optimize another one instead.
+    """
+
+    def __init__(self, network: nn.Module, choices: Choices):
+        super().__init__()
+        self.network, self.choices = network, choices
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        threads = torch.get_num_threads() if self.choices.parallel else 1
+        pieces = x.split(_piece_size(len(x), self.choices.micro_batch, threads))
+        if len(pieces) == 1:
+            return self.network(x)
+        if threads == 1:
+            return torch.cat([self.network(piece) for piece in pieces])
+        return torch.cat(_in_threads(self.network, pieces, threads))
+
+
+def _piece_size(images: int, micro_batch: int, threads: int) -> int:
+    """Images per piece: at most ``micro_batch``, and something for every thread."""
+    share = -(-images // threads)
+    return max(1, min(micro_batch or images, share))
+
+
+def _in_threads(network: nn.Module, pieces: Sequence[Tensor], threads: int) -> list[Tensor]:
+    """``network`` of each piece, on ``threads`` threads that run their operations alone.
+
+    Threads that share no operation never wait for each other, and each core's cache holds its own
+    micro-batch. Autograd and autocast modes belong to a thread, so they are handed on.
+    """
+    kind = pieces[0].device.type
+    dtype, enabled = torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
+
+    def run(piece: Tensor) -> Tensor:
+        with torch.no_grad(), torch.autocast(kind, dtype, enabled=enabled):
+            return network(piece)
+
+    return list(_pool(threads).map(run, pieces))
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """``threads`` threads with one OpenMP thread each; the caller keeps its own number."""
+    own = torch.get_num_threads()
+    started = Barrier(threads + 1)
+
+    def start() -> None:
+        torch.set_num_threads(1)
+        started.wait()
+
+    pool = ThreadPoolExecutor(threads, initializer=start)
+    for _ in range(threads):
+        pool.submit(int)
+    started.wait()
+    torch.set_num_threads(own)  # the default of threads to come, which start() has changed
+    return pool
+
+
+STEPS: dict[str, Callable[..., None]] = {
+    "fold_patch_embed": rewrite.fold_patch_embed,
+    "fold_norm1": rewrite.fold_norm1,
+    "fold_norm2": rewrite.fold_norm2,
+    "fold_layer_scales": rewrite.fold_layer_scales,
+    "regroup_dilated": rewrite.regroup_dilated,
+    "channels_last": rewrite.channels_last,
+    "fuse_operators": rewrite.fuse_operators,
+}
+"""The steps in their order; ``micro_batch`` and ``parallel`` are Fast's, and follow them."""
+
+
+def optimize(model: VAN, *, choices: Choices | None = None) -> Fast:
+    """A module with the same logits as ``model`` in eval mode, several times faster.
+
+    It is a copy on the same device in the same dtype; ``model`` stays as it is. ``choices``
+    defaults to what is right for most machines; ``tune`` finds the best for this one.
+    """
+    choices = choices or default_choices(next(model.parameters()).device)
+    network = copy.deepcopy(model).eval().requires_grad_(False)
+    options = {
+        "regroup_dilated": {"stages": choices.regroup},
+        "fuse_operators": {"pack": choices.pack},
+    }
+    for name, step in STEPS.items():
+        step(network, **options.get(name, {}))
+    return Fast(network, choices)
