@@ -567,6 +567,11 @@ def redirects_to_a_local_file(x: Exchange) -> None:
     x.reply(302, b"", Location="file:///etc/hostname")
 
 
+@behaviour("redirect")
+def redirects_to_nonsense(x: Exchange) -> None:
+    x.reply(302, b"", Location="http://[nonsense/")
+
+
 @behaviour("refused")
 def redirects_to_a_closed_port(x: Exchange) -> None:
     x.reply(307, b"", Location="http://127.0.0.1:1/")

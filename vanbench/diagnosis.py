@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import requests
 from urllib3 import exceptions as urllib3
@@ -95,7 +94,7 @@ def printable(text: str) -> str:
 
 def network_error(error: Exception, url: str) -> SourceError:
     """An exception of requests, urllib3 or a socket as one sentence with its cause."""
-    host = urlsplit(url).netloc.rpartition("@")[2]
+    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
     chain = list(_chain(error))
 
     def has(*kinds: type) -> bool:

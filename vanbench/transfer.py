@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from itertools import chain
 from pathlib import Path
 from typing import IO
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -58,9 +58,8 @@ PATIENCE = Patience()
 
 def local_path(source: str) -> Path | None:
     """The path that a ``file://`` URL or a plain path names; None for anything else."""
-    parts = urlsplit(source)
-    if parts.scheme == "file":
-        return Path(unquote(parts.path))
+    if source.startswith("file://"):
+        return Path(unquote(urlsplit(source).path))
     return None if "://" in source else Path(source).expanduser()
 
 
@@ -174,10 +173,17 @@ def _answer(
             if not response.is_redirect:
                 yield response
                 return
-            place = urljoin(place, response.headers["Location"])
-        if urlsplit(place).scheme not in ("http", "https"):
-            raise SourceError(f"{url}: it redirects to {printable(place)}.", "redirect")
+            place = _next_place(place, response.headers["Location"], url)
     raise SourceError(f"{url}: it redirects without end.", "redirect")
+
+
+def _next_place(place: str, location: str, url: str) -> str:
+    """Where a redirect leads; SourceError unless that is on the web."""
+    with suppress(ValueError):
+        there = urljoin(place, location)
+        if urlsplit(there).scheme in ("http", "https"):
+            return there
+    raise SourceError(f"{url}: it redirects to {printable(location)[:200]}.", "redirect")
 
 
 def _get(place: str, url: str, headers: Mapping[str, str], patience: Patience) -> requests.Response:
