@@ -261,6 +261,14 @@ def redirects(x: Exchange) -> None:
 
 
 @behaviour()
+def redirects_with_an_endless_body(x: Exchange) -> None:
+    x.server.resources.setdefault(x.request.path + "-2", Resource(x.resource.content, ["right"]))
+    x.head(302, {"Location": x.request.path + "-2"})
+    for _ in range(1000):
+        x.sock.sendall(bytes(65536))
+
+
+@behaviour()
 def chunked(x: Exchange) -> None:
     x.head(200, {"Transfer-Encoding": "chunked", **x.validators()})
     for i in range(0, len(x.resource.content), 9000):

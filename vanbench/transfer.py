@@ -190,9 +190,12 @@ def _get(place: str, url: str, headers: Mapping[str, str], patience: Patience) -
     asked = {"User-Agent": f"vanbench/{__version__}", "Accept-Encoding": "identity", **headers}
     timeout = (patience.connect_timeout, patience.read_timeout)
     try:
-        return requests.get(
-            place, headers=asked, timeout=timeout, stream=True, allow_redirects=False
-        )
+        # Not requests.get: it would read a redirect's whole body into memory.
+        with requests.Session() as session:
+            request = session.prepare_request(requests.Request("GET", place, headers=asked))
+            settings = session.merge_environment_settings(request.url, {}, True, None, None)
+            adapter = session.get_adapter(str(request.url))
+            return adapter.send(request, timeout=timeout, **settings)
     except _NETWORK as error:
         raise network_error(error, url) from error
 
