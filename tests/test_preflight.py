@@ -167,12 +167,14 @@ def test_fifty_thousand_images_are_official_until_one_is_gone(tmp_path):
     assert report(tmp_path).verdict == "subset"
 
 
-def test_classes_of_ones_own_are_custom_when_all_are_there(tmp_path):
+def test_a_set_with_classes_of_its_own_is_custom(tmp_path):
     for i, folder in enumerate(("cat", "dog")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "1.jpg").write_bytes(drawing.jpeg(i))
     assert inspect(open_images(tmp_path, ("cat", "dog"))).verdict == "custom"
-    assert inspect(open_images(tmp_path, ("cat", "cow", "dog"))).verdict == "subset"
+    found = inspect(open_images(tmp_path, ("cat", "cow", "dog")))
+    assert (found.verdict, found.whole) == ("custom", True)
+    assert [(p.kind, p.count) for p in found.problems] == [("missing class", 1)]
     assert inspect(open_images(tmp_path, ("cat", "dog")), indices=[0]).verdict == "subset"
 
 

@@ -126,18 +126,25 @@ def runs(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def wrapper(**kwargs: Any) -> Any:
-        names = ("device", "batch_size", "workers", "limit", "on_error", "reference")
+        from vanbench.predictions import FILE
+
+        names = ("device", "batch_size", "workers", "limit", "on_error", "reference", "fresh")
         run = {name: kwargs.pop(name) for name in names}
-        return function(run=run, **kwargs)
+        return function(run=run | {"store": kwargs["settings"].results / FILE}, **kwargs)
 
     for decorator in (
+        option(
+            "--fresh",
+            is_flag=True,
+            help="Predict every image again, also where the prediction is stored.",
+        ),
         option("--reference", is_flag=True, help="Run the plain model, not its exact rewrite."),
         option(
             "--on-error",
             type=click.Choice(["stop", "count-wrong"]),
             default="stop",
             show_default=True,
-            help="What an unreadable image does.",
+            help="What an unreadable image does: stop the run, or count as wrong.",
         ),
         option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …"),
         option("--workers", type=click.IntRange(min=0), help="Decoding processes."),
@@ -159,7 +166,7 @@ def data_option(**kwargs: Any) -> Callable:
         "--data",
         type=click.Path(exists=True, path_type=Path),
         metavar="PATH",
-        help="Validation set: class folders named by WordNet id, or a flat folder with val.txt.",
+        help="Validation set, as it is: folders, flat with a list, tar, Parquet, WebDataset.",
         **kwargs,
     )
 

@@ -13,9 +13,11 @@ import sqlite3
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from vanbench.errors import RecordError
 
@@ -115,13 +117,14 @@ class Store:
 
     def __init__(self, path: Path | None = None, *, create: bool = True):
         self.path = path
-        with self._failures():
-            if path is not None and not path.exists():
-                if not create:
-                    raise RecordError(
-                        f"No stored predictions at {path}. vanbench validate and verify write them."
-                    )
-                path.parent.mkdir(parents=True, exist_ok=True)
+        if path is not None and not path.exists():
+            if not create:
+                raise RecordError(
+                    f"No stored predictions at {path}. vanbench validate and verify write them."
+                )
+            path.parent.mkdir(parents=True, exist_ok=True)
+        # SQLite does not wait its turn to switch to a write-ahead log, hence the lock.
+        with FileLock(f"{path}.lock") if path else nullcontext(), self._failures():
             self._db = sqlite3.connect(path or ":memory:", timeout=BUSY_SECONDS)
             self._db.isolation_level = None
             self._db.execute("PRAGMA journal_mode = WAL")

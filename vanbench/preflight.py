@@ -38,10 +38,11 @@ class DataReport:
     """What a data set is.
 
     ``verdict`` is ``official`` (50,000 sound images, 50 in each of the 1,000 classes), ``subset``
-    (fewer of them), ``altered`` (what neither can have), or ``custom`` (every class of a label
-    space other than ImageNet-1k's). ``decoded`` says whether every image was decoded, not only its
-    header read. ``content`` has the SHA-256 of each image by its index; one that could not be read
-    is not in it.
+    (fewer of them), ``altered`` (what neither can have), or ``custom`` (a set with class ids other
+    than ImageNet-1k's, as it is). ``whole`` says that nothing is missing, left out or added, so
+    that broken images are all that can be wrong. ``decoded`` says whether every image was decoded,
+    not only its header read. ``content`` has the SHA-256 of each image by its index; one that could
+    not be read is not in it.
     """
 
     layout: str
@@ -51,6 +52,7 @@ class DataReport:
     verdict: str
     fingerprint: str
     problems: tuple[Finding, ...]
+    whole: bool
     decoded: bool
     content: Mapping[int, str]
 
@@ -58,11 +60,6 @@ class DataReport:
     def faults(self) -> tuple[Finding, ...]:
         """The problems that make the set another one than it claims to be."""
         return tuple(problem for problem in self.problems if problem.fault)
-
-    @property
-    def whole(self) -> bool:
-        """Whether this is a full data set without faults, and not a part of one."""
-        return self.verdict in (OFFICIAL, CUSTOM)
 
     def as_dict(self) -> dict:
         """The JSON form, without the hash of every image."""
@@ -73,6 +70,7 @@ class DataReport:
             "classes": self.classes,
             "verdict": self.verdict,
             "fingerprint": self.fingerprint,
+            "whole": self.whole,
             "decoded": self.decoded,
             "problems": [problem.as_dict() for problem in self.problems],
         }
@@ -112,6 +110,7 @@ def inspect(
         *_duplicates(images, content),
     )
     verdict = judge(images, counts, problems)
+    unbroken = [problem for problem in problems if problem.kind not in FAULTS]
     return DataReport(
         layout=images.layout,
         path=str(images.path),
@@ -122,6 +121,7 @@ def inspect(
             (images.class_ids[images.labels[index]], content.get(index)) for index in chosen
         ),
         problems=(*problems, *_archive(images, verdict)),
+        whole=judge(images, counts, unbroken) in (OFFICIAL, CUSTOM),
         decoded=decode,
         content=content,
     )
@@ -158,8 +158,7 @@ def judge(images: ImageSet, counts: Counter[int], problems: Iterable[Finding]) -
         return ALTERED
     if images.class_ids == class_ids_1k():
         return OFFICIAL if counts.total() == VALIDATION_IMAGES else SUBSET
-    whole = len(counts) == len(images.class_ids) and counts.total() == len(images)
-    return CUSTOM if whole else SUBSET
+    return CUSTOM if counts.total() == len(images) else SUBSET
 
 
 def _check_all(

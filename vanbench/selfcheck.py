@@ -17,7 +17,7 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
 from vanbench.decoding import decode
-from vanbench.preprocess import to_pixels
+from vanbench.preprocessing import to_pixels
 from vanbench.zoo import Protocol
 
 PIXELS = Path(str(files("vanbench"))) / "pixels"
@@ -51,18 +51,21 @@ class SelfCheck:
         versions = ", ".join(f"{name} {version}" for name, version in self.libraries.items())
         if self.ok:
             kinds = len(self.differences)
-            return f"decoder gives the expected pixels for all {kinds} kinds of image ({versions})"
+            return (
+                f"the decoder gives the expected pixels for all {kinds} kinds of image ({versions})"
+            )
         wrong = "; ".join(
             f"{d.kind}: {d.different:,} of {d.values:,} values differ, by up to {d.largest}"
             for d in self.differences
             if d.different
         )
-        return f"decoder differs from the expected pixels: {wrong} ({versions})"
+        return f"the decoder differs from the expected pixels: {wrong} ({versions})"
 
     def as_dict(self) -> dict:
         """The form for the record: the kinds that differ, by name."""
         return {
             "ok": self.ok,
+            "summary": self.describe(),
             "kinds": len(self.differences),
             "differences": {
                 d.kind: {"values": d.values, "different": d.different, "largest": d.largest}

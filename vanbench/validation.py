@@ -1,7 +1,8 @@
 """Validation: a set of images, some models, one pass, integer counts with their provenance."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vanbench.environment import environment
+from vanbench.environment import environment, today
 from vanbench.errors import CheckpointError, DataError, VanbenchError
 from vanbench.evaluate import (
     Predictions,
@@ -19,18 +20,25 @@ from vanbench.evaluate import (
     default_workers,
     predict,
 )
-from vanbench.imagenet import ImageSet, open_images
+from vanbench.imagenet import open_images
+from vanbench.ledger import Ledger
 from vanbench.load import architecture_of, load_model
 from vanbench.obtain import Progress, silent
-from vanbench.preflight import DataReport, inspect
-from vanbench.statistics import wilson_interval
+from vanbench.predictions import RunKey, Store
+from vanbench.preflight import DataReport, inspect, refuse_broken
+from vanbench.selfcheck import check_decoder
+from vanbench.validated import Validated
 from vanbench.van import VAN
 from vanbench.zoo import Protocol
 
 
 @dataclass(frozen=True)
 class Run:
-    """How a validation runs; None means what suits the device."""
+    """How a validation runs; None means what suits the device.
+
+    ``store`` is the database in which predictions are kept as they are made, and from which a pass
+    that was cut off goes on; None keeps them in memory. ``fresh`` computes all of them again.
+    """
 
     device: str = "auto"
     precision: str = "fp32"
@@ -39,63 +47,8 @@ class Run:
     limit: int | None = None
     on_error: str = "stop"
     reference: bool = False
-
-
-@dataclass(frozen=True)
-class Validated:
-    """What one pass found: a tally or a reason for every model, and what it was measured on.
-
-    ``seconds`` is the wall time of the pass, ``waited`` the part of it in which the models waited
-    for images; ``partial`` says that not all images of the set were used.
-    """
-
-    tallies: dict[str, Tally]
-    failures: dict[str, str]
-    protocol: Protocol
-    data: dict
-    numerics: dict
-    environment: dict
-    seconds: float
-    waited: float
-    partial: bool
-
-    @property
-    def images_per_s(self) -> float:
-        """Images per second of the whole pass, through all its models."""
-        return self.data["used"] / self.seconds
-
-    def about_data(self) -> dict:
-        """The set and the protocol, for people and JSON."""
-        return self.data | {"protocol": self.protocol.as_dict(), "partial": self.partial}
-
-    def describe(self) -> str:
-        """Two lines for people: the set with its protocol, and where the time went."""
-        used, total = self.data["used"], self.data["images"]
-        part = f"{used:,} of {total:,} images (partial)" if self.partial else f"{used:,} images"
-        waiting = 100 * self.waited / self.seconds
-        hint = " More --workers would help." if waiting > 20 else ""
-        return (
-            f"{part}, {self.data['layout']}, {self.data['verdict']}; {self.protocol.describe()}.\n"
-            f"{self.images_per_s:.1f} images/s on {self.environment['device']}, "
-            f"{self.numerics['precision']}, {self.numerics['model']} model; "
-            f"{waiting:.0f} % of the time was waiting for images.{hint}"
-        )
-
-    def as_json(self, name: str) -> dict:
-        """The form of ``validate --json`` for one model; ``ci95`` is Top-1's."""
-        tally = self.tallies[name]
-        return {
-            "name": name,
-            "images": tally.images,
-            "correct1": tally.correct1,
-            "correct5": tally.correct5,
-            "top1": 100 * tally.correct1 / tally.images,
-            "top5": 100 * tally.correct5 / tally.images,
-            "ci95": list(wilson_interval(tally.correct1, tally.images)),
-            "ci95_top5": list(wilson_interval(tally.correct5, tally.images)),
-            "images_per_s": self.images_per_s,
-            "partial": self.partial,
-        }
+    store: Path | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +58,15 @@ class Candidate:
     name: str
     path: Path
     protocol: Protocol
+    layer_norm_eps: float | None = None
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A model ready to compute, and what of its identity the module does not tell."""
+
+    model: nn.Module = field(repr=False)
+    checkpoint: str
     layer_norm_eps: float | None = None
 
 
@@ -118,7 +80,7 @@ def validate_files(
     device = choose_device(run.device)
     passes: dict[str, Validated] = {}
     errors: dict[str, VanbenchError] = {}
-    groups: dict[Protocol, dict[str, nn.Module]] = {}
+    groups: dict[Protocol, dict[str, Contender]] = {}
     for candidate in candidates:
         try:
             model = load_model(candidate.path, layer_norm_eps=candidate.layer_norm_eps)
@@ -127,7 +89,8 @@ def validate_files(
             errors[candidate.name] = error
         else:  # one at a time, so that no more than one model is held in two forms
             ready = prepare(model, device, run)
-            groups.setdefault(candidate.protocol, {})[candidate.name] = ready
+            contender = Contender(ready, _sha256(candidate.path), candidate.layer_norm_eps)
+            groups.setdefault(candidate.protocol, {})[candidate.name] = contender
     for protocol, models in groups.items():
         try:
             validated = validate(models, data, protocol, run, progress)
@@ -151,7 +114,7 @@ def refuse_head(model: VAN, protocol: Protocol) -> None:
 
 
 def validate(
-    models: Mapping[str, nn.Module],
+    models: Mapping[str, Contender],
     data: Path,
     protocol: Protocol,
     run: Run,
@@ -159,6 +122,7 @@ def validate(
 ) -> Validated:
     """Run all ``models``, on the run's device, over the set at ``data``; decode each image once.
 
+    What the run's store already has is not computed again, and the counts come from the store.
     Raises DataError when the set cannot be used. A model whose logits are not finite becomes a
     failure; the others go on.
     """
@@ -167,41 +131,83 @@ def validate(
     indices = spread(len(images), run.limit)
     with progress("checking images", "images") as update:
         report = inspect(images, indices=indices, progress=update)
-    batches = predict(
-        models,
-        images,
-        protocol,
-        indices=indices,
-        batch_size=run.batch_size or default_batch_size(device),
-        workers=default_workers(device) if run.workers is None else run.workers,
-        device=device,
-        precision=run.precision,
-        on_error=run.on_error,
-    )
-    collected = _Collected(list(models), images)
-    start = perf_counter()
-    with progress("validating", "images") as update:
-        for batch in batches:
-            collected.add(batch)
-            update(collected.done, len(indices), note=collected.note())
-    seconds = perf_counter() - start
+    if run.on_error == "stop":
+        refuse_broken(report)
+    about = environment(device) | {"decoder": check_decoder().as_dict()}
+    keys = {name: _key(model, protocol, device, run, about) for name, model in models.items()}
+    with Store(run.store) as store:
+        ledger = Ledger(store, images, report, indices, keys, today())
+        if run.fresh:
+            ledger.forget()
+        collected = _Collected(ledger, list(models))
+        start = perf_counter()
+        with progress("validating", "images") as update:
+            for batch in _batches(models, ledger, protocol, device, run):
+                collected.add(batch)
+                update(collected.done, len(indices), note=collected.note())
+        seconds = perf_counter() - start
+        tallies = collected.finished()
     return Validated(
-        tallies=collected.finished(len(indices)),
+        tallies=tallies,
         failures=collected.failures,
         protocol=protocol,
-        data=_about(report, len(indices), collected.unreadable),
+        data=_about(report, len(images), ledger),
         numerics=_numerics(device, run),
-        environment=environment(device),
+        environment=about,
         seconds=seconds,
         waited=collected.waited,
-        partial=len(indices) < len(images),
+        computed=collected.computed,
+        partial=len(indices) < len(images) or not report.whole,
     )
 
 
-def _about(report: DataReport, used: int, unreadable: dict[str, str]) -> dict:
+def _batches(
+    models: Mapping[str, Contender],
+    ledger: Ledger,
+    protocol: Protocol,
+    device: torch.device,
+    run: Run,
+) -> Iterator[Predictions]:
+    """The predictions that are not stored yet."""
+    for work in ledger.work():
+        yield from predict(
+            {name: models[name].model for name in work.models},
+            ledger.images,
+            protocol,
+            indices=work.indices,
+            batch_size=run.batch_size or default_batch_size(device),
+            workers=default_workers(device) if run.workers is None else run.workers,
+            device=device,
+            precision=run.precision,
+            on_error=run.on_error,
+        )
+
+
+# What can move a logit, of what is known of the machine.
+_DECISIVE = ("vanbench", "torch", "torchvision", "pillow", "cpu", "gpu", "cuda", "decoder")
+
+
+def _key(
+    model: Contender, protocol: Protocol, device: torch.device, run: Run, about: dict
+) -> RunKey:
+    """What decides this model's predictions."""
+    numerics = _numerics(device, run) | {name: about[name] for name in _DECISIVE}
+    return RunKey(
+        model.checkpoint, protocol.as_dict(), numerics | {"layer_norm_eps": model.layer_norm_eps}
+    )
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _about(report: DataReport, total: int, ledger: Ledger) -> dict:
     """The set for the record: without the folder of this machine."""
     about = {key: value for key, value in report.as_dict().items() if key != "path"}
-    return about | {"used": used, "unreadable": unreadable}
+    names = ledger.images.names
+    unreadable = {names[index]: reason for index, reason in ledger.unreadable.items()}
+    return about | {"used": report.images, "total": total, "unreadable": unreadable}
 
 
 def prepare(model: VAN, device: torch.device, run: Run) -> nn.Module:
@@ -226,39 +232,45 @@ def spread(total: int, limit: int | None) -> list[int]:
 
 
 class _Collected:
-    """Tallies and failures as the batches come."""
+    """Running tallies and failures as the batches come; every batch goes into the ledger."""
 
-    def __init__(self, names: list[str], images: ImageSet):
-        self.tallies = {name: Tally() for name in names}
+    def __init__(self, ledger: Ledger, names: list[str]):
+        self.ledger = ledger
+        self.tallies = {name: ledger.tally(name, whole=False) for name in names}
         self.failures: dict[str, str] = {}
-        self.unreadable: dict[str, str] = {}
-        self.images, self.waited, self.done = images, 0.0, 0
+        self.waited, self.computed = 0.0, 0
+        self.done = len(ledger.indices) - sum(len(work.indices) for work in ledger.work())
 
     def add(self, batch: Predictions) -> None:
-        labels = torch.tensor([self.images.labels[i] for i in batch.indices])
+        images = self.ledger.images
+        labels = torch.tensor([images.labels[i] for i in batch.indices])
         self.done += len(batch.indices)
+        self.computed += len(batch.indices)
         self.waited += batch.waited
-        for index, reason in batch.unreadable.items():
-            self.unreadable[self.images.names[index]] = reason
         readable = torch.tensor([i not in batch.unreadable for i in batch.indices])
-        for name in list(self.tallies):
-            self.tallies[name].add(batch.indices, labels, batch.top[name])
+        for name in [name for name in batch.top if name in self.tallies]:
             finite = batch.logits[name].isfinite().all(dim=1)
             if bool((readable & ~finite).any()):
                 bad = batch.indices[int((readable & ~finite).nonzero()[0])]
-                self.failures[name] = f"logits are not finite for image {self.images.names[bad]}"
+                self.failures[name] = f"logits are not finite for image {images.names[bad]}"
                 del self.tallies[name]
+            else:
+                self.tallies[name].add(batch.indices, labels, batch.top[name])
+        self.ledger.add(batch, [name for name in batch.top if name in self.tallies])
 
     def note(self) -> str:
         """Running Top-1 of each model."""
         return "  ".join(
             f"{name.split('.')[0]} {100 * tally.correct1 / tally.images:.2f}"
             for name, tally in self.tallies.items()
+            if tally.images
         )
 
-    def finished(self, expected: int) -> dict[str, Tally]:
-        assert all(tally.images == expected for tally in self.tallies.values()), "images were lost"
-        return self.tallies
+    def finished(self) -> dict[str, Tally]:
+        """The counts from what is stored, each image once."""
+        tallies = {name: self.ledger.tally(name) for name in self.tallies}
+        assert tallies == self.tallies, "the stored predictions are not those that were made"
+        return tallies
 
 
 def _numerics(device: torch.device, run: Run) -> dict[str, Any]:

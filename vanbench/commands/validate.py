@@ -52,7 +52,8 @@ def command(
 ) -> None:
     """Top-1 and Top-5 on a validation set, each image decoded once for all models.
 
-    Preprocessing is the zoo's protocol. Nothing is recorded; verify does that.
+    Preprocessing is the zoo's protocol. Every prediction is kept in RESULTS/predictions.sqlite, so
+    that the same command goes on where it was cut off. No record is written; verify does that.
     """
     from vanbench.obtain import Sources, obtain_all
     from vanbench.terminal import print_json
