@@ -97,7 +97,7 @@ def fetch(
         sources = _sources(wanted, mirrors, offline)
         if not sources:
             raise _failure(wanted, [found]) if found else _missing(wanted, cache)
-        with _locked(cache, wanted.filename) as part:
+        with locked(cache, wanted.filename) as part:
             found = _look(wanted, cache)  # another process may have been faster
             if isinstance(found, Fetched):
                 return found
@@ -138,7 +138,7 @@ def _sources(wanted: Wanted, mirrors: Sequence[str], offline: bool) -> list[str]
 
 
 @contextmanager
-def _locked(cache: Path, filename: str) -> Iterator[Part]:
+def locked(cache: Path, filename: str) -> Iterator[Part]:
     """The part of a file, for one process at a time; the kernel frees it when its holder dies."""
     work = cache / _WORK
     work.mkdir(parents=True, exist_ok=True)
@@ -183,6 +183,11 @@ def _from_source(
             if last:
                 raise MismatchError(f"{error} It is kept as {aside}.", error.causes) from None
     raise AssertionError("unreachable")
+
+
+def matches(wanted: Wanted, sha256: str) -> bool:
+    """Whether a file with this hash is the one wanted, as far as its hash is published."""
+    return _difference(wanted, sha256) is None
 
 
 def _proven(wanted: Wanted, path: Path, source: str | None) -> Fetched:

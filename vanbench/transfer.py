@@ -193,8 +193,9 @@ def _get(place: str, url: str, headers: Mapping[str, str], patience: Patience) -
         # Not requests.get: it would read a redirect's whole body into memory.
         with requests.Session() as session:
             request = session.prepare_request(requests.Request("GET", place, headers=asked))
-            settings = session.merge_environment_settings(request.url, {}, True, None, None)
-            adapter = session.get_adapter(str(request.url))
+            address = str(request.url)
+            settings = session.merge_environment_settings(address, {}, True, None, None)
+            adapter = session.get_adapter(address)
             return adapter.send(request, timeout=timeout, **settings)
     except _NETWORK as error:
         raise network_error(error, url) from error
