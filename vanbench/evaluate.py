@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vanbench.errors import DataError, DeviceError
 from vanbench.imagenet import ImageSet
-from vanbench.preprocess import decode, normalize, to_pixels
+from vanbench.preprocessing import decode, normalize, to_pixels
 from vanbench.zoo import Protocol
 
 TOP = 5

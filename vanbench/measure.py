@@ -18,7 +18,7 @@ from vanbench.load import architecture_of, model_from_state
 from vanbench.obtain import Progress, Sources, obtain, silent
 from vanbench.records import Accuracy, Checkpoint, Counts, Record
 from vanbench.rows import Row, make_row, overall_exit_code
-from vanbench.statistics import NOT_MEASURED
+from vanbench.statistics import NOT_MEASURED, PARTIAL
 from vanbench.validation import Candidate, Run, Validated, validate_files
 from vanbench.zoo import Entry, Zoo
 
@@ -64,9 +64,8 @@ def verify(
     if data is not None:
         passes, errors = validate_files(_candidates(examined), data, run, progress)
     rows = [_conclude(item, passes, errors) for item in examined]
-    partial = any(validated.partial for validated in passes.values())
     for row in rows:
-        if not partial:
+        if not (run.limit or PARTIAL in (row.top1.verdict, row.top5.verdict)):
             _keep(results, old[row.entry.name], row, asked=data is not None)
     return Verified(
         rows=rows,
@@ -100,7 +99,7 @@ def _conclude(
         assert record.checkpoint is not None
         record = replace(record, accuracy=_accuracy(name, record.checkpoint, validated))
     reason = str(errors.get(name, ""))
-    partial = validated is not None and validated.partial
+    partial = validated is not None and not validated.covers(item.entry.images)
     return make_row(item.entry, record, partial=partial, reason=reason)
 
 

@@ -32,7 +32,7 @@ def fold_patch_embed(model: VAN) -> None:
 
 
 class AffineAttention(nn.Module):
-    """Attention whose shortcut is scaled per channel: lka(GELU(proj_in(y))) → proj_out + scale·y."""
+    """Attention whose shortcut is scaled: proj_out(lka(GELU(proj_in(y)))) + scale · y."""
 
     def __init__(self, attention: Attention, scale: Tensor):
         super().__init__()

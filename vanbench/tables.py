@@ -106,6 +106,9 @@ def _figure_cell(figure: Figure, row: Row, notes: Footnotes) -> str:
     mark = MARKS[figure.verdict]
     if figure.verdict == ERRATUM and row.entry.erratum:
         mark += " " + notes.mark(f"{row.entry.name}: {row.entry.erratum.reason}")
+    if figure.verdict == PARTIAL and row.record.accuracy:
+        used = f"{row.record.accuracy.images:,}"
+        mark += " " + notes.mark(f"over {used} images, not the whole set that the claim is about")
     cell = f"{reported} → {_number(figure)} {_difference(figure)} {mark}".rstrip()
     return cell + _unreadable(figure, row, notes)
 

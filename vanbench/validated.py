@@ -13,7 +13,7 @@ class Validated:
 
     ``seconds`` is the wall time of the pass, ``waited`` the part of it in which the models waited
     for images, ``computed`` how many images went through a model; the predictions for the others
-    were stored before. ``partial`` says that the images used are not a whole, unaltered data set.
+    were stored before. ``partial`` says that not all images of the set were used.
     """
 
     tallies: dict[str, Tally]
@@ -31,6 +31,11 @@ class Validated:
     def images_per_s(self) -> float | None:
         """Images per second of the pass, through all its models; None if all was stored before."""
         return self.computed / self.seconds if self.computed else None
+
+    def covers(self, images: int | None) -> bool:
+        """Whether this is a whole run, over ``images`` images of an unaltered set if that is given."""
+        claimed = images is None or (self.data["whole"] and self.data["used"] == images)
+        return claimed and not self.partial
 
     def about_data(self) -> dict:
         """The set and the protocol, for people and JSON."""

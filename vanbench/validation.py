@@ -157,7 +157,7 @@ def validate(
         seconds=seconds,
         waited=collected.waited,
         computed=collected.computed,
-        partial=len(indices) < len(images) or not report.whole,
+        partial=len(indices) < len(images),
     )
 
 

@@ -88,7 +88,8 @@ class Erratum:
 class Entry:
     """One published checkpoint and what is claimed for it.
 
-    ``layer_norm_eps`` None means the one of the code that uses the file's key naming.
+    ``layer_norm_eps`` None means the one of the code that uses the file's key naming; ``images``
+    is over how many images the accuracies are claimed, None if the source does not say.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Entry:
     source: str
     sha256: str | None = None
     erratum: Erratum | None = None
+    images: int | None = None
 
     @property
     def arch(self) -> str:
@@ -184,7 +186,7 @@ class _Table:
     def text(self, key: str, default: Any = ...) -> Any:
         return self.get(key, str, "text", default)
 
-    def length(self, key: str, default: int, least: int = 1) -> int:
+    def length(self, key: str, default: int | None, least: int = 1) -> int:
         value = self.get(key, int, f"a whole number of at least {least}", default)
         if value < least:
             raise self.fail(key, f"a whole number of at least {least}", value)
@@ -226,6 +228,7 @@ def _read_zoo(path: Path, data: dict) -> Zoo:
         "counting": _read_counting(top.table("counting", {}), Counting()),
         "protocol": _read_protocol(top.table("protocol", {}), Protocol()),
         "source": source,
+        "images": _read_images(top, None),
     }
     folder = top.text("data", None)
     models = top.table("models")
@@ -253,6 +256,7 @@ def _read_entry(table: _Table, name: str, shared: Mapping[str, Any]) -> Entry:
         source=table.text("source", shared["source"]),
         sha256=_read_sha256(table),
         erratum=_read_erratum(table, counting.num_classes),
+        images=_read_images(table, shared["images"]),
     )
     table.done()
     return entry
@@ -341,6 +345,12 @@ def _read_erratum(table: _Table, num_classes: int) -> Erratum | None:
     reason = erratum.text("reason").strip()
     erratum.done()
     return Erratum(corrected, reason, architecture)
+
+
+def _read_images(table: _Table, default: int | None) -> int | None:
+    return (
+        None if default is None and "images" not in table.data else table.length("images", default)
+    )
 
 
 def _read_urls(table: _Table) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ from torch.nn import functional as F
 from vanbench.architecture import Architecture
 from vanbench.formats import OPENMMLAB, from_native
 from vanbench.load import build, load_model
-from vanbench.preprocess import decode, preprocess
+from vanbench.preprocessing import decode, preprocess
 from vanbench.van import VAN, initialize
 from vanbench.zoo import Protocol, load_zoo
 
