@@ -16,10 +16,15 @@ from vanbench.options import VERBOSE
 COMMANDS = {
     "list": "list",
     "download": "download",
+    "import": "import_",
     "flops": "flops",
     "validate": "validate",
     "verify": "verify",
     "data": "data",
+    "predictions": "predictions",
+    "compare": "compare",
+    "convert": "convert",
+    "compare-weights": "compare_weights",
     "table": "table",
 }
 

@@ -114,7 +114,8 @@ def sha256_of(path: Path) -> str:
 
 def _check_name(filename: str) -> None:
     if filename in ("", ".", "..") or not filename.isprintable() or set("/\\") & set(filename):
-        raise MissingError(f"Expected the plain name of a file, found {filename!r}.")
+        message = f"Expected the plain name of a file, found {filename!r}."
+        raise MissingError(message, "not the plain name of a file")
 
 
 def _look(wanted: Wanted, cache: Path) -> Fetched | MismatchError | None:
@@ -181,7 +182,8 @@ def _from_source(
         except MismatchError as error:
             aside = part.set_aside(str(error))
             if last:
-                raise MismatchError(f"{error} It is kept as {aside}.", error.causes) from None
+                message = f"{error} It is kept as {aside}."
+                raise MismatchError(message, error.brief, error.causes) from None
     raise AssertionError("unreachable")
 
 
@@ -198,6 +200,7 @@ def _proven(wanted: Wanted, path: Path, source: str | None) -> Fetched:
             kind = describe_bytes(file.read(HEAD_BYTES))
         raise MismatchError(
             f"{source or path}: {problem}, got SHA-256 {found} ({size} bytes; it is {kind}).",
+            _mismatch(wanted, found),
             ("mismatch",),
         )
     return Fetched(path, size, found, source, "verified" if wanted.published else "unverifiable")
@@ -217,10 +220,18 @@ def _difference(wanted: Wanted, found: str) -> str | None:
     return None
 
 
+def _mismatch(wanted: Wanted, found: str) -> str:
+    """The same in brief."""
+    if wanted.published and not found.startswith(wanted.published):
+        return f"hash mismatch: expected {wanted.published[:8]}…, got {found[:8]}…"
+    return "hash mismatch: not the file that an earlier verified run recorded"
+
+
 def _missing(wanted: Wanted, cache: Path) -> MissingError:
     return MissingError(
         f"{wanted.filename} is not in {cache}, and offline it cannot be fetched. "
-        f"Go on without --offline, or take over files that you have with `vanbench import DIR`."
+        f"Go on without --offline, or take over files that you have with `vanbench import DIR`.",
+        "not in the cache, and offline",
     )
 
 
@@ -237,5 +248,6 @@ def _failure(wanted: Wanted, failures: Sequence[FetchError]) -> FetchError:
         f"{wanted.filename} could not be had:{reasons}\n"
         "Give another source with --mirror URL, or take over files that you have with "
         "`vanbench import DIR`.",
+        "; ".join(dict.fromkeys(failure.brief for failure in failures)),
         causes,
     )

@@ -1,6 +1,7 @@
 """Models: built from numbers, or from a file's own tensors, strictly."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,8 +31,15 @@ def load_model(path: str | Path, *, layer_norm_eps: float | None = None) -> VAN:
     ``layer_norm_eps`` defaults to the one of the code that uses the file's naming. Raises
     CheckpointError with every missing, unexpected and mis-shaped tensor.
     """
-    try:
+    with about(path):
         return model_from_state(read_state_dict(path), layer_norm_eps=layer_norm_eps)
+
+
+@contextmanager
+def about(path: str | Path) -> Iterator[None]:
+    """Let each CheckpointError from within name the file that it is about."""
+    try:
+        yield
     except CheckpointError as error:
         if str(path) in str(error):
             raise

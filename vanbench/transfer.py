@@ -39,9 +39,9 @@ _NETWORK = (OSError, ValueError, HTTPError, http.client.HTTPException)  # OSErro
 class Patience:
     """How long to put up with a source; times in seconds.
 
-    ``attempts`` in a row may bring no progress (1 MiB, or a sixteenth of the file). The wait
-    between them starts at ``backoff`` and doubles; a server's Retry-After goes before it, up to
-    ``longest_wait``. Fewer than ``least_rate`` bytes per second over ``read_timeout`` is a stall.
+    ``attempts`` in a row may bring no progress (1 MiB, or a sixteenth of the file); but a host
+    that is not to be reached from the start is given up at once. The wait between them starts at
+    ``backoff`` and doubles; a server's Retry-After goes before it, up to ``longest_wait``. Fewer than ``least_rate`` bytes per second over ``read_timeout`` is a stall.
     """
 
     connect_timeout: float = 10.0
@@ -84,9 +84,9 @@ def _copy(path: Path, source: str, part: Part, patience: Patience, report: Progr
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        raise SourceError(f"{source}: no such file.", "absent") from None
+        raise SourceError(source, "no such file", "absent") from None
     except OSError as error:
-        raise SourceError(f"{source}: cannot be read: {error.strerror}.", "unreadable") from error
+        raise SourceError(source, f"cannot be read: {error.strerror}", "unreadable") from error
     with file:
         length = os.fstat(file.fileno()).st_size
         chunks = _first_look(_read_local(file, source), source)
@@ -99,15 +99,14 @@ def _read_local(file: IO[bytes], source: str) -> Iterator[bytes]:
         try:
             chunk = file.read(_CHUNK)
         except OSError as error:
-            reason = f"{source}: cannot be read: {error.strerror}."
-            raise SourceError(reason, "unreadable") from error
+            raise SourceError(source, f"cannot be read: {error.strerror}", "unreadable") from error
         if not chunk:
             return
         yield chunk
 
 
 def _download(url: str, part: Part, hashed: bool, patience: Patience, report: Progress) -> None:
-    idle = 0
+    idle, met = 0, False
     while True:
         before = part.size
         try:
@@ -116,8 +115,10 @@ def _download(url: str, part: Part, hashed: bool, patience: Patience, report: Pr
             gained = part.size - before
             total = part.origin.length if part.origin else None
             idle = 0 if gained >= min(_STEP, (total or _STEP) / 16) else idle + 1
+            met = met or error.reached
             wait = patience.backoff * 2 ** max(0, idle - 1) if error.wait is None else error.wait
-            if not error.transient or idle >= patience.attempts or wait > patience.longest_wait:
+            tired = not met or idle >= patience.attempts or wait > patience.longest_wait
+            if tired or not error.transient:
                 raise
             time.sleep(wait)
 
@@ -139,8 +140,8 @@ def _attempt(url: str, part: Part, hashed: bool, patience: Patience, report: Pro
             _check_range(response, url, part)
         else:
             if response.status_code == 206:
-                part_only = f"{url}: it answered with a part of the file when asked for the whole."
-                raise SourceError(part_only, "garbled", transient=True)
+                what = "it answered with a part of the file when asked for the whole"
+                raise SourceError(url, what, "garbled", transient=True)
             chunks = _first_look(chunks, url)
             part.begin(_origin(response, url))
         length = part.origin.length if part.origin else None
@@ -174,7 +175,7 @@ def _answer(
                 yield response
                 return
             place = _next_place(place, response.headers["Location"], url)
-    raise SourceError(f"{url}: it redirects without end.", "redirect")
+    raise SourceError(url, "it redirects without end", "redirect")
 
 
 def _next_place(place: str, location: str, url: str) -> str:
@@ -183,7 +184,8 @@ def _next_place(place: str, location: str, url: str) -> str:
         there = urljoin(place, location)
         if urlsplit(there).scheme in ("http", "https"):
             return there
-    raise SourceError(f"{url}: it redirects to {printable(location)[:200]}.", "redirect")
+    what = f"it redirects to {printable(location)[:200]}, which is no web address"
+    raise SourceError(url, what, "redirect", brief="it redirects to what is no web address")
 
 
 def _get(place: str, url: str, headers: Mapping[str, str], patience: Patience) -> requests.Response:
@@ -217,8 +219,8 @@ def _receive(response: requests.Response, url: str, patience: Patience) -> Itera
         waited = time.monotonic() - since
         if waited >= patience.read_timeout:
             if received < patience.least_rate * waited:
-                slow = f"{url}: it sends fewer than {patience.least_rate:.0f} bytes per second."
-                raise SourceError(slow, "timeout", transient=True)
+                what = f"it sends fewer than {patience.least_rate:.0f} bytes per second"
+                raise SourceError(url, what, "timeout", transient=True)
             since, received = time.monotonic(), 0
 
 
@@ -230,9 +232,9 @@ def _first_look(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
         if len(head) >= (HEAD_BYTES if is_page(head) else _FEW):
             break
     if is_page(head):
-        raise SourceError(f"{url}: expected weights, got {describe_bytes(head)}.", "page")
+        raise SourceError(url, f"expected weights, got {describe_bytes(head)}", "page")
     if not head:
-        raise SourceError(f"{url}: the file there is empty.", "empty")
+        raise SourceError(url, "the file there is empty", "empty")
     return chain([head], chunks)
 
 
@@ -254,8 +256,8 @@ def _append(
             report(done, length)
             _check_size(part, source, done, patience)
     if length is not None and done != length:
-        short = f"{source}: it ended after {done} of {length} bytes."
-        raise SourceError(short, "closed", transient=True)
+        what = f"it ended after {done} of {length} bytes"
+        raise SourceError(source, what, "closed", transient=True)
 
 
 def _write(file: IO[bytes], chunk: bytes) -> int:
@@ -269,7 +271,7 @@ def _check_size(part: Part, source: str, size: int, patience: Patience) -> None:
     if size > patience.largest:
         part.discard()
         most = f"more than the {patience.largest} bytes that a checkpoint may have"
-        raise SourceError(f"{source}: {size} bytes or more, {most}.", "too-large")
+        raise SourceError(source, f"{size} bytes or more, {most}", "too-large")
 
 
 def _check_room(folder: Path, needed: int) -> None:
@@ -282,14 +284,15 @@ def _check_status(response: requests.Response, url: str) -> None:
     status = response.status_code
     if status in (200, 206):
         return
-    text = f"{url}: the server answered {status} ({printable(response.reason or '?')})"
+    what = f"the server answered {status} ({printable(response.reason or '?')})"
+    brief = f"HTTP status {status}"
     if status in _ABSENT:
-        raise SourceError(f"{text}: it does not have this file.", "absent")
+        raise SourceError(url, f"{what}: it does not have this file", "absent", brief=brief)
     wait = _retry_after(response)
     if wait is not None:
-        text += f" and asks to wait {wait:.0f} s"
+        what += f" and asks to wait {wait:.0f} s"
     cause = "busy" if status in (429, 503) else "status"
-    raise SourceError(f"{text}.", cause, transient=status in _RETRIED, wait=wait)
+    raise SourceError(url, what, cause, brief=brief, transient=status in _RETRIED, wait=wait)
 
 
 def _retry_after(response: requests.Response) -> float | None:
@@ -316,12 +319,8 @@ def _check_range(response: requests.Response, url: str, part: Part) -> None:
 
 def _start_again(part: Part, url: str) -> SourceError:
     part.discard()
-    return SourceError(
-        f"{url}: what it serves does not continue the part that was here.",
-        "changed",
-        transient=True,
-        wait=0,
-    )
+    what = "what it serves does not continue the part that was here"
+    return SourceError(url, what, "changed", transient=True, wait=0)
 
 
 def _content_range(response: requests.Response) -> tuple[int | None, int | None]:

@@ -1,0 +1,46 @@
+"""``vanbench compare-weights``."""
+
+from pathlib import Path
+
+import click
+
+from vanbench.options import Settings, common
+
+EXAMPLES = """\b
+Examples:
+  vanbench compare-weights van_tiny_754.pth.tar van-tiny_8xb128_in1k_20220501-385941af.pth
+"""
+
+PATH = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("compare-weights", epilog=EXAMPLES)
+@click.argument("first", metavar="A", type=PATH)
+@click.argument("second", metavar="B", type=PATH)
+@common
+def command(settings: Settings, first: Path, second: Path) -> None:
+    """Whether two files hold the same network, tensor by tensor, whatever their naming.
+
+    Equal means bit by bit. Training-step counters, which no forward pass reads, are left out.
+    Exits with 1 if the files differ.
+    """
+    from vanbench.comparing import compare
+    from vanbench.terminal import print_json
+
+    comparison = compare(first, second)
+    if settings.as_json:
+        print_json(
+            same=comparison.same,
+            formats=list(comparison.formats),
+            equal=comparison.equal,
+            differences=[vars(difference) for difference in comparison.differences],
+        )
+    else:
+        for difference in comparison.differences:
+            click.echo(f"{difference.name}: {difference.what}")
+        names = f"{comparison.formats[0]} and {comparison.formats[1]} naming"
+        verdict = "the same network" if comparison.same else "different networks"
+        count = f"{comparison.equal} tensors equal, {len(comparison.differences)} different"
+        click.echo(f"{verdict}: {count} ({names})")
+    if not comparison.same:
+        click.get_current_context().exit(1)
