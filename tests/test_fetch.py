@@ -46,6 +46,8 @@ def failure(wanted: Wanted, cache: Path, **options) -> FetchError:
     with pytest.raises(FetchError) as caught:
         fetch(wanted, cache, patience=QUICK, **options)
     assert in_cache(wanted, cache) == before
+    assert "://" not in caught.value.brief
+    assert not caught.value.brief.endswith(".")
     return caught.value
 
 
@@ -197,6 +199,8 @@ def test_every_source_is_in_the_message_with_what_to_do(server, cache):
     urls = (server.put("/a", CONTENT, ["not_found"]), "http://127.0.0.1:1/b", "file:///no/c")
     error = failure(Wanted(NAME, urls), cache)
     assert error.causes == ("absent", "refused", "absent")
+    refused = "127.0.0.1:1 refused the connection"
+    assert error.brief == f"HTTP status 404; {refused}; no such file"
     assert error.status == "unreachable"
     for text in (*urls, "404", "refused the connection", "no such file", "--mirror", "import DIR"):
         assert text in str(error)
@@ -207,10 +211,18 @@ def test_a_file_that_nobody_has_is_missing(server, cache):
     assert (error.status, error.causes) == ("missing", ("absent", "absent"))
 
 
+def test_the_same_reason_twice_is_said_once_in_brief(server, cache):
+    urls = [server.put(path, b"", ["forbidden"]) for path in ("/a", "/b")]
+    error = failure(Wanted(NAME, tuple(urls)), cache)
+    assert error.causes == ("status", "status")
+    assert error.brief == "HTTP status 403"
+
+
 def test_a_mismatch_says_all_there_is_to_say(server, cache):
     url = server.put(f"/{OTHER}", CONTENT)
     error = failure(Wanted(OTHER, (url,)), cache)
     assert error.status == "mismatch"
+    assert error.brief == f"hash mismatch: expected 00000000…, got {SHA256[:8]}…"
     rejected = cache / ".vanbench" / "rejected" / OTHER
     for text in (url, "00000000", SHA256, f"{len(CONTENT)} bytes", "the bytes b'", str(rejected)):
         assert text in str(error)
@@ -221,14 +233,54 @@ def test_a_mismatch_says_all_there_is_to_say(server, cache):
 # What goes wrong on the way
 
 
-def test_an_unknown_host(cache, monkeypatch):
+def test_an_unknown_host_is_asked_for_once(cache, monkeypatch):
+    asked = []
+
     def unknown(*args, **kwargs):
+        asked.append(args)
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     error = failure(Wanted(NAME, ("http://no-such-host.invalid/x",)), cache)
     assert (error.status, error.causes) == ("unreachable", ("dns",))
     assert "the host name no-such-host.invalid cannot be resolved (DNS)" in str(error)
+    assert error.brief == "the host name no-such-host.invalid cannot be resolved (DNS)"
+    assert len(asked) == 1
+
+
+def test_a_host_that_was_there_before_is_tried_again(server, cache, monkeypatch):
+    connect, tries = socket.socket.connect, []
+
+    def sometimes(sock, address):
+        tries.append(address)
+        if len(tries) == 2:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        return connect(sock, address)
+
+    monkeypatch.setattr(socket.socket, "connect", sometimes)
+    url = server.put(f"/{NAME}", CONTENT, ["closes_after_a_quarter", "right"])
+    assert fetch(Wanted(NAME, (url,)), cache, patience=QUICK).status == "verified"
+    assert len(tries) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "refused"),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "refused"),
+        (TimeoutError("timed out"), "timeout"),
+    ],
+)
+def test_a_host_that_is_not_to_be_reached_is_tried_once(cache, monkeypatch, error, cause):
+    tries = []
+
+    def never(sock, address):
+        tries.append(address)
+        raise error
+
+    monkeypatch.setattr(socket.socket, "connect", never)
+    found = failure(Wanted(NAME, ("http://127.0.0.1:1/x",)), cache)
+    assert (found.causes, len(tries)) == ((cause,), 1)
 
 
 def tls_server(certificate: str) -> FaultServer:

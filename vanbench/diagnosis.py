@@ -19,7 +19,7 @@ _PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype|!--|\?xml|html|head|body|
 _TITLE = re.compile(rb"<(title|h1|message|code)\b[^>]*>(.*?)</\1", re.I | re.S)
 
 _TLS = {  # OpenSSL's X509_V_ERR_* numbers
-    9: "its certificate is not valid yet; check this machine's clock",
+    9: "its certificate is not valid yet by this machine's clock",
     10: "its certificate has expired",
     18: "its certificate is self-signed, which no authority on this machine vouches for",
     19: "its certificate chain ends in a self-signed one unknown to this machine",
@@ -100,17 +100,25 @@ def network_error(error: Exception, url: str) -> SourceError:
     def has(*kinds: type) -> bool:
         return any(isinstance(link, kinds) for link in chain)
 
-    def say(cause: str, text: str, transient: bool = True) -> SourceError:
-        return SourceError(f"{url}: {text}.", cause, transient=transient)
+    def say(cause: str, what: str, more: str = "", *, transient: bool = True) -> SourceError:
+        reached = not has(urllib3.NewConnectionError, urllib3.ConnectTimeoutError)
+        return SourceError(
+            url, what + more, cause, brief=what, transient=transient, reached=reached
+        )
+
+    last = f" ({printable(str(error))[:200]})"
 
     if has(urllib3.ProxyError, requests.exceptions.ProxyError):
-        return say("proxy", f"the proxy for {host} does not answer; see HTTP_PROXY, HTTPS_PROXY")
+        return say(
+            "proxy", f"the proxy for {host} does not answer", "; see HTTP_PROXY, HTTPS_PROXY"
+        )
     if has(socket.gaierror, urllib3.NameResolutionError):
         return say("dns", f"the host name {host} cannot be resolved (DNS)")
     if type(error) is OSError:  # requests' for a REQUESTS_CA_BUNDLE that is not there
-        return say("tls", printable(str(error)), transient=False)
+        return say("tls", "the certificate store is not there", last, transient=False)
     if has(ssl.SSLError, urllib3.SSLError):
-        return say("tls", f"no trusted connection (TLS): {_tls_reason(chain)}", transient=False)
+        what = f"no trusted connection (TLS): {_tls_reason(chain)}"
+        return say("tls", what, transient=False)
     if has(ConnectionRefusedError):
         return say("refused", f"{host} refused the connection")
     if has(TimeoutError, urllib3.ReadTimeoutError, requests.exceptions.Timeout):
@@ -118,14 +126,12 @@ def network_error(error: Exception, url: str) -> SourceError:
     if has(urllib3.NewConnectionError):
         return say("refused", f"{host} cannot be reached ({printable(str(chain[-1]))[:200]})")
     if has(requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError):
-        return say("address", f"not a usable address ({printable(str(error))[:200]})", False)
+        return say("address", "not a usable address", last, transient=False)
     if has(urllib3.DecodeError):
         return say("garbled", "it compressed the file and sent broken data")
     if has(urllib3.IncompleteRead, urllib3.ProtocolError, ConnectionError):
         return say("closed", f"{host} closed the connection before the file was complete")
-    return say(
-        "garbled", f"it does not answer as a web server does ({printable(str(error))[:200]})"
-    )
+    return say("garbled", "it does not answer as a web server does", last)
 
 
 def disk_error(error: OSError, folder: Path) -> StorageError:
@@ -133,7 +139,8 @@ def disk_error(error: OSError, folder: Path) -> StorageError:
     reason = _DISK.get(error.errno or 0, error.strerror or str(error))
     return StorageError(
         f"{folder}: the file cannot be written: {reason}. "
-        "Make room or rights there, or choose another folder with --cache DIR."
+        "Make room or rights there, or choose another folder with --cache DIR.",
+        f"the file cannot be written: {reason}",
     )
 
 

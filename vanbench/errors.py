@@ -32,30 +32,41 @@ class MarkerError(VanbenchError):
 class FetchError(VanbenchError):
     """A file that could not be had; ``status`` is the checkpoint status of the record.
 
+    ``brief`` is the reason as one short clause, without address, file name or advice.
     ``causes`` is one word for each source that was tried, in order (see SourceError).
     """
 
     status = "unreachable"
 
-    def __init__(self, message: str, causes: tuple[str, ...] = ()):
+    def __init__(self, message: str, brief: str, causes: tuple[str, ...] = ()):
         super().__init__(message)
-        self.causes = causes
+        self.brief, self.causes = brief, causes
 
 
 class SourceError(FetchError):
-    """One source that did not give the file.
+    """One source that did not give the file, and what it did instead.
 
+    ``what`` is a clause of the message; also the ``brief`` one unless that is given.
     ``cause`` is one word: ``address``, ``dns``, ``tls``, ``proxy``, ``refused``, ``timeout``,
     ``closed``, ``status``, ``absent``, ``busy``, ``page``, ``redirect``, ``garbled``, ``empty``,
     ``changed``, ``too-large`` or ``unreadable``.
     ``transient``: another try may help, after ``wait`` seconds where the server said so.
+    ``reached`` is False where no server was met at all.
     """
 
     def __init__(
-        self, message: str, cause: str, *, transient: bool = False, wait: float | None = None
+        self,
+        source: str,
+        what: str,
+        cause: str,
+        *,
+        brief: str | None = None,
+        transient: bool = False,
+        wait: float | None = None,
+        reached: bool = True,
     ):
-        super().__init__(message, (cause,))
-        self.cause, self.transient, self.wait = cause, transient, wait
+        super().__init__(f"{source}: {what}.", brief or what, (cause,))
+        self.cause, self.transient, self.wait, self.reached = cause, transient, wait, reached
 
 
 class MissingError(FetchError):
@@ -78,6 +89,13 @@ class MismatchError(FetchError):
 
 class CheckpointError(VanbenchError):
     """A file that does not hold the tensors of one VAN."""
+
+    status = "unreadable"
+
+    @property
+    def brief(self) -> str:
+        """The first sentence of the message."""
+        return str(self).split(". ")[0]
 
 
 class DataError(VanbenchError):

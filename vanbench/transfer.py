@@ -41,7 +41,8 @@ class Patience:
 
     ``attempts`` in a row may bring no progress (1 MiB, or a sixteenth of the file); but a host
     that is not to be reached from the start is given up at once. The wait between them starts at
-    ``backoff`` and doubles; a server's Retry-After goes before it, up to ``longest_wait``. Fewer than ``least_rate`` bytes per second over ``read_timeout`` is a stall.
+    ``backoff`` and doubles; a server's Retry-After goes before it, up to ``longest_wait``.
+    Fewer than ``least_rate`` bytes per second over ``read_timeout`` is a stall.
     """
 
     connect_timeout: float = 10.0
