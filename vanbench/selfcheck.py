@@ -1,8 +1,7 @@
 """Whether this machine's decoder and resizer give the pixels that they should.
 
 ``pixels/`` has one small image of each kind that ImageNet has, and the pixels that each must give;
-``scripts/selfcheck_images.py`` drew them. The steps are those of every protocol, at a quarter of
-the size.
+``draw.py`` there drew them. The steps are those of every protocol, at a quarter of the size.
 """
 
 from collections.abc import Callable

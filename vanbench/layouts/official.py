@@ -1,7 +1,7 @@
 """What is known of ImageNet-1k's validation images by their names: the class of each.
 
 ``ilsvrc2012_val.bin`` holds the label (index into the sorted WordNet ids) of image 1, 2, … 50,000
-as little-endian 16-bit integers; ``scripts/ilsvrc2012_labels.py`` wrote it and says from what.
+as little-endian 16-bit integers; ``write_official.py`` wrote it and says from what.
 """
 
 import re

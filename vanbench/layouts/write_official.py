@@ -1,11 +1,11 @@
-"""Write vanbench/layouts/ilsvrc2012_val.bin from a list of the validation images' WordNet ids.
+"""Write ilsvrc2012_val.bin, beside this script, from a list of the validation images' WordNet ids.
 
 The list has one WordNet id per line, in the order of the image numbers. It is in the wheel of
 tensorflow-datasets (Apache-2.0), where it was read on 2026-11-24 from version 4.9.10:
 ``tensorflow_datasets/datasets/imagenet2012/validation_labels.txt``. The devkit's
 ``ILSVRC2012_validation_ground_truth.txt``, mapped through its ``meta.mat``, says the same.
 
-    python scripts/ilsvrc2012_labels.py validation_labels.txt
+    python vanbench/layouts/write_official.py validation_labels.txt
 """
 
 import sys
@@ -13,18 +13,18 @@ from array import array
 from collections import Counter
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1] / "vanbench"
+LAYOUTS = Path(__file__).parent
 
 
 def main(listing: Path) -> None:
     """Check that the list is 50 images of each of the 1,000 classes, and write the labels."""
-    class_ids = (PACKAGE / "imagenet1k.txt").read_text().split()
+    class_ids = (LAYOUTS.parent / "imagenet1k.txt").read_text().split()
     wnids = listing.read_text().split()
     assert Counter(wnids) == dict.fromkeys(class_ids, 50)
     labels = array("H", (class_ids.index(wnid) for wnid in wnids))
     if sys.byteorder == "big":
         labels.byteswap()
-    (PACKAGE / "layouts" / "ilsvrc2012_val.bin").write_bytes(labels.tobytes())
+    (LAYOUTS / "ilsvrc2012_val.bin").write_bytes(labels.tobytes())
 
 
 if __name__ == "__main__":

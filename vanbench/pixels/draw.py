@@ -1,10 +1,10 @@
 """Draw the images of the decoder's self-check, and write the pixels that they must give.
 
-    python scripts/selfcheck_images.py
+    python vanbench/pixels/draw.py
 
-writes vanbench/pixels/: an encoded image of each kind and beside it, as PNG, the expected uint8
-pixels after ``vanbench.selfcheck.PROTOCOL``. The expected pixels come from Pillow alone, step by
-step as written here, with the versions in ``made_with.json``.
+writes into its own folder an encoded image of each kind and, as PNG, the expected uint8 pixels after
+``vanbench.selfcheck.PROTOCOL``. The expected pixels come from Pillow alone, step by step as written
+here, with the versions in ``made_with.json``.
 """
 
 import io
@@ -15,7 +15,7 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps, features
 
-PIXELS = Path(__file__).parents[1] / "vanbench" / "pixels"
+PIXELS = Path(__file__).parent
 WIDTH, HEIGHT = 94, 75
 SHORT_EDGE, CROP = 62, 56
 ORIENTATION = 0x0112  # the EXIF tag
@@ -68,7 +68,6 @@ def expected(content: bytes) -> Image.Image:
 
 def main() -> None:
     """Write all files."""
-    PIXELS.mkdir(exist_ok=True)
     for name, content in encoded().items():
         (PIXELS / f"{name}.JPEG").write_bytes(content)
         expected(content).save(PIXELS / f"{name}.png", optimize=True)
