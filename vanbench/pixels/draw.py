@@ -2,14 +2,15 @@
 
     python vanbench/pixels/draw.py
 
-writes into its own folder an encoded image of each kind and, as PNG, the expected uint8 pixels after
-``vanbench.selfcheck.PROTOCOL``. The expected pixels come from Pillow alone, step by step as written
-here, with the versions in ``made_with.json``.
+writes into its own folder an encoded image of each kind and, as PNG, the expected uint8 pixels
+after ``vanbench.selfcheck.PROTOCOL``. The expected pixels come from Pillow alone, step by step as
+written here, with the versions in ``made_with.json``.
 """
 
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -48,7 +49,7 @@ def encoded() -> dict[str, bytes]:
     }
 
 
-def save(image: Image.Image, kind: str, **options) -> bytes:
+def save(image: Image.Image, kind: str, **options: Any) -> bytes:
     """The encoded file."""
     buffer = io.BytesIO()
     image.save(buffer, kind, **({"quality": 75} if kind == "JPEG" else {}), **options)
