@@ -19,7 +19,8 @@ from vanbench.diagnosis import HEAD_BYTES, describe_bytes
 from vanbench.errors import CheckpointError
 from vanbench.pickles import LEFTOVERS, Malformed
 
-_NESTS = ("state_dict", "model", "state_dict_ema")
+EMA = "state_dict_ema"  # where timm's and the authors' code keep the averaged weights
+_NESTS = ("state_dict", "model", EMA)
 _WRAPPER = "module."  # DataParallel's
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _COUNTER = "num_batches_tracked"
@@ -42,15 +43,16 @@ class Leftover:
         pass
 
 
-def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+def read_state_dict(path: str | Path, *, nest: str | None = None) -> dict[str, Tensor]:
     """The tensors of a checkpoint under their own names, without ``module.`` prefixes.
 
+    ``nest`` is the key that they are under, such as EMA; by default the first known one.
     Zip and safetensors files are memory-mapped; the legacy serialisation is read into memory once.
     Raises CheckpointError, naming the file, for everything that is wrong with it.
     """
     path = Path(path)
     try:
-        state = _without_wrapper(_nested(_load(path)))
+        state = _without_wrapper(_nested(_load(path), _NESTS if nest is None else (nest,)))
         _check_tensors(state)
     except Malformed as error:
         raise CheckpointError(f"{path}: expected a checkpoint, found {error}.") from error
@@ -68,6 +70,12 @@ def read_metadata(path: str | Path) -> dict[str, str]:
             return {}
     with safe_open(path, framework="pt") as file:
         return dict(file.metadata() or {})
+
+
+def has_ema(path: str | Path) -> bool:
+    """Whether a checkpoint has averaged weights beside the ones that it is read for."""
+    content = _load(Path(path))
+    return isinstance(content, dict) and len(content.keys() & {*_NESTS}) > 1 and EMA in content
 
 
 def oddities(state: Mapping[str, Tensor]) -> list[str]:
@@ -128,9 +136,9 @@ def _not_one(path: Path, head: bytes) -> str:
     )
 
 
-def _nested(content: Any) -> Any:
+def _nested(content: Any, nests: tuple[str, ...]) -> Any:
     if isinstance(content, dict):
-        for nest in _NESTS:
+        for nest in nests:
             if isinstance(content.get(nest), dict):
                 return content[nest]
     return content

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vanbench.errors import DataError, DeviceError
 from vanbench.imagenet import ImageSet
-from vanbench.preprocessing import decode, normalize, to_pixels
+from vanbench.preprocessing import PixelsOf, decode, normalize, to_pixels
 from vanbench.zoo import Protocol
 
 TOP = 5
@@ -70,13 +70,15 @@ def predict(
     device: torch.device,
     precision: str = "fp32",
     on_error: str = "stop",
+    pixels_of: PixelsOf = to_pixels,
 ) -> Iterator[Predictions]:
     """Run all ``models`` over the images at ``indices``, batch by batch, decoding each once.
 
+    ``pixels_of`` is what turns a decoded image into uint8 (3, center_crop, center_crop).
     Raises DataError naming the image that cannot be read, unless ``on_error`` is ``count-wrong``.
     """
     loader = DataLoader(
-        _Pixels(images, protocol),
+        _Pixels(images, protocol, pixels_of),
         batch_size=batch_size,
         sampler=list(indices),
         num_workers=workers,
@@ -126,15 +128,15 @@ def choose_device(name: str) -> torch.device:
 class _Pixels(Dataset):
     """The uint8 pixels of an image, or why there are none, with its index."""
 
-    def __init__(self, images: ImageSet, protocol: Protocol):
-        self.images, self.protocol = images, protocol
+    def __init__(self, images: ImageSet, protocol: Protocol, pixels_of: PixelsOf):
+        self.images, self.protocol, self.pixels_of = images, protocol, pixels_of
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[int, Tensor | str]:
         try:
-            return index, to_pixels(decode(self.images.read(index)), self.protocol)
+            return index, self.pixels_of(decode(self.images.read(index)), self.protocol)
         except DataError as error:
             return index, str(error)
 

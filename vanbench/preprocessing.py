@@ -1,5 +1,7 @@
 """From an encoded image to the network's input, exactly as a protocol says."""
 
+from collections.abc import Callable
+
 import torch
 from PIL import Image, ImageOps
 from torch import Tensor
@@ -8,6 +10,8 @@ from torchvision.transforms import functional as F
 
 from vanbench.decoding import decode as decode  # where the models' half looks for it
 from vanbench.zoo import Protocol
+
+PixelsOf = Callable[[Image.Image, Protocol], Tensor]  # to_pixels, or what stands in for it
 
 
 def to_pixels(image: Image.Image, protocol: Protocol) -> Tensor:
