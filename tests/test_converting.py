@@ -33,6 +33,7 @@ def test_convert_keeps_every_bit_and_says_where_it_is_from(pth, tmp_path):
     assert state.keys() == written.keys()
     assert all(torch.equal(state[key], written[key]) for key in state)
     assert converted.sha256 == sha256_of(out)
+    assert out.stat().st_mode == pth.stat().st_mode
     metadata = read_metadata(out)
     assert metadata == converted.metadata
     assert metadata["source_sha256"] == sha256_of(pth)

@@ -1,6 +1,8 @@
 """Loading: the same logits from every form of a file, and every misfit by its name."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -172,3 +174,31 @@ def test_reading_and_loading_name_the_file_once(tmp_path):
         with pytest.raises(CheckpointError) as caught:
             reader(tmp_path / "f.pth")
         assert str(caught.value).count(str(tmp_path / "f.pth")) == 1
+
+
+MEASURE = """
+import resource, sys
+from vanbench.load import load_model
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+before = peak()
+model = load_model(sys.argv[1])
+loaded = peak()
+for tensor in model.state_dict().values():
+    tensor.sum()
+print(loaded - before, peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
+def test_loading_takes_little_more_memory_than_the_file(tmp_path, legacy):
+    state = from_native(vanbench.create_model("van_b4").state_dict(), OPENMMLAB)
+    path = save(state, tmp_path / "f.pth", legacy=legacy)
+    size = path.stat().st_size
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    loaded, read = map(int, subprocess.check_output(command, text=True).split())
+    assert read < size + (100 << 20)
+    assert legacy or loaded < size / 2  # mapped, not read

@@ -1,6 +1,7 @@
 """A checkpoint as a safetensors file: no program in it, mapped into memory, with its origin."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,6 +65,9 @@ def _write(state: Mapping[str, Tensor], target: Path, metadata: dict[str, str]) 
         written = read_state_dict(fresh)
         if written.keys() != state.keys() or not all(_same(state[k], written[k]) for k in state):
             raise VanbenchError(f"{target}: what was written does not read back the same.")
+        usual = Path(folder) / "usual"
+        usual.touch()
+        shutil.copymode(usual, fresh)  # safetensors lets only the owner read
         os.replace(fresh, target)
 
 
