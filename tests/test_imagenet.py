@@ -1,5 +1,6 @@
 """Every layout gives the same images, labels and order; every wrong one gives a message."""
 
+import json
 import multiprocessing
 import pickle
 import random
@@ -318,3 +319,60 @@ def test_training_shards_beside_the_validation_shards_are_not_read(few, tmp_path
     root = drawing.webdataset(tmp_path, few)
     shutil.copy(root / "imagenet1k-validation-00.tar", root / "imagenet1k-train-0000.tar")
     assert len(open_images(root, IDS)) == len(few)
+
+
+def write_parquet(path, images, labels, **metadata):
+    """A Parquet file with a column of images and one of labels."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({"image": images, "label": labels}).replace_schema_metadata(metadata)
+    pq.write_table(table, path, row_group_size=5)
+    return path
+
+
+@pytest.mark.parametrize("name", [None, "image.jpg", "a/b/image.jpg"])
+def test_parquet_rows_whose_paths_say_nothing(name, few, tmp_path):
+    images = [{"bytes": p.encoded, "path": name} for p in few]
+    path = write_parquet(tmp_path / "x.parquet", images, [IDS.index(p.wnid) for p in few])
+    opened = open_images(path, IDS)
+    assert len(set(opened.names)) == len(few)
+    found = {(opened.read(i), IDS[opened.labels[i]]) for i in range(len(few))}
+    assert found == {(p.encoded, p.wnid) for p in few}
+
+
+def test_parquet_labels_may_be_class_ids_or_in_the_names_of_the_files(few, tmp_path):
+    plain = [p.encoded for p in few]
+    by_id = write_parquet(tmp_path / "a.parquet", plain, [p.wnid for p in few])
+    named = [{"bytes": p.encoded, "path": f"{p.name[:-5]}_{p.wnid}.JPEG"} for p in few]
+    by_name = write_parquet(tmp_path / "b.parquet", named, [-1] * len(few))
+    for path in (by_id, by_name):
+        opened = open_images(path, IDS)
+        assert [IDS[label] for label in opened.labels] == [p.wnid for p in few]
+
+
+def test_parquet_labels_of_a_subset_are_mapped_by_the_ids_in_the_metadata(few, tmp_path):
+    """Imagenette-like: ten classes counted from 0, with their WordNet ids named."""
+    feature = {"names": list(SOME), "_type": "ClassLabel"}
+    about = json.dumps({"info": {"features": {"label": feature}}})
+    labels = [SOME.index(p.wnid) for p in few]
+    path = write_parquet(
+        tmp_path / "x.parquet", [p.encoded for p in few], labels, huggingface=about
+    )
+    assert [IDS[label] for label in open_images(path, IDS).labels] == [p.wnid for p in few]
+
+
+def test_webdataset_classes_may_be_ids_in_the_json(few, tmp_path):
+    members = []
+    for i, p in enumerate(few):
+        about = json.dumps({"label": 3, "wnid": p.wnid}).encode()
+        members += [(f"{i:05d}.jpeg", p.encoded), (f"{i:05d}.json", about)]
+    drawing.write_tar(tmp_path / "val-000.tar", members)
+    assert [IDS[label] for label in open_images(tmp_path, IDS).labels] == [p.wnid for p in few]
+
+
+def test_webdataset_samples_that_share_a_name_are_refused(few, tmp_path):
+    members = [("a.jpg", few[0].encoded), ("a.cls", b"1")] * 2
+    drawing.write_tar(tmp_path / "val-000.tar", members)
+    with pytest.raises(DataError, match=r"expected one a.jpg, found two"):
+        open_images(tmp_path, IDS)

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 import pytest
 
+from tests import drawing
 from tests.arranged import CROP, SHORT, arrange
-from tests.models import randomized
+from tests.models import TINY, randomized
 from vanbench.errors import DataError
 from vanbench.predictions import FILE, Store
 from vanbench.validation import Contender, Run, validate
@@ -138,6 +139,31 @@ def test_broken_images_stop_the_run_or_count_as_wrong(models, data, run, tmp_pat
     assert counts(found)["a"] == (TOTAL, RIGHT - 2, RIGHT - 2 + AMONG5)
     assert len(found.data["unreadable"]) == 2
     assert "2 unreadable images count as wrong" in found.describe()
+
+
+def test_every_layout_shares_the_predictions_and_gives_the_same_counts(tmp_path, run):
+    """What was predicted from folders is not computed again from a tar, shards or Parquet."""
+    thousand = replace(TINY, num_classes=1000)
+    models = {"a": Contender(randomized(thousand), "aa" * 32)}
+    protocol = replace(PROTOCOL, classes="imagenet-1k")
+    drawn = drawing.pictures(per_class=1, classes=drawing.class_ids_1k()[::60])
+    seen = []
+    for i, make in enumerate(drawing.LAYOUTS.values()):
+        root = make(tmp_path / str(i), drawn)
+        own = replace(run, store=tmp_path / f"{i}.sqlite")
+        alone, shared = (validate(models, root, protocol, how) for how in (own, run))
+        assert shared.computed == (len(drawn) if i == 0 else 0)
+        assert counts(alone) == counts(shared)
+        seen.append((shared.data["fingerprint"], counts(shared), first_choices(own.store)))
+    assert all(found == seen[0] for found in seen)
+    assert len(set(seen[0][2].values())) > 1
+
+
+def first_choices(path):
+    """Image hash → the five classes, best first, of the only run in a store."""
+    with Store(path) as store:
+        hashes = store.hashes()
+        return {hashes[image]: p.top for image, p in store.read(1).items()}
 
 
 def start(*arguments):

@@ -101,16 +101,18 @@ def _rows(
     """(name, label as written, place) of each row of a shard, without reading the images."""
     file = _open(shards[which])
     has_path = f"{image}.path" in {c.path for c in _leaves(file)}
-    rows, number = [], 0
+    rows: dict[str, tuple[str, Any, Place]] = {}
     for group in range(file.num_row_groups):
         columns = [label, f"{image}.path"] if has_path else [label]
         table = file.read_row_group(group, columns=columns, use_threads=False)
-        paths = [v["path"] for v in table[image].to_pylist()] if has_path else []
-        for row, written in enumerate(table[label].to_pylist()):
-            named = paths[row] if has_path and paths[row] else f"{number:08d}"
-            rows.append((f"{shards[which].name}/{basename(named)}", written, (which, group, row)))
-            number += 1
-    return rows
+        written = table[label].to_pylist()
+        paths = [v["path"] for v in table[image].to_pylist()] if has_path else [None] * len(written)
+        for row, (path, value) in enumerate(zip(paths, written, strict=True)):
+            name = f"{shards[which].name}/{path or f'{len(rows):08d}'}"
+            if name in rows:  # a path that says nothing, such as image.jpg in every row
+                name = f"{shards[which].name}/{len(rows):08d}/{basename(name)}"
+            rows[name] = (name, value, (which, group, row))
+    return list(rows.values())
 
 
 def _leaves(file: Any) -> list[Any]:
@@ -156,6 +158,6 @@ def _class_id(name: str, written: Any, names: Sequence[str]) -> str | None:
 def class_names(schema: Any, column: str) -> Sequence[str]:
     """The class ids that the file's metadata name for its labels; empty where they are words."""
     raw = (schema.metadata or {}).get(b"huggingface")
-    feature = json.loads(raw)["info"]["features"].get(column, {}) if raw else {}
-    names = feature.get("names") or []
+    info = json.loads(raw).get("info", {}) if raw else {}
+    names = info.get("features", {}).get(column, {}).get("names") or []
     return names if all(re.fullmatch(r"n\d{8}", name) for name in names) else []

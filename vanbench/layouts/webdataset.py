@@ -53,7 +53,10 @@ def _samples(which: int, shard: Path) -> dict[str, Sample]:
         key, dot, suffix = base.partition(".")
         if key and not is_stray(base):
             whole = "/".join(part for part in (shard.name, folder.strip("./"), key) if part)
-            samples.setdefault(whole, {})[dot + suffix] = (which, offset, size)
+            sample = samples.setdefault(whole, {})
+            if dot + suffix in sample:
+                raise DataError(f"{shard}: expected one {name}, found two: samples share a name.")
+            sample[dot + suffix] = (which, offset, size)
     return samples
 
 
