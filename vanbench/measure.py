@@ -33,6 +33,13 @@ class Verified:
     data: dict | None
     exit_code: int
 
+    @property
+    def advice(self) -> str:
+        """What to do about files that could not be had, as the first such message says it."""
+        checkpoints = [row.record.checkpoint for row in self.rows]
+        reasons = [c.reason for c in checkpoints if c and c.reason]
+        return reasons[0].splitlines()[-1] if reasons else ""
+
 
 @dataclass(frozen=True)
 class _Examined:
@@ -120,17 +127,17 @@ def _examine(
         state = read_state_dict(fetched.path)
         architecture, path = architecture_of(model_from_state(state)), fetched.path
         found = replace(found, format=detect(state).name, architecture=architecture.as_dict())
-    except FetchError as error:
-        found = replace(found, status=error.status, reason=_portable(error, sources))
-    except CheckpointError as error:
-        found = replace(found, status="unreadable", reason=_portable(error, sources))
+    except (FetchError, CheckpointError) as error:
+        reason = _portable(str(error), sources)
+        cause = _portable(error.brief, sources)
+        found = replace(found, status=error.status, reason=reason, cause=cause)
     counts = _count(entry, architecture, "checkpoint" if path else "architecture", device)
     return _Examined(entry, Record(zoo.name, entry.name, found, counts), path)
 
 
-def _portable(error: Exception, sources: Sources) -> str:
+def _portable(message: str, sources: Sources) -> str:
     """The message without the folders of this machine: it goes into a record."""
-    return str(error).replace(f"{sources.cache}/", "").replace(str(sources.cache), "the cache")
+    return message.replace(f"{sources.cache}/", "").replace(str(sources.cache), "the cache")
 
 
 def _count(entry: Entry, architecture: Architecture, source: str, device: torch.device) -> Counts:

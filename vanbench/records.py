@@ -23,13 +23,17 @@ HAVE_FILE = (VERIFIED, UNVERIFIABLE)
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file: what was found of it, and the architecture read from its tensors."""
+    """The file: what was found of it, and the architecture read from its tensors.
+
+    Where there is no sound file, ``reason`` is the whole message and ``cause`` one clause of it.
+    """
 
     url: str
     file: str
     status: str
     date: str
     reason: str | None = None
+    cause: str | None = None
     bytes: int | None = None
     sha256: str | None = None
     format: str | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tabulate import tabulate
 
 from vanbench import records
+from vanbench.records import Checkpoint
 from vanbench.rows import Figure, Row
 from vanbench.statistics import (
     CLOSE,
@@ -27,6 +28,7 @@ MARKS = {
     PARTIAL: "(partial)",
     NOT_REPORTED: "",
 }
+DECLARED = "counted from the declared architecture, not from a file's tensors"
 LEGEND = (
     "Each cell: reported → measured (difference). ✓ equal at the printed precision, "
     "≈ within 0.05 points, (!) differs from a misprint and equals its correction, ✗ deviates."
@@ -67,6 +69,54 @@ def cells(row: Row, notes: Footnotes) -> list[str]:
     ]
 
 
+LINE_COLUMNS = ("model", "number", ">reported", ">measured", ">difference", "verdict")
+
+
+def lines(row: Row, notes: Footnotes) -> list[list[str]]:
+    """One model as a line per number, in the order of ``LINE_COLUMNS``: narrow, for a terminal."""
+    counts = row.record.counts
+    convention = CONVENTIONS[row.entry.counting.convention]
+    table = [_file_line(row, notes)]
+    source = ""
+    if counts and counts.source == "architecture":
+        source = " " + notes.mark(DECLARED)
+    table += [
+        _line("params, M", row.params, row, notes, source),
+        _line(f"FLOPs, G ({convention})", row.flops, row, notes, source),
+    ]
+    if counts and row.entry.counting.convention != "fvcore":
+        digits = _digits(row.flops)
+        table.append(
+            ["FLOPs, G (fvcore)", "", f"{counts.flops['fvcore'] / 1e9:.{digits}f}", "", ""]
+        )
+    table += [
+        _line("Top-1, %", row.top1, row, notes),
+        _line("Top-5, %", row.top5, row, notes),
+    ]
+    names = [row.entry.name, f"→ {row.verdict}"] + [""] * len(table)
+    return [[name, *line] for name, line in zip(names, table, strict=False)] + [[""] * 6]
+
+
+def _file_line(row: Row, notes: Footnotes) -> list[str]:
+    checkpoint = row.record.checkpoint
+    if checkpoint is None:
+        return ["SHA-256", "", "", "", NOT_MEASURED]
+    status = checkpoint.status
+    if status not in records.HAVE_FILE:
+        status += " " + _cause(checkpoint, notes)
+    return ["SHA-256", row.entry.published_hash or "–", (checkpoint.sha256 or "")[:8], "", status]
+
+
+def _line(number: str, figure: Figure, row: Row, notes: Footnotes, source: str = "") -> list[str]:
+    reported = str(figure.reported) if figure.reported else "–"
+    if figure.measured is None:
+        mark = notes.mark(figure.reason) if figure.reported and figure.reason else ""
+        return [number, reported, "", "", f"{figure.verdict} {mark}".rstrip()]
+    verdict = figure.verdict + _reason(figure, row, notes) + source
+    difference = "" if figure.delta is None else _signed(float(figure.delta), _digits(figure))
+    return [number, reported, _number(figure), difference, verdict]
+
+
 def markdown(rows: Iterable[Row]) -> str:
     """The Results table as GitHub Markdown, with legend and footnotes."""
     rows, notes = list(rows), Footnotes()
@@ -82,9 +132,11 @@ def _file_cell(row: Row, notes: Footnotes) -> str:
         return NOT_MEASURED
     if checkpoint.status in records.HAVE_FILE:
         return f"{checkpoint.status} {str(checkpoint.sha256)[:8]}"
-    reason = first_sentence(checkpoint.reason or checkpoint.status)
-    note = f"{reason} ({checkpoint.date})".replace(checkpoint.file, "the file")
-    return f"{checkpoint.status} {notes.mark(note)}"
+    return f"{checkpoint.status} {_cause(checkpoint, notes)}"
+
+
+def _cause(checkpoint: Checkpoint, notes: Footnotes) -> str:
+    return notes.mark(f"{checkpoint.cause or checkpoint.status} ({checkpoint.date})")
 
 
 def _counted(figure: Figure, row: Row, notes: Footnotes) -> str:
@@ -103,23 +155,20 @@ def _figure_cell(figure: Figure, row: Row, notes: Footnotes) -> str:
         if figure.reported is None:
             return NOT_REPORTED
         return f"{reported} → {NOT_MEASURED} {notes.mark(figure.reason or NOT_MEASURED)}"
-    mark = MARKS[figure.verdict]
-    if figure.verdict == ERRATUM and row.entry.erratum:
-        mark += " " + notes.mark(f"{row.entry.name}: {row.entry.erratum.reason}")
-    if figure.verdict == PARTIAL and row.record.accuracy:
-        used = f"{row.record.accuracy.images:,}"
-        mark += " " + notes.mark(f"over {used} images, not the whole set that the claim is about")
-    cell = f"{reported} → {_number(figure)} {_difference(figure)} {mark}".rstrip()
-    return cell + _unreadable(figure, row, notes)
+    mark = MARKS[figure.verdict] + _reason(figure, row, notes)
+    return f"{reported} → {_number(figure)} {_difference(figure)} {mark}".rstrip()
 
 
-def _unreadable(figure: Figure, row: Row, notes: Footnotes) -> str:
-    """A note when images that could not be read were counted as wrong."""
-    accuracy = row.record.accuracy
-    if accuracy is None or figure not in (row.top1, row.top5):
-        return ""
-    count = len(accuracy.data.get("unreadable") or {})
-    return f" {notes.mark(f'{count} unreadable images counted as wrong')}" if count else ""
+def _reason(figure: Figure, row: Row, notes: Footnotes) -> str:
+    """References to the notes that a verdict needs, with a space before each."""
+    accuracy, erratum, texts = row.record.accuracy, row.entry.erratum, []
+    if figure.verdict == ERRATUM and erratum:
+        texts.append(f"{row.entry.name}: {erratum.reason}")
+    if figure.verdict == PARTIAL and accuracy:
+        texts.append(f"over {accuracy.images:,} images, not the whole set that the claim is about")
+    if accuracy and figure in (row.top1, row.top5) and accuracy.data.get("unreadable"):
+        texts.append(f"{len(accuracy.data['unreadable']):,} unreadable images counted as wrong")
+    return "".join(f" {notes.mark(text)}" for text in texts)
 
 
 def _fvcore_cell(row: Row) -> str:
@@ -153,11 +202,6 @@ def _signed(value: float, digits: int) -> str:
     if float(text) == 0:
         return "±0"
     return ("−" if value < 0 else "+") + text
-
-
-def first_sentence(text: str) -> str:
-    """The text up to its first full stop that ends a sentence."""
-    return text.split(". ")[0].rstrip(".").replace("\n", " ")
 
 
 def _provenance(rows: list[Row]) -> list[str]:

@@ -1,6 +1,7 @@
 """Zoos: who claims which numbers for which files, read from TOML into frozen dataclasses."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -113,6 +114,12 @@ class Entry:
     def filename(self) -> str:
         """The file's published name, which is also its name in the cache."""
         return self.urls[0].split("?")[0].rsplit("/", 1)[-1]
+
+    @property
+    def published_hash(self) -> str | None:
+        """The published SHA-256 or its first digits; by convention the file's name ends in them."""
+        suffix = re.search(r"-([0-9a-f]{8,64})\.\w+$", self.filename)
+        return self.sha256 or (suffix[1] if suffix else None)
 
 
 @dataclass(frozen=True)

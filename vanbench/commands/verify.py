@@ -72,15 +72,16 @@ def command(
 
 
 def _print(verified: "Verified", settings: Settings) -> None:
-    from vanbench.tables import LEGEND, Footnotes, cells, columns
+    from vanbench.tables import LINE_COLUMNS, Footnotes, lines
     from vanbench.terminal import print_table
 
     notes = Footnotes()
-    print_table(columns(verified.rows), [cells(row, notes) for row in verified.rows])
-    click.echo(LEGEND)
+    print_table(LINE_COLUMNS, [line for row in verified.rows for line in lines(row, notes)])
     for number, text in enumerate(notes.texts, 1):
         click.echo(f"[{number}] {text}")
     for row in verified.rows:
         checkpoint = row.record.checkpoint
         if checkpoint and checkpoint.reason:
-            settings.say(f"{row.entry.name}: {checkpoint.reason}")
+            settings.detail(f"{row.entry.name}: {checkpoint.reason}")
+    if verified.advice:
+        settings.say(verified.advice)
