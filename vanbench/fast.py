@@ -7,7 +7,7 @@ machine; ``tune`` finds out in about a second, and its answer can be kept, recor
 import copy
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from threading import Barrier
 
@@ -133,3 +133,14 @@ def optimize(model: VAN, *, choices: Choices | None = None) -> Fast:
     for name, step in STEPS.items():
         step(network, **options.get(name, {}))
     return Fast(network, choices)
+
+
+def compiled(model: VAN, *, choices: Choices | None = None) -> Fast:
+    """``optimize(model)`` with torch's compiler on top; its first call takes minutes.
+
+    The compiler fuses element-wise operations itself and cannot see into packed weights, so it
+    gets torch's own convolutions.
+    """
+    choices = choices or default_choices(next(model.parameters()).device)
+    fast = optimize(model, choices=replace(choices, pack=False))
+    return Fast(torch.compile(fast.network, options={"freezing": True}), fast.choices)

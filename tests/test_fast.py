@@ -1,0 +1,124 @@
+"""Every step of the rewrite keeps the logits, alone where it can stand alone and all together."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.models import TINY, randomized
+from vanbench import rewrite
+from vanbench.architecture import ARCHITECTURES
+from vanbench.fast import STEPS, Choices, optimize
+from vanbench.throughput import drawn
+
+ALONE = [name for name in STEPS if name != "fuse_operators"]
+SIZES = [(64, 64), (45, 77), (32, 130)]
+
+
+def images(size=(64, 64), batch=3, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(batch, 3, *size, generator=generator, dtype=dtype)
+
+
+def relative(found, expected):
+    return float((found - expected).abs().max() / expected.abs().max())
+
+
+@torch.no_grad()
+def apply(*names):
+    model = randomized().double()
+    for name in names:
+        STEPS[name](model)
+    return model
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ALONE)
+def test_each_step_alone_is_exact(name, size):
+    x = images(size)
+    assert relative(apply(name)(x), randomized().double()(x)) < 1e-10
+
+
+@pytest.mark.parametrize("last", range(1, len(STEPS) + 1))
+def test_each_beginning_of_the_list_is_exact(last):
+    x = images()
+    assert relative(apply(*list(STEPS)[:last])(x), randomized().double()(x)) < 1e-10
+
+
+def test_operators_are_fused_after_the_layer_scales():
+    x = images()
+    fused = apply("fold_layer_scales", "fuse_operators")
+    assert relative(fused(x), randomized().double()(x)) < 1e-10
+
+
+@pytest.mark.parametrize("size", [(9, 9), (7, 14), (1, 2), (3, 5)])
+def test_regrouping_is_undone_exactly(size):
+    x = images(size)
+    assert torch.equal(rewrite.ungroup(rewrite.regroup(x, 3), 3, x.shape), x)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        Choices(),
+        Choices(pack=False),
+        Choices(regroup=(True, False, True, False)),
+        Choices(micro_batch=2),
+        Choices(micro_batch=0, parallel=False),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 5])
+def test_any_choice_gives_the_same_logits_in_float32(choices, batch):
+    model, x = randomized(), images((65, 95), batch, torch.float32)
+    expected = model(x)
+    found = optimize(model, choices=choices)(x)
+    assert relative(found, expected) < 5e-5
+    assert torch.equal(found.topk(5).indices, expected.topk(5).indices)
+
+
+def test_all_steps_together_are_exact_in_float64():
+    model, x = randomized().double(), images()
+    assert relative(optimize(model)(x), model(x)) < 1e-10
+
+
+def test_cores_with_micro_batches_of_their_own_give_the_same(threads):
+    threads(2)
+    model, x = randomized(), images(batch=7, dtype=torch.float32)
+    apart = optimize(model, choices=Choices(micro_batch=2))(x)
+    together = optimize(model, choices=Choices(micro_batch=2, parallel=False))(x)
+    assert relative(apart, together) < 5e-5
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_autocast_reaches_the_threads(threads):
+    threads(2)
+    fast = optimize(randomized(), choices=Choices(pack=False))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert fast(images(dtype=torch.float32)).dtype == torch.bfloat16
+
+
+def test_the_given_model_stays_as_it_is():
+    model, x = randomized(), images(dtype=torch.float32)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    optimize(model)(x)
+    assert before.keys() == model.state_dict().keys()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_published_width_is_exact(name):
+    """With one block a stage; depth repeats the block."""
+    model = drawn(replace(ARCHITECTURES[name], depths=(1, 1, 1, 1)))
+    x = images(batch=1, dtype=torch.float32)
+    assert relative(optimize(model)(x), model(x)) < 5e-5
+
+
+def test_a_network_without_a_head_gives_the_same_features():
+    model, x = randomized(replace(TINY, num_classes=0)), images(dtype=torch.float32)
+    assert relative(optimize(model)(x), model(x)) < 5e-5

@@ -1,0 +1,89 @@
+"""Which of the exact forms of a VAN is fastest here: a short trial, with one block a stage.
+
+The trial's networks have random weights, for speed does not depend on them. A form other than the
+usual one is chosen only when it is clearly faster, so that a machine that is about as fast either
+way gets the same choice each time.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from vanbench.architecture import Architecture
+from vanbench.fast import Choices, Fast, default_choices, optimize
+from vanbench.load import build
+
+CLEARLY = 1.1  # how many times faster another form must be
+ROUNDS = 5
+IMAGES = 16
+RESOLUTION = 224
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The choices, and the median seconds of each form that was tried for 16 images."""
+
+    choices: Choices
+    seconds: dict[str, float]
+
+    def describe(self) -> str:
+        """One line for people."""
+        tried = ", ".join(f"{name} {1e3 * s:.0f} ms" for name, s in self.seconds.items())
+        return f"chose {self.choices.as_dict()} after a trial: {tried}"
+
+
+@cache
+def tune(architecture: Architecture, device: torch.device) -> Trial:
+    """The choices for this architecture on this machine, in a second or two."""
+    usual = default_choices(device)
+    seconds = _race(architecture, device, candidates(usual, device))
+    return Trial(choose(usual, candidates(usual, device), seconds), seconds)
+
+
+def candidates(usual: Choices, device: torch.device) -> dict[str, Choices]:
+    """The forms worth trying on this kind of device, by name; the usual one first."""
+    native = replace(usual, regroup=(False,) * 4)
+    if device.type != "cpu":
+        return {"usual": usual, "native dilation": native}
+    return {
+        "usual": usual,
+        "micro-batch 2": replace(usual, micro_batch=2),
+        "micro-batch 8": replace(usual, micro_batch=8),
+        "cores together": replace(usual, parallel=False),
+        "not packed": replace(usual, pack=False),
+        "native dilation": native,
+    }
+
+
+def choose(usual: Choices, forms: dict[str, Choices], seconds: dict[str, float]) -> Choices:
+    """The fastest form, if it is clearly faster than the usual one.
+
+    >>> other = Choices(micro_batch=8)
+    >>> choose(Choices(), {"usual": Choices(), "other": other}, {"usual": 1.0, "other": 0.95})
+    Choices(regroup=(True, True, True, True), pack=True, micro_batch=4, parallel=True)
+    """
+    best = min(seconds, key=seconds.__getitem__)
+    return forms[best] if CLEARLY * seconds[best] < seconds["usual"] else usual
+
+
+def _race(
+    architecture: Architecture, device: torch.device, forms: dict[str, Choices]
+) -> dict[str, float]:
+    """Median seconds of each form, in interleaved rounds after one to warm up."""
+    short = replace(architecture, depths=(1, 1, 1, 1))
+    model = build(short).to(device)
+    runners = {name: optimize(model, choices=choices) for name, choices in forms.items()}
+    x = torch.randn(IMAGES, 3, RESOLUTION, RESOLUTION, device=device)
+    rounds = [{name: _seconds(fast, x) for name, fast in runners.items()} for _ in range(ROUNDS)]
+    return {name: median(each[name] for each in rounds[1:]) for name in forms}
+
+
+def _seconds(fast: Fast, x: torch.Tensor) -> float:
+    start = perf_counter()
+    fast(x)
+    if x.device.type == "cuda":
+        torch.cuda.synchronize(x.device)
+    return perf_counter() - start
