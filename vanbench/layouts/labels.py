@@ -64,6 +64,14 @@ def _listings(folder: Path) -> Iterator[Path]:
         yield from (above / name for name in LISTINGS if (above / name).is_file())
 
 
+def find_devkit(data: Path) -> dict[int, str] | None:
+    """The WordNet id of each class number, from the devkit in or above a data set, or None."""
+    for path in _listings(data if data.is_dir() else data.parent):
+        if path.name.endswith(".gz") or path.name == GROUND_TRUTH:
+            return read_devkit(path)[1]
+    return None
+
+
 def read_labels(path: Path, class_ids: tuple[str, ...]) -> Labels:
     """The labels that a file lists; DataError saying which line is not as it should be."""
     label_of = {class_id: label for label, class_id in enumerate(class_ids)}
