@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 import vanbench
 from tests.forge import save, tiny_state
 from tests.models import TINY, randomized
 from vanbench.architecture import ARCHITECTURES, Architecture
 from vanbench.checkpoint import read_state_dict
-from vanbench.errors import CheckpointError, UnknownModelError
+from vanbench.cli import main
+from vanbench.errors import CheckpointError, OddWeightsWarning, UnknownModelError
 from vanbench.formats import FORMATS, OFFICIAL, OPENMMLAB, TRANSFORMERS, from_native
 from vanbench.load import architecture_of, build, load_model, model_from_state
+from vanbench.transfer import local_path
+from vanbench.zoo import load_zoo
 
 every_format = pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
 IMAGES = torch.rand(2, 3, 40, 48, generator=torch.Generator().manual_seed(1))
@@ -152,6 +156,31 @@ def test_a_file_of_another_network(tmp_path):
     message = complaint(save(state, tmp_path / "f.pth"))
     assert "expected the tensor names of a VAN" in message
     assert "0.weight" in message
+
+
+def test_weights_that_no_training_leaves_are_warned_of(tmp_path):
+    state = tiny_state()
+    state["head.fc.weight"][:2, 3] = float("nan")
+    state["backbone.norm1.weight"][:] = 0
+    path = save(state, tmp_path / "f.pth")
+    with pytest.warns(OddWeightsWarning) as caught:
+        load_model(path)
+    assert [str(warning.message) for warning in caught] == [
+        f"{path}: backbone.norm1.weight is zero throughout.",
+        f"{path}: head.fc.weight has 2 of 200 values that are NaN or infinite.",
+    ]
+
+
+def test_the_command_line_warns_of_odd_weights_in_one_line(tmp_path):
+    file = local_path(load_zoo("demo").entries[0].urls[0])
+    state = read_state_dict(file)
+    key = next(key for key in state if key.endswith("norm1.weight"))
+    state[key] = torch.zeros_like(state[key])
+    path = save(state, tmp_path / "f.pth")
+    options = ["--zoo", "demo", "--limit", "2", "--workers", "0", "--results", str(tmp_path)]
+    done = CliRunner().invoke(main, ["validate", "--checkpoint", str(path), *options])
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.splitlines().count(f"Warning: {path}: {key} is zero throughout.") == 1
 
 
 @pytest.mark.parametrize("name", ["van_b0", "VAN-B0", "van-b0"])

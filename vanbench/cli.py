@@ -5,12 +5,16 @@ inside the function that needs them, so that ``--help``, ``list`` and ``table`` 
 """
 
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import click
 
 from vanbench._version import __version__
-from vanbench.errors import VanbenchError
+from vanbench.errors import OddWeightsWarning, VanbenchError
 from vanbench.options import VERBOSE
 
 COMMANDS = {
@@ -62,7 +66,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; an expected failure prints one message and exits with its code."""
         try:
-            return super().invoke(ctx)
+            with _warnings_as_sentences():
+                return super().invoke(ctx)
         except VanbenchError as error:
             _complain(ctx, error)
             ctx.exit(error.exit_code)
@@ -80,6 +85,22 @@ def _complain(ctx: click.Context, error: Exception) -> None:
     if ctx.meta.get(VERBOSE):
         click.echo(traceback.format_exc(), err=True, nl=False)
     click.echo(f"Error: {error}", err=True)
+
+
+@contextmanager
+def _warnings_as_sentences() -> Iterator[None]:
+    """Print a warning that is meant for people as one line; libraries' own stay as they are."""
+    show_others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if issubclass(category, OddWeightsWarning):
+            click.echo(f"Warning: {message}", err=True)
+        else:
+            show_others(message, category, *place)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 @click.command(

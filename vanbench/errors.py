@@ -98,6 +98,10 @@ class CheckpointError(VanbenchError):
         return str(self).split(". ")[0]
 
 
+class OddWeightsWarning(UserWarning):
+    """Weights that no training leaves, in a file that is otherwise sound."""
+
+
 class DataError(VanbenchError):
     """A data set that cannot be evaluated as it is."""
 

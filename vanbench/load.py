@@ -1,5 +1,6 @@
 """Models: built from numbers, or from a file's own tensors, strictly."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,8 +10,8 @@ import torch
 from torch import Tensor
 
 from vanbench.architecture import ARCHITECTURES, Architecture
-from vanbench.checkpoint import read_state_dict
-from vanbench.errors import CheckpointError, UnknownModelError
+from vanbench.checkpoint import oddities, read_state_dict
+from vanbench.errors import CheckpointError, OddWeightsWarning, UnknownModelError
 from vanbench.formats import NATIVE, Format, detect, read_architecture, to_native, translate
 from vanbench.van import VAN, initialize
 
@@ -29,10 +30,15 @@ def load_model(path: str | Path, *, layer_norm_eps: float | None = None) -> VAN:
     """The model a checkpoint holds, in eval mode; format and architecture are read from the file.
 
     ``layer_norm_eps`` defaults to the one of the code that uses the file's naming. Raises
-    CheckpointError with every missing, unexpected and mis-shaped tensor.
+    CheckpointError with every missing, unexpected and mis-shaped tensor; warns (OddWeightsWarning)
+    of each that holds NaN or infinity, or nothing but zeros.
     """
     with about(path):
-        return model_from_state(read_state_dict(path), layer_norm_eps=layer_norm_eps)
+        state = read_state_dict(path)
+        model = model_from_state(state, layer_norm_eps=layer_norm_eps)
+    for oddity in oddities(state):
+        warnings.warn(f"{path}: {oddity}.", OddWeightsWarning, stacklevel=2)
+    return model
 
 
 @contextmanager
