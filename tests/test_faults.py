@@ -31,7 +31,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 NAME = f"weights-{SHA256[:8]}.pth"
 
 QUICK = Patience(
-    connect_timeout=5, read_timeout=0.6, attempts=3, backoff=0.005, longest_wait=5, largest=200_000
+    connect_timeout=5, read_timeout=1.0, attempts=3, backoff=0.005, longest_wait=5, largest=200_000
 )
 HARMLESS = [name for name, b in BEHAVIOURS.items() if not b.causes]
 HARMFUL = [name for name, b in BEHAVIOURS.items() if b.causes]
@@ -301,3 +301,38 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
         first.communicate(timeout=60)
         assert finish(second) == "transfer"
         assert (tmp_path / NAME).read_bytes() == CONTENT
+
+
+ZOO = """
+schema = 1
+name = "mine"
+title = "Mine"
+source = "here"
+"""
+ENTRY = """
+[models."van_b{number}.x"]
+architecture = "van_b{number}"
+url = "{url}"
+"""
+
+
+def test_two_commands_that_download_all_make_one_transfer_per_file(tmp_path):
+    with FaultServer() as server:
+        zoo, paths = ZOO, []
+        for number in range(3):
+            content = CONTENT + bytes([number])
+            path = f"/weights-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+            zoo += ENTRY.format(number=number, url=server.put(path, content, ["in_pieces"]))
+            paths.append(path)
+        (tmp_path / "zoo.toml").write_text(zoo)
+        command = [sys.executable, "-m", "vanbench", "download", "--all", "--zoo", "zoo.toml",
+                   "--cache", "cache"]  # fmt: skip
+        processes = [
+            subprocess.Popen(
+                command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+            for _ in range(2)
+        ]
+        for process in processes:
+            assert finish(process).count("  verified  ") == 3
+        assert [len(server.requests_for(path)) for path in paths] == [1, 1, 1]

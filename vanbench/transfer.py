@@ -39,10 +39,11 @@ _NETWORK = (OSError, ValueError, HTTPError, http.client.HTTPException)  # OSErro
 class Patience:
     """How long to put up with a source; times in seconds.
 
-    ``attempts`` in a row may bring no progress (1 MiB, or a sixteenth of the file); but a host
-    that is not to be reached from the start is given up at once. The wait between them starts at
-    ``backoff`` and doubles; a server's Retry-After goes before it, up to ``longest_wait``.
-    Fewer than ``least_rate`` bytes per second over ``read_timeout`` is a stall.
+    ``attempts`` in a row may bring no progress (1 MiB, or a sixteenth of the file), and as many in
+    all may lose what was there, by starting again; but a host that is not to be reached from the
+    start is given up at once. The wait between them starts at ``backoff`` and doubles; a server's
+    Retry-After goes before it, up to ``longest_wait``. Fewer than ``least_rate`` bytes per second
+    over ``read_timeout`` is a stall.
     """
 
     connect_timeout: float = 10.0
@@ -107,7 +108,7 @@ def _read_local(file: IO[bytes], source: str) -> Iterator[bytes]:
 
 
 def _download(url: str, part: Part, hashed: bool, patience: Patience, report: Progress) -> None:
-    idle, met = 0, False
+    idle, lost, met = 0, 0, False
     while True:
         before = part.size
         try:
@@ -115,10 +116,12 @@ def _download(url: str, part: Part, hashed: bool, patience: Patience, report: Pr
         except SourceError as error:
             gained = part.size - before
             total = part.origin.length if part.origin else None
-            idle = 0 if gained >= min(_STEP, (total or _STEP) / 16) else idle + 1
+            idle = 0 if gained > min(_STEP, max(total or 0, before) / 16) else idle + 1
+            lost += gained < 0
             met = met or error.reached
             wait = patience.backoff * 2 ** max(0, idle - 1) if error.wait is None else error.wait
-            tired = not met or idle >= patience.attempts or wait > patience.longest_wait
+            worn = max(idle, lost) >= patience.attempts
+            tired = worn or not met or wait > patience.longest_wait
             if tired or not error.transient:
                 raise
             time.sleep(wait)
