@@ -25,12 +25,16 @@ from vanbench.zoo import Entry, Zoo
 
 @dataclass(frozen=True)
 class Verified:
-    """The outcome of ``verify``; ``paths`` are the files on this machine, ``data`` the set used."""
+    """The outcome of ``verify``; ``paths`` are the files on this machine, ``data`` the set used.
+
+    ``passes`` are the passes over the images, one per protocol.
+    """
 
     rows: list[Row]
     paths: dict[str, Path]
     environment: dict
     data: dict | None
+    passes: list[Validated]
     exit_code: int
 
     @property
@@ -79,6 +83,7 @@ def verify(
         paths={item.entry.name: item.path for item in examined if item.path},
         environment=environment(device),
         data=next((validated.about_data() for validated in passes.values()), None),
+        passes=list({id(validated): validated for validated in passes.values()}.values()),
         exit_code=overall_exit_code(row.exit_code(data is not None) for row in rows),
     )
 

@@ -94,7 +94,7 @@ def lines(row: Row, notes: Footnotes) -> list[list[str]]:
         _line("Top-5, %", row.top5, row, notes),
     ]
     names = [row.entry.name, f"→ {row.verdict}"] + [""] * len(table)
-    return [[name, *line] for name, line in zip(names, table, strict=False)] + [[""] * 6]
+    return [[name, *line] for name, line in zip(names, table, strict=False)]
 
 
 def _file_line(row: Row, notes: Footnotes) -> list[str]:

@@ -19,8 +19,11 @@ def print_json(**top: Any) -> None:
     click.echo(json.dumps({"schema": SCHEMA, **top}, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """A table on stdout; a column whose name starts with ``>`` is aligned to the right."""
+def print_table(columns: Sequence[str], *groups: Sequence[Sequence[str]], title: str = "") -> None:
+    """A table of one or more groups of rows on stdout, a rule between the groups.
+
+    A column whose name starts with ``>`` is aligned to the right.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -30,8 +33,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: st
     for name in columns:
         justify: Any = "right" if name.startswith(">") else "left"
         table.add_column(name.lstrip(">"), justify=justify, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+    for rows in groups:
+        for row in rows:
+            table.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+        table.add_section()
     # Piped output is for programs and files: as wide as the table is, never cut.
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(table)

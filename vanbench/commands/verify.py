@@ -76,12 +76,14 @@ def _print(verified: "Verified", settings: Settings) -> None:
     from vanbench.terminal import print_table
 
     notes = Footnotes()
-    print_table(LINE_COLUMNS, [line for row in verified.rows for line in lines(row, notes)])
+    print_table(LINE_COLUMNS, *[lines(row, notes) for row in verified.rows])
     for number, text in enumerate(notes.texts, 1):
         click.echo(f"[{number}] {text}")
     for row in verified.rows:
         checkpoint = row.record.checkpoint
         if checkpoint and checkpoint.reason:
             settings.detail(f"{row.entry.name}: {checkpoint.reason}")
+    for validated in verified.passes:
+        settings.say(validated.describe())
     if verified.advice:
         settings.say(verified.advice)
