@@ -7,7 +7,7 @@ from PIL import Image, ImageOps
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
-from vanbench.preprocess import to_pixels
+from vanbench.preprocessing import to_pixels
 from vanbench.selfcheck import PIXELS, check_decoder
 
 KINDS = {
