@@ -183,6 +183,18 @@ def test_a_results_folder_that_cannot_be_written(tmp_path):
     assert "Error:" in outcome.stderr
 
 
+def test_interrupted_is_130(monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vanbench.options.load_zoo", interrupt)
+    assert "Interrupted." in run("list", code=130).stderr
+
+
+def test_a_traceback_only_when_asked():
+    assert "Traceback" in CliRunner().invoke(main, ["flops", "van_b9", "-v"]).stderr
+
+
 def test_a_closed_pipe_is_no_error():
     command = f"{sys.executable} -m vanbench list --json | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=ROOT)

@@ -28,7 +28,7 @@ MARKS = {
     PARTIAL: "(partial)",
     NOT_REPORTED: "",
 }
-DECLARED = "counted from the declared architecture, not from a file's tensors"
+DECLARED = "parameters and FLOPs are of the declared architecture, not of a file's tensors"
 LEGEND = (
     "Each cell: reported → measured (difference). ✓ equal at the printed precision, "
     "≈ within 0.05 points, (!) differs from a misprint and equals its correction, ✗ deviates."
@@ -60,8 +60,8 @@ def cells(row: Row, notes: Footnotes) -> list[str]:
     return [
         row.entry.name,
         _file_cell(row, notes),
-        _counted(row.params, row, notes),
-        _counted(row.flops, row, notes),
+        _figure_cell(row.params, row, notes),
+        _figure_cell(row.flops, row, notes),
         _fvcore_cell(row),
         _figure_cell(row.top1, row, notes),
         _figure_cell(row.top5, row, notes),
@@ -131,22 +131,13 @@ def _file_cell(row: Row, notes: Footnotes) -> str:
     if checkpoint is None:
         return NOT_MEASURED
     if checkpoint.status in records.HAVE_FILE:
-        return f"{checkpoint.status} {str(checkpoint.sha256)[:8]}"
-    return f"{checkpoint.status} {_cause(checkpoint, notes)}"
+        return f"{checkpoint.status}<br>`{str(checkpoint.sha256)[:8]}`"
+    cell = f"{checkpoint.status} {_cause(checkpoint, notes)}"
+    return f"{cell} {notes.mark(DECLARED)}" if row.record.counts else cell
 
 
 def _cause(checkpoint: Checkpoint, notes: Footnotes) -> str:
     return notes.mark(f"{checkpoint.cause or checkpoint.status} ({checkpoint.date})")
-
-
-def _counted(figure: Figure, row: Row, notes: Footnotes) -> str:
-    counts = row.record.counts
-    cell = _figure_cell(figure, row, notes)
-    if counts is not None and counts.source == "architecture":
-        cell += " " + notes.mark(
-            "counted from the declared architecture, not from a file's tensors"
-        )
-    return cell
 
 
 def _figure_cell(figure: Figure, row: Row, notes: Footnotes) -> str:
@@ -154,9 +145,9 @@ def _figure_cell(figure: Figure, row: Row, notes: Footnotes) -> str:
     if figure.measured is None:
         if figure.reported is None:
             return NOT_REPORTED
-        return f"{reported} → {NOT_MEASURED} {notes.mark(figure.reason or NOT_MEASURED)}"
+        return f"{reported} →<br>{NOT_MEASURED} {notes.mark(figure.reason or NOT_MEASURED)}"
     mark = MARKS[figure.verdict] + _reason(figure, row, notes)
-    return f"{reported} → {_number(figure)} {_difference(figure)} {mark}".rstrip()
+    return f"{reported} → {_number(figure)}<br>{_difference(figure)} {mark}".strip()
 
 
 def _reason(figure: Figure, row: Row, notes: Footnotes) -> str:
@@ -179,7 +170,7 @@ def _fvcore_cell(row: Row) -> str:
     if reported is None:
         return f"{measured:.3f}"
     digits = reported.decimals + 1
-    return f"{measured:.{digits}f} ({_signed(measured - float(reported.value), digits)})"
+    return f"{measured:.{digits}f}<br>({_signed(measured - float(reported.value), digits)})"
 
 
 def _number(figure: Figure) -> str:

@@ -139,12 +139,11 @@ class Zoo:
         for entry in self.entries:
             if wanted in (_normal(entry.name), _normal(entry.arch)):
                 return entry
-        known = {_normal(e.name): e.name for e in self.entries}
-        known |= {_normal(e.arch): e.arch for e in reversed(self.entries)}
+        known = {_normal(e.arch): e.arch for e in self.entries}
+        known |= {_normal(e.name): e.name for e in self.entries}
         near = [known[n] for n in difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)]
-        hint = (
-            f"Did you mean {' or '.join(near)}?" if near else f"It has {', '.join(known.values())}."
-        )
+        listed = ", ".join(entry.name for entry in self.entries)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {listed}."
         raise UnknownModelError(f"No model {query!r} in the zoo {self.name!r}. {hint}")
 
 
