@@ -1,5 +1,6 @@
 """Every step of the rewrite keeps the logits, alone where it can stand alone and all together."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -117,6 +118,20 @@ def test_every_published_width_is_exact(name):
     model = drawn(replace(ARCHITECTURES[name], depths=(1, 1, 1, 1)))
     x = images(batch=1, dtype=torch.float32)
     assert relative(optimize(model)(x), model(x)) < 5e-5
+
+
+def test_choices_come_back_from_their_json():
+    choices = Choices(regroup=(True, False, True, False), micro_batch=2, parallel=False)
+    assert Choices.from_json(json.dumps(choices.as_dict())) == choices
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"other": 1}', '{"pack": 1}', '{"micro_batch": -1}', '{"regroup": [true]}'],
+)
+def test_choices_that_are_none_are_refused(text):
+    with pytest.raises(ValueError, match=r"expect|Expect"):
+        Choices.from_json(text)
 
 
 def test_a_network_without_a_head_gives_the_same_features():

@@ -5,11 +5,13 @@ machine; ``tune`` finds out in about a second, and its answer can be kept, recor
 """
 
 import copy
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from threading import Barrier
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +38,26 @@ class Choices:
     def as_dict(self) -> dict:
         """The choices as JSON."""
         return asdict(self) | {"regroup": list(self.regroup)}
+
+    @classmethod
+    def from_json(cls, text: str) -> "Choices":
+        """The choices that a record holds; ValueError if the text is no such object.
+
+        >>> Choices.from_json('{"micro_batch": 2}').micro_batch
+        2
+        """
+        found, usual = json.loads(text), cls().as_dict()
+        if not isinstance(found, dict) or not found.keys() <= usual.keys():
+            raise ValueError(f"expected an object with some of {', '.join(usual)}")
+        full = usual | found
+        kinds = (bool, int, bool)
+        others = (full["pack"], full["micro_batch"], full["parallel"])
+        regroup = full["regroup"]
+        if not isinstance(regroup, list) or [type(each) for each in regroup] != [bool] * 4:
+            raise ValueError("regroup: expected four of true and false")
+        if tuple(map(type, others)) != kinds or full["micro_batch"] < 0:
+            raise ValueError("expected pack and parallel true or false, micro_batch from 0 up")
+        return cls(tuple(regroup), *others)
 
 
 def default_choices(device: torch.device) -> Choices:
@@ -126,7 +148,7 @@ def optimize(model: VAN, *, choices: Choices | None = None) -> Fast:
     """
     choices = choices or default_choices(next(model.parameters()).device)
     network = copy.deepcopy(model).eval().requires_grad_(False)
-    options = {
+    options: dict[str, dict[str, Any]] = {
         "regroup_dilated": {"stages": choices.regroup},
         "fuse_operators": {"pack": choices.pack},
     }
@@ -143,4 +165,5 @@ def compiled(model: VAN, *, choices: Choices | None = None) -> Fast:
     """
     choices = choices or default_choices(next(model.parameters()).device)
     fast = optimize(model, choices=replace(choices, pack=False))
-    return Fast(torch.compile(fast.network, options={"freezing": True}), fast.choices)
+    fast.network.compile(options={"freezing": True})
+    return fast

@@ -121,6 +121,35 @@ def sources(function: Callable) -> Callable:
     )(function)
 
 
+def rewriting(function: Callable) -> Callable:
+    """How the exact rewrite runs; the command receives ``compile`` and ``choices``."""
+
+    @functools.wraps(function)
+    def wrapper(choices: str | None, **kwargs: Any) -> Any:
+        return function(choices=_choices(choices), **kwargs)
+
+    wrapper = option(
+        "--compile", is_flag=True, help="Compile the rewrite; takes minutes before it pays."
+    )(wrapper)
+    return option(
+        "--choices",
+        metavar="JSON",
+        help="Forms of the rewrite, as a record names them.  [default: a short trial decides]",
+    )(wrapper)
+
+
+def _choices(text: str | None) -> Any:
+    """The choices of ``--choices``; a usage error if they are none."""
+    if text is None:
+        return None
+    from vanbench.fast import Choices
+
+    try:
+        return Choices.from_json(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}", param_hint="--choices") from error
+
+
 def runs(function: Callable) -> Callable:
     """How a validation runs; the command receives a dict ``run`` for ``validation.Run``."""
 
@@ -129,8 +158,10 @@ def runs(function: Callable) -> Callable:
         from vanbench.predictions import FILE
 
         names = ("device", "batch_size", "workers", "limit", "on_error", "reference", "fresh")
-        run = {name: kwargs.pop(name) for name in names}
-        return function(run=run | {"store": kwargs["settings"].results / FILE}, **kwargs)
+        run = {name: kwargs.pop(name) for name in (*names, "compile", "choices")}
+        settings = kwargs["settings"]
+        run |= {"store": settings.results / FILE, "say": settings.detail}
+        return function(run=run, **kwargs)
 
     for decorator in (
         option(
@@ -138,6 +169,7 @@ def runs(function: Callable) -> Callable:
             is_flag=True,
             help="Predict every image again, also where the prediction is stored.",
         ),
+        rewriting,
         option("--reference", is_flag=True, help="Run the plain model, not its exact rewrite."),
         option(
             "--on-error",

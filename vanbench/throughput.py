@@ -56,22 +56,25 @@ def make_plan(
     precision: str,
     batch_size: int | None,
     seconds: float,
-    compile: bool,
     threads: int | None,
+    **rewrite: Any,
 ) -> Plan:
-    """The plan that the options ask for; sets the number of threads of this process."""
+    """The plan that the options ask for; sets the number of threads of this process.
+
+    ``rewrite`` is the plan's ``compile`` and ``choices``.
+    """
     if threads:
         torch.set_num_threads(threads)
     chosen = choose_device(device)
     batch_size = batch_size or (256 if chosen.type == "cuda" else 16)
-    return Plan(chosen, precision, batch_size, seconds, compile)
+    return Plan(chosen, precision, batch_size, seconds, **rewrite)
 
 
 def bench(name: str, architecture: Architecture, plan: Plan) -> dict[str, Any]:
     """The full record of one model, as JSON: figures, samples, choices, ceiling, surroundings."""
     load = Load()
     reference = drawn(architecture).to(plan.device)
-    choices = _choices(architecture, plan)
+    choices = _choices(plan)
     models = {REFERENCE: reference, OPTIMIZED: _optimized(reference, choices, plan)}
     with numerics(plan.device, plan.precision), torch.inference_mode():
         samples = {
@@ -268,11 +271,11 @@ def _own_seconds() -> float:
     return sum(os.times()[:4])
 
 
-def _choices(architecture: Architecture, plan: Plan) -> Choices:
+def _choices(plan: Plan) -> Choices:
     """The given choices, or the trial's; packed kernels compute in float32 only."""
     if plan.precision != "fp32":
         return replace(plan.choices or default_choices(plan.device), pack=False)
-    return plan.choices or tune(architecture, plan.device).choices
+    return plan.choices or tune(plan.device).choices
 
 
 def _optimized(reference: VAN, choices: Choices, plan: Plan) -> nn.Module:

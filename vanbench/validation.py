@@ -1,8 +1,8 @@
 """Validation: a set of images, some models, one pass, integer counts with their provenance."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,6 +20,7 @@ from vanbench.evaluate import (
     default_workers,
     predict,
 )
+from vanbench.fast import Choices, compiled, optimize
 from vanbench.imagenet import open_images
 from vanbench.ledger import Ledger
 from vanbench.load import architecture_of, load_model
@@ -27,6 +28,7 @@ from vanbench.obtain import Progress, silent
 from vanbench.predictions import RunKey, Store
 from vanbench.preflight import DataReport, inspect, refuse_broken
 from vanbench.selfcheck import check_decoder
+from vanbench.tuning import tune
 from vanbench.validated import Validated
 from vanbench.van import VAN
 from vanbench.zoo import Protocol
@@ -38,6 +40,7 @@ class Run:
 
     ``store`` is the database in which predictions are kept as they are made, and from which a pass
     that was cut off goes on; None keeps them in memory. ``fresh`` computes all of them again.
+    ``choices`` None lets a short trial decide how the rewrite runs; ``say`` is told its outcome.
     """
 
     device: str = "auto"
@@ -49,6 +52,9 @@ class Run:
     reference: bool = False
     store: Path | None = None
     fresh: bool = False
+    choices: Choices | None = None
+    compile: bool = False
+    say: Callable[[str], None] = field(default=lambda message: None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ def validate_files(
     Files of one protocol share one pass over the images.
     """
     device = choose_device(run.device)
+    run = settle(run, device)
     passes: dict[str, Validated] = {}
     errors: dict[str, VanbenchError] = {}
     groups: dict[Protocol, dict[str, Contender]] = {}
@@ -152,7 +159,7 @@ def validate(
         failures=collected.failures,
         protocol=protocol,
         data=_about(report, len(images), ledger),
-        numerics=_numerics(device, run),
+        numerics=_numerics(device, run) | _form(run),
         environment=about,
         seconds=seconds,
         waited=collected.waited,
@@ -210,14 +217,27 @@ def _about(report: DataReport, total: int, ledger: Ledger) -> dict:
     return about | {"used": report.images, "total": total, "unreadable": unreadable}
 
 
+def settle(run: Run, device: torch.device) -> Run:
+    """The run with the choices of its rewrite made: those given, or a short trial's.
+
+    Packed kernels compute in float32 whatever the precision, so another one goes without them.
+    """
+    if run.reference:
+        return run
+    choices = run.choices
+    if choices is None:
+        trial = tune(device)
+        run.say(trial.describe())
+        choices = trial.choices
+    return replace(run, choices=replace(choices, pack=choices.pack and run.precision == "fp32"))
+
+
 def prepare(model: VAN, device: torch.device, run: Run) -> nn.Module:
     """The module that computes: the exact rewrite for inference, or the reference itself."""
     model = model.to(device)
     if run.reference:
         return model
-    from vanbench.fast import optimize
-
-    return optimize(model)
+    return (compiled if run.compile else optimize)(model, choices=run.choices)
 
 
 def spread(total: int, limit: int | None) -> list[int]:
@@ -280,3 +300,8 @@ def _numerics(device: torch.device, run: Run) -> dict[str, Any]:
         "device": device.type,
         "model": "reference" if run.reference else "optimized",
     }
+
+
+def _form(run: Run) -> dict[str, Any]:
+    """How the rewrite ran, for the record; no verdict depends on it, nor any stored prediction."""
+    return {"choices": run.choices and run.choices.as_dict(), "compile": run.compile}

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from vanbench.options import Settings, common, models, option
+from vanbench.options import Settings, common, models, option, rewriting
 from vanbench.zoo import Entry
 
 EXAMPLES = """\b
@@ -32,7 +32,7 @@ Examples:
     show_default=True,
     help="Arithmetic; fp32 is without TF32.",
 )
-@option("--compile", "compile_", is_flag=True, help="Compile the optimised model with torch.")
+@rewriting
 @option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: one per core]")
 @option(
     "--seconds",
@@ -47,9 +47,9 @@ def command(
     batch_size: int | None,
     device: str,
     precision: str,
-    compile_: bool,
     threads: int | None,
     seconds: float,
+    **rewrite: Any,
 ) -> None:
     """Throughput, latency and peak memory: the reference model beside the optimised one.
 
@@ -60,7 +60,7 @@ def command(
     from vanbench.terminal import print_json
     from vanbench.throughput import bench, make_plan
 
-    plan = make_plan(device, precision, batch_size, seconds, compile_, threads)
+    plan = make_plan(device, precision, batch_size, seconds, threads, **rewrite)
     records = []
     for entry in entries:
         settings.detail(f"measuring {entry.name}")
