@@ -130,6 +130,18 @@ def test_a_file_that_is_not_there_is_missing(shell, server, model):
     assert verdicts(row)[:2] == ["reproduced", "reproduced"]
 
 
+def test_mirrors_from_the_environment(shell, server, model, monkeypatch, tmp_path):
+    """Several, separated by spaces; the second one, a folder, has the file."""
+    gone = claim(server, model)
+    file = gone.url.rsplit("/", 1)[1]
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / file).write_bytes(checkpoint(model))
+    gone.url = f"http://127.0.0.1:9/{file}"
+    write_zoo(shell.zoo, CLASSES, gone)
+    monkeypatch.setenv("VANBENCH_MIRROR", f"{server.url}/nothing {tmp_path / 'mirror'}")
+    assert shell.verify()["models"][0]["verdict"] == "reproduced"
+
+
 def test_a_figure_that_deviates_is_1_even_beside_a_failure(shell, server, model):
     wrong = claim(server, model, "van_wrong.in1k", file="van-test-00000000.pth")
     write_zoo(shell.zoo, CLASSES, claim(server, model, top1="60.00"), wrong)
