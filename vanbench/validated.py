@@ -33,7 +33,7 @@ class Validated:
         return self.computed / self.seconds if self.computed else None
 
     def covers(self, images: int | None) -> bool:
-        """Whether this is a whole run, over ``images`` images of an unaltered set if that is given."""
+        """Whether this is a whole run, over ``images`` unaltered images if that is given."""
         claimed = images is None or (self.data["whole"] and self.data["used"] == images)
         return claimed and not self.partial
 

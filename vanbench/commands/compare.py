@@ -67,7 +67,9 @@ def _print(runs: list["Predicted"], agreement: "Agreement", shown: int) -> None:
         for flip in a.flips[:shown]
     ]
     if rows:
-        title = f"{len(a.flips):,} images flipped" + (f"; the first {shown}" if shown < n else "")
+        title = f"{len(a.flips):,} images flipped" + (
+            f"; the first {shown}" if shown < len(a.flips) else ""
+        )
         print_table(["image", "class", "before", "after", "effect", ">margin"], rows, title=title)
 
 
