@@ -154,7 +154,7 @@ def runs(function: Callable) -> Callable:
     """How a validation runs; the command receives a dict ``run`` for ``validation.Run``."""
 
     @functools.wraps(function)
-    def wrapper(**kwargs: Any) -> Any:
+    def run_wrapper(**kwargs: Any) -> Any:
         from vanbench.predictions import FILE
 
         names = ("device", "batch_size", "workers", "limit", "on_error", "reference", "fresh")
@@ -163,6 +163,7 @@ def runs(function: Callable) -> Callable:
         run |= {"store": settings.results / FILE, "say": settings.detail}
         return function(run=run, **kwargs)
 
+    wrapper: Callable = run_wrapper
     for decorator in (
         option(
             "--fresh",

@@ -9,6 +9,7 @@ Shapes: N images, C channels, H × W positions of a feature map.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,8 @@ def fold_patch_embed(model: VAN) -> None:
 
 class AffineAttention(nn.Module):
     """Attention whose shortcut is scaled: proj_out(lka(GELU(proj_in(y)))) + scale · y."""
+
+    scale: Tensor
 
     def __init__(self, attention: Attention, scale: Tensor):
         super().__init__()
@@ -101,8 +104,9 @@ class RegroupedConvolution(nn.Module):
         assert conv.groups == dim, "depth-wise convolutions only"
         assert conv.padding[0] == kernel // 2 * self.dilation, "same-size convolutions only"
         with torch.device(conv.weight.device):
-            self.conv = nn.Conv2d(dim, dim, kernel, padding=kernel // 2, groups=dim)
-        self.conv.weight, self.conv.bias = conv.weight, conv.bias
+            undilated = nn.Conv2d(dim, dim, kernel, padding=kernel // 2, groups=dim)
+        undilated.weight, undilated.bias = conv.weight, conv.bias
+        self.conv: nn.Module = undilated
 
     def forward(self, x: Tensor) -> Tensor:
         return ungroup(self.conv(regroup(x, self.dilation)), self.dilation, x.shape)
@@ -148,7 +152,9 @@ def channels_last(model: VAN) -> None:
 class FusedBlock(nn.Module):
     """A ResidualBlock whose convolutions also do the element-wise operation after them."""
 
-    def __init__(self, block: nn.Module, fuse: Callable[[nn.Conv2d], Fused]):
+    scale: Tensor
+
+    def __init__(self, block: Any, fuse: Callable[[nn.Conv2d], Fused]):
         super().__init__()
         self.norm1, self.norm2 = block.norm1, block.norm2
         attention, lka = block.attention, block.attention.lka
@@ -188,26 +194,27 @@ def fuse_operators(model: VAN, pack: bool = False) -> None:
             stage.blocks[i] = FusedBlock(block, fuse)
 
 
-def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def affine(norm: Any) -> tuple[Tensor, Tensor]:
     """Scale and shift (C,) of a BatchNorm in inference."""
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     return scale, norm.bias - norm.running_mean * scale
 
 
-def _fold_into_input(conv: nn.Conv2d, scale: Tensor, shift: Tensor) -> None:
+def _fold_into_input(conv: Any, scale: Tensor, shift: Tensor) -> None:
     """Make conv(y) out of conv(scale·y + shift), for a 1×1 convolution."""
     conv.bias.add_(conv.weight.flatten(1) @ shift)
     conv.weight.mul_(scale[None, :, None, None])
 
 
-def _scale_output(conv: nn.Conv2d, scale: Tensor) -> None:
+def _scale_output(conv: Any, scale: Tensor) -> None:
     conv.weight.mul_(scale[:, None, None, None])
     conv.bias.mul_(scale)
 
 
-def _find(model: nn.Module, kind: type) -> list:
+def _find(model: nn.Module, kind: type) -> list[Any]:
+    """Modules of a kind; Any, because a step replaces parts by others with the same interface."""
     return [module for module in model.modules() if isinstance(module, kind)]
 
 
-def _stages(model: VAN) -> list[Stage]:
+def _stages(model: VAN) -> list[Any]:
     return _find(model, Stage)
