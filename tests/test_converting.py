@@ -113,6 +113,31 @@ def test_every_difference_is_named(pth, tmp_path):
     }
 
 
+def test_nan_is_equal_to_nan_and_to_nothing_else(tmp_path):
+    state = tiny_state()
+    state["head.fc.bias"][3] = float("nan")
+    path = save(state, tmp_path / "nan.pth")
+    assert compare(path, save(state, tmp_path / "copy.pth")).same
+    state["head.fc.bias"][3] = 0
+    done = run("compare-weights", path, save(state, tmp_path / "zero.pth"), "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["differences"] == [
+        {"name": "head.bias", "what": "NaN or infinite in one of the files only", "largest": None}
+    ]
+
+
+def test_of_many_differences_the_first_are_shown(pth, tmp_path):
+    state = {k: v + 0.25 if v.is_floating_point() else v for k, v in tiny_state().items()}
+    other = save(state, tmp_path / "other.pth")
+    lines = run("compare-weights", pth, other).stdout.splitlines()
+    more = len(compare(pth, other).differences) - 20
+    assert lines[20] == f"… and {more} more (-v shows all)"
+    assert lines[21].startswith(
+        f"different networks: 0 tensors equal, {more + 20} different, by up"
+    )
+    assert len(run("compare-weights", pth, other, "-v").stdout.splitlines()) == more + 21
+
+
 def test_the_command_compare_weights(pth, tmp_path):
     done = run("compare-weights", pth, save(tiny_state(OFFICIAL), tmp_path / "same.pth"))
     assert done.exit_code == 0

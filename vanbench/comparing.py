@@ -1,10 +1,10 @@
 """Two files of weights, tensor by tensor, whatever their naming."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from vanbench.checkpoint import read_state_dict
@@ -23,7 +23,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """``formats`` are the namings of both files, ``equal`` counts the tensors equal bit by bit."""
+    """``formats`` are the namings of both files; ``equal`` counts the tensors that are the same.
+
+    The same are two tensors of one type with equal values; NaN is equal to NaN here.
+    """
 
     formats: tuple[str, str]
     equal: int
@@ -33,6 +36,12 @@ class Comparison:
     def same(self) -> bool:
         """Whether both files hold the same network."""
         return not self.differences
+
+    @property
+    def largest(self) -> float | None:
+        """The largest absolute difference of two values; None where no two can be compared."""
+        apart = [d.largest for d in self.differences if d.largest is not None]
+        return max(apart, default=None)
 
 
 def compare(first: Path, second: Path) -> Comparison:
@@ -63,9 +72,13 @@ def _difference(name: str, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> 
     left, right = a[name], b[name]
     if left.shape != right.shape:
         return Difference(name, f"shape {tuple(left.shape)} and {tuple(right.shape)}")
-    if torch.equal(left.double(), right.double()):
+    x, y = left.double(), right.double()
+    unequal = ~((x == y) | (x.isnan() & y.isnan()))
+    if not unequal.any():
         if left.dtype == right.dtype:
             return None
         return Difference(name, f"the same values as {left.dtype} and {right.dtype}", 0.0)
-    apart = float((left.double() - right.double()).abs().max())
+    apart = float((x - y)[unequal].abs().max())
+    if not math.isfinite(apart):
+        return Difference(name, "NaN or infinite in one of the files only")
     return Difference(name, f"differs by up to {apart:.3g}", apart)

@@ -11,6 +11,7 @@ Examples:
   vanbench compare-weights van_tiny_754.pth.tar van-tiny_8xb128_in1k_20220501-385941af.pth
 """
 
+FIRST = 20  # differences shown
 PATH = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -21,8 +22,8 @@ PATH = click.Path(dir_okay=False, path_type=Path)
 def command(settings: Settings, first: Path, second: Path) -> None:
     """Whether two files hold the same network, tensor by tensor, whatever their naming.
 
-    Equal means bit by bit. Training-step counters, which no forward pass reads, are left out.
-    Exits with 1 if the files differ.
+    Equal means in type and in every value. Training-step counters, which no forward pass reads,
+    are left out. Exits with 1 if the files differ.
     """
     from vanbench.comparing import compare
     from vanbench.terminal import print_json
@@ -30,17 +31,23 @@ def command(settings: Settings, first: Path, second: Path) -> None:
     comparison = compare(first, second)
     if settings.as_json:
         print_json(
+            models=[],
             same=comparison.same,
             formats=list(comparison.formats),
             equal=comparison.equal,
+            largest=comparison.largest,
             differences=[vars(difference) for difference in comparison.differences],
         )
     else:
-        for difference in comparison.differences:
+        shown = comparison.differences[: None if settings.verbose else FIRST]
+        for difference in shown:
             click.echo(f"{difference.name}: {difference.what}")
+        if len(shown) < len(comparison.differences):
+            click.echo(f"… and {len(comparison.differences) - len(shown)} more (-v shows all)")
         names = f"{comparison.formats[0]} and {comparison.formats[1]} naming"
         verdict = "the same network" if comparison.same else "different networks"
         count = f"{comparison.equal} tensors equal, {len(comparison.differences)} different"
-        click.echo(f"{verdict}: {count} ({names})")
+        apart = "" if comparison.largest is None else f", by up to {comparison.largest:.3g}"
+        click.echo(f"{verdict}: {count}{apart} ({names})")
     if not comparison.same:
         click.get_current_context().exit(1)

@@ -34,6 +34,7 @@ def command(settings: Settings, file: Path, out: Path) -> None:
         click.echo(f"Warning: {file}: {oddity}.", err=True)
     if settings.as_json:
         print_json(
+            models=[],
             path=str(converted.path),
             sha256=converted.sha256,
             metadata=converted.metadata,
