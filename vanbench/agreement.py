@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vanbench.errors import DataError, RecordError, UnknownModelError
+from vanbench.errors import DataError, RecordError, UnknownRunError
 from vanbench.predictions import Store, StoredRun
 from vanbench.tabular import FIVE, Row, read_csv
 
@@ -164,13 +164,13 @@ def load_run(store_path: Path, run: str) -> Predicted:
 
 
 def find_run(store: Store, run: str) -> StoredRun:
-    """The run of that number, or the last one of that model; UnknownModelError otherwise."""
+    """The run of that number, or the last one of that model; UnknownRunError otherwise."""
     runs = store.runs()
     for stored in reversed(runs):
         if run in (str(stored.id), stored.model):
             return stored
     known = ", ".join(f"{stored.id} ({stored.model})" for stored in runs) or "none"
-    raise UnknownModelError(f"No run {run!r} in {store.path}. It has {known}.")
+    raise UnknownRunError(f"No run {run!r} in {store.path}. It has {known}.")
 
 
 def export(store: Store, run: StoredRun) -> Iterator[Row]:

@@ -17,6 +17,12 @@ class UnknownModelError(VanbenchError):
     exit_code = 2
 
 
+class UnknownRunError(VanbenchError):
+    """A run that is not among the stored predictions."""
+
+    exit_code = 2
+
+
 class ZooError(VanbenchError):
     """A zoo file that cannot be used as written."""
 

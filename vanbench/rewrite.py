@@ -106,7 +106,7 @@ class RegroupedConvolution(nn.Module):
         with torch.device(conv.weight.device):
             undilated = nn.Conv2d(dim, dim, kernel, padding=kernel // 2, groups=dim)
         undilated.weight, undilated.bias = conv.weight, conv.bias
-        self.conv: nn.Module = undilated
+        self.conv: Any = undilated
 
     def forward(self, x: Tensor) -> Tensor:
         return ungroup(self.conv(regroup(x, self.dilation)), self.dilation, x.shape)
