@@ -47,6 +47,7 @@ def failure(wanted: Wanted, cache: Path, **options) -> FetchError:
         fetch(wanted, cache, patience=QUICK, **options)
     assert in_cache(wanted, cache) == before
     assert "://" not in caught.value.brief
+    assert not wanted.filename or wanted.filename not in caught.value.brief
     assert not caught.value.brief.endswith(".")
     return caught.value
 
