@@ -17,6 +17,7 @@ from vanbench.fast import Choices, optimize
 from vanbench.throughput import (
     Load,
     Plan,
+    Sample,
     bench,
     compare,
     drawn,
@@ -82,9 +83,16 @@ def test_warm_up_is_bounded():
 
 
 def test_summaries_are_of_the_samples():
-    row = summarize(4, {"reference": [2.0, 4.0, 6.0], "optimized": [1.0, 1.0, 2.0]})
+    row = summarize(
+        4,
+        {
+            "reference": [Sample(2.0, 3.0), Sample(4.0, 3.0), Sample(6.0, 3.0)],
+            "optimized": [Sample(1.0, 2.0), Sample(1.0, 2.0), Sample(2.0, 2.0)],
+        },
+    )
     assert (row["reference"], row["optimized"], row["speedup"]) == (1.0, 4.0, 4.0)
     assert row["speedup_range"] == [2.5, 3.5]
+    assert row["cpu_speedup"] == 1.5
     assert percentiles([0.001 * i for i in range(101)]) == pytest.approx(
         {"p50": 50.0, "p95": 95.0, "p99": 99.0}
     )
@@ -123,7 +131,7 @@ def test_a_record_holds_the_contract_and_every_sample(record):
         assert record[kind]["images_per_s"] > 0
         assert list(record[kind]["latency_ms"]) == ["p50", "p95", "p99"]
         assert record[kind]["peak_memory"] is None or record[kind]["peak_memory"] > 0
-        assert [len(record["samples_s"][batch][kind]) for batch in ("1", "2")] == [3, 3]
+        assert [len(record["samples_s_cpu_s"][batch][kind]) for batch in ("1", "2")] == [3, 3]
     assert record["same_top5"]
     assert record["max_relative_error"] < 5e-5
     assert record["speedup"] == pytest.approx(

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median, quantiles
-from time import perf_counter
-from typing import Any
+from time import perf_counter, process_time
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from vanbench.allocator import freed_memory_is_kept
 from vanbench.architecture import Architecture
 from vanbench.ceiling import measure_ceiling, multiply_adds
 from vanbench.environment import environment, today
@@ -29,6 +30,19 @@ REFERENCE, OPTIMIZED = "reference", "optimized"
 RESOLUTION = 224
 LEAST, MOST = 3, 200  # samples of each model at one batch size
 WARM_SECONDS, WARM_RUNS, STABLE = 1.0, 10, 0.1
+
+
+class Sample(NamedTuple):
+    """One forward pass: seconds that went by, and seconds that this process's threads computed.
+
+    The second hardly depends on what else the machine does, but does not see idle cores.
+    """
+
+    seconds: float
+    cpu_seconds: float
+
+
+Samples = Mapping[str, Sequence[Sample]]
 
 
 @dataclass(frozen=True)
@@ -88,7 +102,7 @@ def bench(name: str, architecture: Architecture, plan: Plan) -> dict[str, Any]:
     table = {batch: summarize(batch, taken) for batch, taken in samples.items()}
     headline = table[plan.batch_size]
     peaks = {kind: peak_memory(architecture, plan, choices, kind) for kind in models}
-    latencies = {kind: percentiles(samples[1][kind]) for kind in models}
+    latencies = {kind: percentiles([s.seconds for s in samples[1][kind]]) for kind in models}
     return {
         "name": name,
         "architecture": architecture.as_dict(),
@@ -116,8 +130,9 @@ def bench(name: str, architecture: Architecture, plan: Plan) -> dict[str, Any]:
             "images_per_s": ceiling.images_per_s,
             "fraction": headline[OPTIMIZED] / ceiling.images_per_s,
         },
+        "keeps_freed_memory": freed_memory_is_kept(),
         "load": load.as_dict(),
-        "samples_s": {str(batch): taken for batch, taken in samples.items()},
+        "samples_s_cpu_s": {str(batch): taken for batch, taken in samples.items()},
         "date": today(),
         "environment": environment(plan.device),
     }
@@ -140,20 +155,20 @@ def drawn(architecture: Architecture, seed: int = 0) -> VAN:
 
 def interleaved(
     models: Mapping[str, nn.Module], x: Tensor, seconds: float
-) -> dict[str, list[float]]:
-    """Durations in seconds of each model on ``x``, taken in turns after a warm-up.
+) -> dict[str, list[Sample]]:
+    """Forward passes of each model on ``x``, taken in turns after a warm-up.
 
     Stops after about ``seconds``, with at least 3 and at most 200 samples of each.
     """
     for model in models.values():
         warm_up(model, x)
-    samples: dict[str, list[float]] = {name: [] for name in models}
+    samples: dict[str, list[Sample]] = {name: [] for name in models}
     end = perf_counter() + seconds
     for taken in range(MOST):
         if taken >= LEAST and perf_counter() > end:
             break
         for name, model in models.items():
-            samples[name].append(duration(model, x))
+            samples[name].append(sample(model, x))
     return samples
 
 
@@ -170,11 +185,16 @@ def warm_up(model: nn.Module, x: Tensor) -> int:
     return WARM_RUNS
 
 
-def duration(model: nn.Module, x: Tensor) -> float:
-    """Seconds of one forward pass, until the device is done."""
-    start = perf_counter()
+def sample(model: nn.Module, x: Tensor) -> Sample:
+    """One forward pass, until the device is done."""
+    start, computed = perf_counter(), process_time()
     _synchronized(lambda: model(x), x.device)
-    return perf_counter() - start
+    return Sample(perf_counter() - start, process_time() - computed)
+
+
+def duration(model: nn.Module, x: Tensor) -> float:
+    """Seconds of one forward pass."""
+    return sample(model, x).seconds
 
 
 def compare(models: Mapping[str, nn.Module], x: Tensor) -> dict[str, Any]:
@@ -186,18 +206,21 @@ def compare(models: Mapping[str, nn.Module], x: Tensor) -> dict[str, Any]:
     return {"max_relative_error": float(error), "same_top5": same}
 
 
-def summarize(batch: int, samples: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+def summarize(batch: int, samples: Samples) -> dict[str, Any]:
     """Images per second at the median of each model, and the speed-up as the ratio of medians.
 
-    ``speedup_range`` is the middle half of the ratios of neighbouring samples.
+    ``speedup_range`` is the middle half of the ratios of neighbouring samples, ``cpu_speedup`` the
+    ratio of the medians of the processors' time.
     """
-    seconds = {kind: median(taken) for kind, taken in samples.items()}
+    seconds = {kind: median(s.seconds for s in taken) for kind, taken in samples.items()}
+    computed = {kind: median(s.cpu_seconds for s in taken) for kind, taken in samples.items()}
     pairs = zip(samples[REFERENCE], samples[OPTIMIZED], strict=True)
-    lower, _, upper = quantiles([a / b for a, b in pairs], n=4, method="inclusive")
+    lower, _, upper = quantiles([a.seconds / b.seconds for a, b in pairs], n=4, method="inclusive")
     return {
         **{kind: batch / s for kind, s in seconds.items()},
         "speedup": seconds[REFERENCE] / seconds[OPTIMIZED],
         "speedup_range": [lower, upper],
+        "cpu_speedup": computed[REFERENCE] / computed[OPTIMIZED],
         "samples": len(samples[REFERENCE]),
     }
 

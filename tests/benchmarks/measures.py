@@ -30,7 +30,7 @@ def forward(name: str, seconds: float, batch: int = 16) -> dict[str, Any]:
     models = {"reference": reference, "optimized": optimize(reference)}
     with numerics(CPU, "fp32"), torch.inference_mode():
         samples = interleaved(models, torch.randn(batch, 3, 224, 224), seconds)
-    return {"batch_size": batch, **summarize(batch, samples), "samples_s": samples}
+    return {"batch_size": batch, **summarize(batch, samples), "samples_s_cpu_s": samples}
 
 
 def decoding(count: int = 64) -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _pass(files: dict[str, Path], images: Path) -> dict[str, Any]:
     }
 
 
-def _forward_seconds(files: dict[str, Path], count: int, batch: int = 32) -> float:
+def _forward_seconds(files: dict[str, Path], count: int, batch: int = 16) -> float:
     """Seconds that the five models compute for ``count`` images, from the time of one batch."""
     total = 0.0
     x = torch.randn(batch, 3, 224, 224)
@@ -104,5 +104,5 @@ def _forward_seconds(files: dict[str, Path], count: int, batch: int = 32) -> flo
         for name in files:
             model = optimize(drawn(ARCHITECTURES[name]))
             duration(model, x)
-            total += median(duration(model, x) for _ in range(3)) * count / batch
+            total += median(duration(model, x) for _ in range(2)) * count / batch
     return total
