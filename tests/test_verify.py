@@ -242,6 +242,7 @@ def test_weights_that_are_not_finite_are_a_failure_of_that_model_only(shell, ser
     first, second = shell.verify(code=3)["models"]
     assert first["verdict"] == "not measured"
     assert second["verdict"] == "reproduced"
+    assert "NaN" in shell("verify", "van_nan").stdout
 
 
 def test_the_terminal_shows_every_model_and_the_reasons(shell, server, model):

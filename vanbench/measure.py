@@ -8,7 +8,7 @@ import torch
 
 from vanbench import records
 from vanbench.architecture import Architecture
-from vanbench.checkpoint import read_state_dict
+from vanbench.checkpoint import oddities, read_state_dict
 from vanbench.complexity import count_as_reported
 from vanbench.environment import environment, today
 from vanbench.errors import CheckpointError, FetchError, VanbenchError
@@ -131,7 +131,12 @@ def _examine(
         found = replace(found, status=fetched.status, bytes=fetched.bytes, sha256=fetched.sha256)
         state = read_state_dict(fetched.path)
         architecture, path = architecture_of(model_from_state(state)), fetched.path
-        found = replace(found, format=detect(state).name, architecture=architecture.as_dict())
+        found = replace(
+            found,
+            format=detect(state).name,
+            architecture=architecture.as_dict(),
+            oddities=oddities(state) or None,
+        )
     except (FetchError, CheckpointError) as error:
         reason = _portable(str(error), sources)
         cause = _portable(error.brief, sources)

@@ -26,6 +26,7 @@ class Checkpoint:
     """The file: what was found of it, and the architecture read from its tensors.
 
     Where there is no sound file, ``reason`` is the whole message and ``cause`` one clause of it.
+    ``oddities`` are what no training leaves in weights, such as NaN or a tensor of zeros.
     """
 
     url: str
@@ -38,6 +39,7 @@ class Checkpoint:
     sha256: str | None = None
     format: str | None = None
     architecture: dict | None = None
+    oddities: list | None = None
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ def _file_line(row: Row, notes: Footnotes) -> list[str]:
     status = checkpoint.status
     if status not in records.HAVE_FILE:
         status += " " + _cause(checkpoint, notes)
+    status += "".join(f" {notes.mark(text)}" for text in checkpoint.oddities or ())
     return ["SHA-256", row.entry.published_hash or "–", (checkpoint.sha256 or "")[:8], "", status]
 
 
@@ -131,7 +132,8 @@ def _file_cell(row: Row, notes: Footnotes) -> str:
     if checkpoint is None:
         return NOT_MEASURED
     if checkpoint.status in records.HAVE_FILE:
-        return f"{checkpoint.status}<br>`{str(checkpoint.sha256)[:8]}`"
+        odd = "".join(f" {notes.mark(text)}" for text in checkpoint.oddities or ())
+        return f"{checkpoint.status}<br>`{str(checkpoint.sha256)[:8]}`{odd}"
     cell = f"{checkpoint.status} {_cause(checkpoint, notes)}"
     return f"{cell} {notes.mark(DECLARED)}" if row.record.counts else cell
 
