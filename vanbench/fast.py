@@ -32,7 +32,7 @@ class Choices:
 
     regroup: tuple[bool, bool, bool, bool] = (True, True, True, True)
     pack: bool = True
-    micro_batch: int = 4
+    micro_batch: int = 8
     parallel: bool = True
 
     def as_dict(self) -> dict:

@@ -17,13 +17,13 @@ from vanbench.load import build
 
 CLEARLY = 1.15  # how many times faster another form must be
 ROUNDS = 4
-IMAGES = 8
+IMAGES = 16
 RESOLUTION = 224
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The choices, and the least seconds of each form that was tried for 8 images."""
+    """The choices, and the least seconds of each form that was tried for 16 images."""
 
     choices: Choices
     seconds: dict[str, float]
@@ -58,9 +58,9 @@ def candidates(usual: Choices, device: torch.device) -> dict[str, Choices]:
 def choose(usual: Choices, forms: dict[str, Choices], seconds: dict[str, float]) -> Choices:
     """The fastest form, if it is clearly faster than the usual one.
 
-    >>> other = Choices(micro_batch=8)
+    >>> other = Choices(micro_batch=2)
     >>> choose(Choices(), {"usual": Choices(), "other": other}, {"usual": 1.0, "other": 0.95})
-    Choices(regroup=(True, True, True, True), pack=True, micro_batch=4, parallel=True)
+    Choices(regroup=(True, True, True, True), pack=True, micro_batch=8, parallel=True)
     """
     best = min(seconds, key=seconds.__getitem__)
     return forms[best] if CLEARLY * seconds[best] < seconds["usual"] else usual
