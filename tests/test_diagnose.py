@@ -310,3 +310,17 @@ def test_the_command_refuses_what_it_cannot_use():
         "from 0 to 100" in command("van_nano", "--zoo", "demo", "--observed", "720", code=2).output
     )
     assert "Give --data" in command("van_b0", code=2).output
+
+
+def test_a_broken_image_stops_it_or_counts_as_wrong(tmp_path):
+    source = load_zoo("demo").data
+    for path in sorted(source.rglob("*.jpg"))[::60]:
+        copy = tmp_path / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    copy.write_bytes(path.read_bytes()[:200])
+    args = ("van_nano", "--zoo", "demo", "--data", str(tmp_path), "--json")
+    assert f"{copy.name} cannot be used" in command(*args, code=3).output
+    found = json.loads(command(*args, "--on-error", "count-wrong").stdout)["diagnosis"]
+    assert found["images"] == 6
+    assert all(e["correct"] <= 5 for e in found["explanations"])

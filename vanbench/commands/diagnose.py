@@ -55,6 +55,13 @@ class Percentage(click.ParamType):
     metavar="N",
     help="How many images to run, spread evenly over the set.",
 )
+@option(
+    "--on-error",
+    type=click.Choice(["stop", "count-wrong"]),
+    default="stop",
+    show_default=True,
+    help="What an unreadable image does: stop the run, or count as wrong.",
+)
 @option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
 @option("--batch-size", type=click.IntRange(min=1), help="Images per batch.")
 @option("--workers", type=click.IntRange(min=0), help="Decoding processes.")
@@ -65,6 +72,7 @@ def command(
     data: Path | None,
     observed: Reported | None,
     sample: int,
+    on_error: str,
     device: str,
     batch_size: int | None,
     workers: int | None,
@@ -96,7 +104,7 @@ def command(
     where = Sources(settings.cache, mirrors, offline)
     file = obtain(entry, where, recorded, settings.progress)
     candidate = Candidate(entry.name, file.path, entry.protocol, entry.layer_norm_eps)
-    run = Run(device=device, batch_size=batch_size, workers=workers, limit=sample)
+    run = Run(device, batch_size=batch_size, workers=workers, limit=sample, on_error=on_error)
     found = survey(candidate, data, run, settings.progress)
     diagnosis = diagnose(found, target, entry.claims.top1 if observed else None)
     if settings.as_json:
