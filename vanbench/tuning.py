@@ -36,7 +36,7 @@ class Trial:
 
 @cache
 def tune(device: torch.device) -> Trial:
-    """The choices for this machine and its present number of threads, in about a second."""
+    """The choices for this machine and its present number of threads, in a second or two."""
     forms = candidates(default_choices(device), device)
     seconds = _race(device, forms)
     return Trial(choose(default_choices(device), forms, seconds), seconds)
@@ -49,7 +49,7 @@ def candidates(usual: Choices, device: torch.device) -> dict[str, Choices]:
         return {"usual": usual, "native dilation": native}
     return {
         "usual": usual,
-        "micro-batch 2": replace(usual, micro_batch=2),
+        "micro-batch 4": replace(usual, micro_batch=4),
         "cores together": replace(usual, parallel=False),
         "native dilation": native,
     }
