@@ -122,8 +122,8 @@ def test_a_form_is_chosen_only_when_clearly_faster():
     usual = Choices()
     forms = candidates(usual, torch.device("cpu"))
     seconds = dict.fromkeys(forms, 1.0)
-    assert choose(usual, forms, seconds | {"micro-batch 4": 0.95}) == usual
-    assert choose(usual, forms, seconds | {"micro-batch 4": 0.5}) == replace(usual, micro_batch=4)
+    assert choose(usual, forms, seconds | {"micro-batch 8": 0.95}) == usual
+    assert choose(usual, forms, seconds | {"micro-batch 8": 0.5}) == replace(usual, micro_batch=8)
 
 
 def test_a_record_holds_the_contract_and_every_sample(record):

@@ -31,8 +31,8 @@ class Choices:
     """
 
     regroup: tuple[bool, bool, bool, bool] = (True, True, True, True)
-    pack: bool = True
-    micro_batch: int = 8
+    pack: bool = False
+    micro_batch: int = 4
     parallel: bool = True
 
     def as_dict(self) -> dict:
