@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import measures
+from tests.benchmarks import data, measures
 from tests.benchmarks.material import photographs
 from vanbench.environment import environment, today
 from vanbench.records import write_atomically
@@ -65,10 +65,42 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
     "start_up": lambda folder, options: measures.start_up(),
     "flops": lambda folder, options: measures.flops(),
     "decoding": lambda folder, options: measures.decoding(),
+    "preflight": lambda folder, options: data.preflight(folder / "small", 50),
+    "reading": lambda folder, options: data.reading(folder / "layouts", 200),
+    "storing": lambda folder, options: data.storing(folder / "store", 50_000),
     "van_b0": lambda folder, options: measures.forward("van_b0", options.seconds),
     "van_b2": lambda folder, options: measures.forward("van_b2", options.seconds),
     "end_to_end": _end_to_end,
     "one_pass": _one_pass,
+}
+
+
+def _preflight_lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+    what = f"preflight of {figures['images']:,} small files, s"
+    return [(what, f"{figures['seconds']:.1f}", "")]
+
+
+def _reading_lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+    folders = figures["read_and_decode_s"]["folders"]
+    return [
+        (f"reading and decoding from {name}, over folders", f"{seconds / folders:.2f}", "≤ 1.1")
+        for name, seconds in figures["read_and_decode_s"].items()
+        if name != "folders"
+    ]
+
+
+def _storing_lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+    what = f"predictions of {figures['models']} models over {figures['images']:,} images"
+    return [
+        (f"{what}, MB", f"{figures['bytes'] / 1e6:.1f}", "< 60"),
+        (f"{what}, ms an image", f"{1e3 * figures['seconds'] / figures['images']:.3f}", ""),
+    ]
+
+
+DATA_LINES = {
+    "preflight": _preflight_lines,
+    "reading": _reading_lines,
+    "storing": _storing_lines,
 }
 
 
@@ -80,6 +112,8 @@ def _lines(part: str, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
         return [("vanbench flops --all, s", f"{figures['flops_all_s']:.1f}", "")]
     if part == "decoding":
         return [("decoding one 500×375 JPEG, ms", f"{figures['ms_per_image']:.1f}", "")]
+    if part in DATA_LINES:
+        return DATA_LINES[part](figures)
     if part == "end_to_end":
         what = f"validate van_b0, {figures['images']} JPEGs, over a plain loop"
         return [(what, f"{figures['ratio']:.2f}", "≤ 0.45")]
