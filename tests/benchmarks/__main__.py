@@ -1,7 +1,7 @@
 """Measure the project's own speed and print ratios beside the goals.
 
-The figures go to results/bench/project.json, each part with its own date and load. Ratios are of runs taken in turns, for the times
-themselves depend on what else the machine does.
+The figures go to results/bench/project.json, each part with its own date and load. Ratios are of
+runs taken in turns, for the times themselves depend on what else the machine does.
 """
 
 import argparse
