@@ -141,7 +141,7 @@ STEPS: dict[str, Callable[..., None]] = {
 
 
 def optimize(model: VAN, *, choices: Choices | None = None) -> Fast:
-    """A module with the same logits as ``model`` in eval mode, several times faster.
+    """A module with the same logits as ``model`` in eval mode, faster (docs/performance.md).
 
     It is a copy on the same device in the same dtype; ``model`` stays as it is. ``choices``
     defaults to what is right for most machines; ``tune`` finds the best for this one.
