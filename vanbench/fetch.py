@@ -5,7 +5,6 @@ How one transfer goes is in ``transfer``; what is unfinished, in ``partial``. No
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,10 +17,9 @@ from vanbench.diagnosis import HEAD_BYTES, describe_bytes, disk_error
 from vanbench.errors import FetchError, MismatchError, MissingError, SourceError
 from vanbench.partial import Part
 from vanbench.transfer import PATIENCE, Patience, Progress, local_path, transfer
+from vanbench.zoo import hash_in_name
 
 _WORK = ".vanbench"  # folder in the cache for what has no name yet
-
-_HASH_SUFFIX = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,7 @@ class Wanted:
         """The published hash or prefix of it; None if there is none."""
         if self.sha256:
             return self.sha256.lower()
-        match = _HASH_SUFFIX.search(self.filename)
-        return match.group(1) if match else None
+        return hash_in_name(self.filename)
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def models(function: Callable) -> Callable:
 
 def sources(function: Callable) -> Callable:
     """``--mirror`` and ``--offline``; the command receives ``mirrors`` and ``offline``."""
-    function = option("--offline", is_flag=True, help="Use only files already in the cache.")(
+    function = option("--offline", is_flag=True, help="No network: only the cache and folders.")(
         function
     )
     return option(

@@ -118,8 +118,7 @@ class Entry:
     @property
     def published_hash(self) -> str | None:
         """The published SHA-256 or its first digits; by convention the file's name ends in them."""
-        suffix = re.search(r"-([0-9a-f]{8,64})\.\w+$", self.filename)
-        return self.sha256 or (suffix[1] if suffix else None)
+        return self.sha256 or hash_in_name(self.filename)
 
 
 @dataclass(frozen=True)
@@ -145,6 +144,16 @@ class Zoo:
         listed = ", ".join(entry.name for entry in self.entries)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {listed}."
         raise UnknownModelError(f"No model {query!r} in the zoo {self.name!r}. {hint}")
+
+
+def hash_in_name(filename: str) -> str | None:
+    """The digits of its own SHA-256 that a published file's name ends in, if it does.
+
+    >>> hash_in_name("van-tiny_8xb128_in1k_20220501-385941af.pth")
+    '385941af'
+    """
+    suffix = re.search(r"-([0-9a-f]{8,64})\.\w+$", filename)
+    return suffix[1] if suffix else None
 
 
 def load_zoo(name_or_path: str) -> Zoo:
