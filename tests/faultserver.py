@@ -35,7 +35,7 @@ class Resource:
 
 @dataclass
 class Request:
-    """One request as it came, and how many bytes of body went out for it."""
+    """One request as it came, and how many bytes of body were sent for it."""
 
     path: str
     headers: dict[str, str]
@@ -78,8 +78,8 @@ class Exchange:
         self.sock.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
 
     def body(self, data: bytes) -> None:
+        self.request.sent += len(data)  # first: the client may read the count once it has the data
         self.sock.sendall(data)
-        self.request.sent += len(data)
 
     def reply(self, status: int, data: bytes, **headers: object) -> None:
         """A whole answer; underscores in header names stand for hyphens."""
