@@ -117,6 +117,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     started = Barrier(threads + 1)
 
     def start() -> None:
+        torch.get_num_threads()  # a thread's first call would undo what was set before it
         torch.set_num_threads(1)
         started.wait()
 
