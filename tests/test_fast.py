@@ -9,7 +9,7 @@ import torch
 from tests.models import TINY, randomized
 from vanbench import rewrite
 from vanbench.architecture import ARCHITECTURES
-from vanbench.fast import STEPS, Choices, optimize
+from vanbench.fast import STEPS, Choices, _pool, optimize
 from vanbench.throughput import drawn
 
 ALONE = [name for name in STEPS if name != "fuse_operators"]
@@ -52,6 +52,35 @@ def test_operators_are_fused_after_the_layer_scales():
     assert relative(fused(x), randomized().double()(x)) < 1e-10
 
 
+@pytest.mark.parametrize("steps", [[], ["fold_layer_scales", "fuse_operators"]])
+def test_an_mlp_in_parts_is_exact(steps):
+    model, x = apply(*steps[:1]), images()
+    with torch.no_grad():
+        rewrite.split_mlp(model, part_bytes=1, least_channels=8)
+        assert [len(mlp.parts) for mlp in split_parts(model)] == [2, 4, 4, 4, 4]
+        for name in steps[1:]:
+            STEPS[name](model)
+    assert relative(model(x), randomized().double()(x)) < 1e-10
+
+
+def test_no_part_of_an_mlp_is_larger_than_asked_for():
+    model = drawn(replace(ARCHITECTURES["van_b2"], depths=(1, 1, 1, 1)))
+    rewrite.split_mlp(model)
+    channels = [[part.fc1.out_channels for part in mlp.parts] for mlp in split_parts(model)]
+    assert channels == [[64] * 8, [256] * 4, [640] * 2]
+
+
+def split_parts(model):
+    return [module for module in model.modules() if isinstance(module, rewrite.SplitMlp)]
+
+
+def test_each_thread_of_the_pool_keeps_to_one_core(threads):
+    threads(2)
+    optimize(randomized(), choices=Choices(micro_batch=1))(images(batch=4, dtype=torch.float32))
+    assert {_pool(2).submit(torch.get_num_threads).result() for _ in range(8)} == {1}
+    assert torch.get_num_threads() == 2
+
+
 @pytest.mark.parametrize("size", [(9, 9), (7, 14), (1, 2), (3, 5)])
 def test_regrouping_is_undone_exactly(size):
     x = images(size)
@@ -63,6 +92,7 @@ def test_regrouping_is_undone_exactly(size):
     [
         Choices(),
         Choices(pack=False),
+        Choices(part_bytes=0),
         Choices(regroup=(True, False, True, False)),
         Choices(micro_batch=2),
         Choices(micro_batch=0, parallel=False),
@@ -127,7 +157,15 @@ def test_choices_come_back_from_their_json():
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", '{"other": 1}', '{"pack": 1}', '{"micro_batch": -1}', '{"regroup": [true]}'],
+    [
+        "{",
+        "[]",
+        '{"other": 1}',
+        '{"pack": 1}',
+        '{"micro_batch": -1}',
+        '{"part_bytes": true}',
+        '{"regroup": [true]}',
+    ],
 )
 def test_choices_that_are_none_are_refused(text):
     with pytest.raises(ValueError, match=r"expect|Expect"):

@@ -26,12 +26,14 @@ class Choices:
 
     ``regroup``: for each stage, whether its dilated convolutions run on regrouped planes.
     ``pack``: whether oneDNN's fused kernels are used where they can be (CPU, float32).
+    ``part_bytes``: an MLP runs in parts whose hidden features of one image are no larger; 0: whole.
     ``micro_batch``: images that go through the network together; 0 means the whole batch.
     ``parallel``: whether each core takes micro-batches of its own; else all share each operation.
     """
 
     regroup: tuple[bool, bool, bool, bool] = (True, True, True, True)
-    pack: bool = False
+    pack: bool = True
+    part_bytes: int = rewrite.PART_BYTES
     micro_batch: int = 4
     parallel: bool = True
 
@@ -50,13 +52,15 @@ class Choices:
         if not isinstance(found, dict) or not found.keys() <= usual.keys():
             raise ValueError(f"expected an object with some of {', '.join(usual)}")
         full = usual | found
-        kinds = (bool, int, bool)
-        others = (full["pack"], full["micro_batch"], full["parallel"])
+        kinds = (bool, int, int, bool)
+        others = (full["pack"], full["part_bytes"], full["micro_batch"], full["parallel"])
         regroup = full["regroup"]
         if not isinstance(regroup, list) or [type(each) for each in regroup] != [bool] * 4:
             raise ValueError("regroup: expected four of true and false")
-        if tuple(map(type, others)) != kinds or full["micro_batch"] < 0:
-            raise ValueError("expected pack and parallel true or false, micro_batch from 0 up")
+        if tuple(map(type, others)) != kinds or min(others) < 0:
+            raise ValueError(
+                "expected pack and parallel true or false, part_bytes and micro_batch from 0 up"
+            )
         return cls(tuple(regroup), *others)
 
 
@@ -64,7 +68,7 @@ def default_choices(device: torch.device) -> Choices:
     """What is right for most machines of this kind."""
     if device.type == "cpu":
         return Choices()
-    return Choices(pack=False, micro_batch=0, parallel=False)
+    return Choices(pack=False, part_bytes=0, micro_batch=0, parallel=False)
 
 
 class Fast(nn.Module):
@@ -135,6 +139,7 @@ STEPS: dict[str, Callable[..., None]] = {
     "fold_norm2": rewrite.fold_norm2,
     "fold_layer_scales": rewrite.fold_layer_scales,
     "regroup_dilated": rewrite.regroup_dilated,
+    "split_mlp": rewrite.split_mlp,
     "channels_last": rewrite.channels_last,
     "fuse_operators": rewrite.fuse_operators,
 }
@@ -151,6 +156,7 @@ def optimize(model: VAN, *, choices: Choices | None = None) -> Fast:
     network = copy.deepcopy(model).eval().requires_grad_(False)
     options: dict[str, dict[str, Any]] = {
         "regroup_dilated": {"stages": choices.regroup},
+        "split_mlp": {"part_bytes": choices.part_bytes},
         "fuse_operators": {"pack": choices.pack},
     }
     for name, step in STEPS.items():

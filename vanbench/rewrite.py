@@ -21,6 +21,7 @@ from vanbench.van import VAN, Attention, Block, LargeKernelAttention, PatchEmbed
 Fused = PlainConvolution | PackedConvolution
 
 TYPICAL_SIDES = (56, 28, 14, 7)  # of the feature maps of a 224×224 image
+PART_BYTES = 850_000  # of a part of an MLP: they stay in the megabyte of a core's own cache
 
 
 def fold_patch_embed(model: VAN) -> None:
@@ -135,6 +136,63 @@ def regroup_dilated(model: VAN, stages: tuple[bool, ...] = (True,) * 4) -> None:
             lka.depthwise_dilated = RegroupedConvolution(lka.depthwise_dilated)
 
 
+class MlpPart(nn.Module):
+    """What some of an MLP's hidden channels add to its output: they never meet before ``fc2``."""
+
+    def __init__(self, mlp: Any, channels: slice, bias: bool):
+        super().__init__()
+        hidden, dim = mlp.fc1.weight[channels].shape[:2]
+        kernel = mlp.depthwise.kernel_size[0]
+        with torch.device(mlp.fc1.weight.device):
+            self.fc1: Any = nn.Conv2d(dim, hidden, 1)
+            self.depthwise: Any = nn.Conv2d(
+                hidden, hidden, kernel, padding=kernel // 2, groups=hidden
+            )
+            self.fc2: Any = nn.Conv2d(hidden, dim, 1, bias=bias)
+        for part, whole in ((self.fc1, mlp.fc1), (self.depthwise, mlp.depthwise)):
+            part.weight, part.bias = (
+                _constant(whole.weight[channels]),
+                _constant(whole.bias[channels]),
+            )
+        self.fc2.weight = _constant(mlp.fc2.weight[:, channels])
+        if bias:
+            self.fc2.bias = mlp.fc2.bias
+
+    def forward(self, y: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H, W), one term of the MLP's sum."""
+        return self.fc2(F.gelu(self.depthwise(self.fc1(y))))
+
+
+class SplitMlp(nn.Module):
+    """An MLP as the sum of parts with ``channels`` hidden channels each."""
+
+    def __init__(self, mlp: Any, channels: int):
+        super().__init__()
+        starts = range(0, mlp.fc1.out_channels, channels)
+        self.parts = nn.ModuleList(MlpPart(mlp, slice(i, i + channels), i == 0) for i in starts)
+
+    def forward(self, y: Tensor) -> Tensor:
+        return torch.stack([part(y) for part in self.parts]).sum(0)
+
+
+def split_mlp(model: VAN, part_bytes: int = PART_BYTES, least_channels: int = 64) -> None:
+    """Split each MLP until a part's hidden features of one 224×224 image take ``part_bytes``.
+
+    The parts are halves of halves, of at least ``least_channels``. 0 bytes leave the MLP whole.
+    """
+    for stage, side in zip(_stages(model), TYPICAL_SIDES, strict=True):
+        for block in stage.blocks if part_bytes else []:
+            whole = channels = block.mlp.fc1.out_channels
+            while (
+                4 * channels * side**2 > part_bytes
+                and channels % 2 == 0
+                and channels // 2 >= least_channels
+            ):
+                channels //= 2
+            if channels < whole:
+                block.mlp = SplitMlp(block.mlp, channels)
+
+
 class ChannelsLast(nn.Module):
     """The input with the channels of each position side by side in memory."""
 
@@ -147,6 +205,18 @@ def channels_last(model: VAN) -> None:
     model.to(memory_format=torch.channels_last)
     embed = _stages(model)[0].patch_embed
     embed.conv = nn.Sequential(ChannelsLast(), embed.conv)
+
+
+class FusedMlp(nn.Module):
+    """An MLP, or a part of one, that adds its output to a total."""
+
+    def __init__(self, mlp: Any, fuse: Callable[[nn.Conv2d], Fused]):
+        super().__init__()
+        self.fc1, self.depthwise, self.fc2 = fuse(mlp.fc1), fuse(mlp.depthwise), fuse(mlp.fc2)
+
+    def add_to(self, total: Tensor, y: Tensor) -> Tensor:
+        """total + mlp(y), written over ``total``, which may be ``y``."""
+        return self.fc2.add_to(total, self.depthwise.gelu(self.fc1(y)))
 
 
 class FusedBlock(nn.Module):
@@ -166,16 +236,19 @@ class FusedBlock(nn.Module):
         else:
             self.depthwise_dilated = fuse(self.depthwise_dilated)
         self.register_buffer("scale", attention.scale[:, None, None])
-        self.fc1, self.fc2 = fuse(block.mlp.fc1), fuse(block.mlp.fc2)
-        self.depthwise_mlp = fuse(block.mlp.depthwise)
+        parts = block.mlp.parts if isinstance(block.mlp, SplitMlp) else [block.mlp]
+        self.mlps = nn.ModuleList(FusedMlp(part, fuse) for part in parts)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm1(x)
         u = self.proj_in.gelu(y)
         u = self.pointwise.times(self.depthwise_dilated(self.depthwise(u)), u)
         x = self.proj_out.add_to(torch.addcmul(x, self.scale, y), u)
-        hidden = self.depthwise_mlp.gelu(self.fc1(self.norm2(x)))
-        return self.fc2.add_to(x, hidden)  # (N, C, H, W)
+        y = self.norm2(x)
+        total = x if len(self.mlps) == 1 else x.clone()  # y may be x, and later parts read it
+        for mlp in self.mlps:
+            total = mlp.add_to(total, y)
+        return total  # (N, C, H, W)
 
 
 def fuse_operators(model: VAN, pack: bool = False) -> None:
@@ -209,6 +282,10 @@ def _fold_into_input(conv: Any, scale: Tensor, shift: Tensor) -> None:
 def _scale_output(conv: Any, scale: Tensor) -> None:
     conv.weight.mul_(scale[:, None, None, None])
     conv.bias.mul_(scale)
+
+
+def _constant(weight: Tensor) -> nn.Parameter:
+    return nn.Parameter(weight.clone(), requires_grad=False)
 
 
 def _find(model: nn.Module, kind: type) -> list[Any]:

@@ -49,7 +49,8 @@ def candidates(usual: Choices, device: torch.device) -> dict[str, Choices]:
         return {"usual": usual, "native dilation": native}
     return {
         "usual": usual,
-        "packed": replace(usual, pack=True),
+        "unpacked": replace(usual, pack=False),
+        "whole MLP": replace(usual, part_bytes=0),
         "micro-batch 8": replace(usual, micro_batch=8),
         "cores together": replace(usual, parallel=False),
         "native dilation": native,
@@ -61,7 +62,7 @@ def choose(usual: Choices, forms: dict[str, Choices], seconds: dict[str, float])
 
     >>> other = Choices(micro_batch=2)
     >>> choose(Choices(), {"usual": Choices(), "other": other}, {"usual": 1.0, "other": 0.95})
-    Choices(regroup=(True, True, True, True), pack=False, micro_batch=4, parallel=True)
+    Choices(regroup=(True, True, True, True), pack=True, part_bytes=850000, micro_batch=4, parallel=True)
     """
     best = min(seconds, key=seconds.__getitem__)
     return forms[best] if CLEARLY * seconds[best] < seconds["usual"] else usual
