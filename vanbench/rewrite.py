@@ -237,7 +237,7 @@ class FusedBlock(nn.Module):
             self.depthwise_dilated = fuse(self.depthwise_dilated)
         self.register_buffer("scale", attention.scale[:, None, None])
         parts = block.mlp.parts if isinstance(block.mlp, SplitMlp) else [block.mlp]
-        self.mlps = nn.ModuleList(FusedMlp(part, fuse) for part in parts)
+        self.mlps: Any = nn.ModuleList(FusedMlp(part, fuse) for part in parts)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm1(x)
