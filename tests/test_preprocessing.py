@@ -5,13 +5,16 @@ import io
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageOps
+from torchvision.transforms import functional as F
 
 import vanbench
 from vanbench.decoding import decode
 from vanbench.errors import DataError
 from vanbench.preprocessing import normalize, to_pixels
-from vanbench.zoo import Protocol
+from vanbench.zoo import INTERPOLATIONS, Protocol
 
 
 def drawn(width, height, mode="RGB"):
@@ -54,6 +57,22 @@ def test_the_default_protocol_is_the_published_one(size, mode):
     tensor = vanbench.preprocess(image)
     assert tensor.dtype == torch.float32
     np.testing.assert_array_equal(tensor.numpy(), by_hand(image).transpose(2, 0, 1))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.tuples(st.integers(1, 700), st.integers(1, 700)),
+    st.integers(32, 64),
+    st.integers(32, 64),
+    st.sampled_from(INTERPOLATIONS),
+)
+def test_the_pixels_are_those_of_torchvision(size, one, other, interpolation):
+    crop, edge = sorted((one, other))
+    protocol = Protocol(resize_short_edge=edge, center_crop=crop, interpolation=interpolation)
+    image = drawn(*size)
+    expected = F.resize(image, edge, F.InterpolationMode(interpolation))
+    expected = F.pil_to_tensor(F.center_crop(expected, crop))
+    assert torch.equal(to_pixels(image, protocol), expected)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -16,7 +16,7 @@ from vanbench.fast import Choices, Fast, default_choices, optimize
 from vanbench.load import build
 
 CLEARLY = 1.15  # how many times faster another form must be
-ROUNDS = 4
+ROUNDS = 3
 IMAGES = 16
 RESOLUTION = 224
 
@@ -49,8 +49,7 @@ def candidates(usual: Choices, device: torch.device) -> dict[str, Choices]:
         return {"usual": usual, "native dilation": native}
     return {
         "usual": usual,
-        "unpacked": replace(usual, pack=False),
-        "whole MLP": replace(usual, part_bytes=0),
+        "unpacked": replace(usual, pack=False, part_bytes=0),
         "micro-batch 8": replace(usual, micro_batch=8),
         "cores together": replace(usual, parallel=False),
         "native dilation": native,
