@@ -122,8 +122,8 @@ def test_a_form_is_chosen_only_when_clearly_faster():
     usual = Choices()
     forms = candidates(usual, torch.device("cpu"))
     seconds = dict.fromkeys(forms, 1.0)
-    assert choose(usual, forms, seconds | {"micro-batch 8": 0.95}) == usual
-    assert choose(usual, forms, seconds | {"micro-batch 8": 0.5}) == replace(usual, micro_batch=8)
+    assert choose(usual, forms, seconds | {"micro-batch 2": 0.95}) == usual
+    assert choose(usual, forms, seconds | {"micro-batch 2": 0.5}) == replace(usual, micro_batch=2)
 
 
 def test_a_record_holds_the_contract_and_every_sample(record):
@@ -152,3 +152,12 @@ def test_the_command_prints_a_table_or_json_and_writes_the_record(tmp_path, monk
         assert str(tmp_path) not in json.dumps(written)
     table = run(main, arguments, catch_exceptions=False).stdout
     assert all(model["name"] in table for model in document["models"])
+
+
+def test_another_precision_has_a_record_of_its_own(tmp_path):
+    arguments = ["bench", "van_nano.digits", "--zoo", "demo", "--seconds", "0", "--batch-size", "2"]
+    arguments += ["--precision", "bf16", "--choices", "{}", "--results", str(tmp_path), "--json"]
+    outcome = CliRunner().invoke(main, arguments)
+    assert outcome.exit_code == 0, outcome.output
+    assert [path.name for path in (tmp_path / "bench").iterdir()] == ["van_nano.digits.bf16.json"]
+    assert json.loads(outcome.stdout)["models"][0]["precision"] == "bf16"

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vanbench.allocator import freed_memory_is_kept
 from vanbench.architecture import Architecture
 from vanbench.ceiling import measure_ceiling, multiply_adds
 from vanbench.environment import environment, today
@@ -130,7 +129,6 @@ def bench(name: str, architecture: Architecture, plan: Plan) -> dict[str, Any]:
             "images_per_s": ceiling.images_per_s,
             "fraction": headline[OPTIMIZED] / ceiling.images_per_s,
         },
-        "keeps_freed_memory": freed_memory_is_kept(),
         "load": load.as_dict(),
         "samples_s_cpu_s": {str(batch): taken for batch, taken in samples.items()},
         "date": today(),

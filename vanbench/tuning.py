@@ -17,13 +17,13 @@ from vanbench.load import build
 
 CLEARLY = 1.15  # how many times faster another form must be
 ROUNDS = 3
-IMAGES = 16
+IMAGES = 4  # for each thread
 RESOLUTION = 224
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The choices, and the least seconds of each form that was tried for 16 images."""
+    """The choices, and the least seconds that each form took for the trial's images."""
 
     choices: Choices
     seconds: dict[str, float]
@@ -36,7 +36,7 @@ class Trial:
 
 @cache
 def tune(device: torch.device) -> Trial:
-    """The choices for this machine and its present number of threads, in a second or two."""
+    """The choices for this machine and its present number of threads, in about a second."""
     forms = candidates(default_choices(device), device)
     seconds = _race(device, forms)
     return Trial(choose(default_choices(device), forms, seconds), seconds)
@@ -50,7 +50,7 @@ def candidates(usual: Choices, device: torch.device) -> dict[str, Choices]:
     return {
         "usual": usual,
         "unpacked": replace(usual, pack=False, part_bytes=0),
-        "micro-batch 8": replace(usual, micro_batch=8),
+        "micro-batch 2": replace(usual, micro_batch=2),
         "cores together": replace(usual, parallel=False),
         "native dilation": native,
     }
@@ -73,7 +73,8 @@ def _race(device: torch.device, forms: dict[str, Choices]) -> dict[str, float]:
     short = replace(ARCHITECTURES["van_b0"], depths=(1, 1, 1, 1))
     model = build(short).to(device)
     runners = {name: optimize(model, choices=choices) for name, choices in forms.items()}
-    x = torch.randn(IMAGES, 3, RESOLUTION, RESOLUTION, device=device)
+    images = IMAGES * torch.get_num_threads() if device.type == "cpu" else 16 * IMAGES
+    x = torch.randn(images, 3, RESOLUTION, RESOLUTION, device=device)
     rounds = [{name: _seconds(fast, x) for name, fast in runners.items()} for _ in range(ROUNDS)]
     return {name: min(each[name] for each in rounds[1:]) for name in forms}
 

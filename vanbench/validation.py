@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from vanbench.allocator import freed_memory_is_kept, keep_freed_memory
 from vanbench.environment import environment, today
 from vanbench.errors import CheckpointError, DataError, VanbenchError
 from vanbench.evaluate import (
@@ -221,13 +220,10 @@ def _about(report: DataReport, total: int, ledger: Ledger) -> dict:
 def settle(run: Run, device: torch.device) -> Run:
     """The run with the choices of its rewrite made: those given, or a short trial's.
 
-    Packed kernels compute in float32 whatever the precision, so another one goes without them. On
-    a CPU this process keeps its freed memory from now on, which a record says.
+    Packed kernels compute in float32 whatever the precision, so another one goes without them.
     """
     if run.reference:
         return run
-    if device.type == "cpu":
-        keep_freed_memory()
     choices = run.choices
     if choices is None:
         trial = tune(device)
@@ -308,8 +304,4 @@ def _numerics(device: torch.device, run: Run) -> dict[str, Any]:
 
 def _form(run: Run) -> dict[str, Any]:
     """How the rewrite ran, for the record; no verdict depends on it, nor any stored prediction."""
-    return {
-        "choices": run.choices and run.choices.as_dict(),
-        "compile": run.compile,
-        "keeps_freed_memory": freed_memory_is_kept(),
-    }
+    return {"choices": run.choices and run.choices.as_dict(), "compile": run.compile}

@@ -55,7 +55,8 @@ def command(
 
     Both take turns in one process, and their answers are compared. The declared architecture is
     measured with drawn weights: speed does not depend on them, and no checkpoint is needed. Every
-    sample is kept in the record, RESULTS/bench/MODEL.json.
+    sample is kept in the record, RESULTS/bench/MODEL.json; another device than the CPU, another
+    precision than fp32, and "compile" are part of its name.
     """
     from vanbench.terminal import print_json
     from vanbench.throughput import bench, make_plan
@@ -76,7 +77,10 @@ def command(
 def _write(settings: Settings, record: dict[str, Any]) -> None:
     from vanbench.records import SCHEMA, write_atomically
 
-    path = settings.results / "bench" / f"{record['name']}.json"
+    unusual = [record["device"]] if record["device"] != "cpu" else []
+    unusual += [record["precision"]] if record["precision"] != "fp32" else []
+    unusual += ["compile"] if record["compile"] else []
+    path = settings.results / "bench" / ".".join([record["name"], *unusual, "json"])
     write_atomically(path, json.dumps({"schema": SCHEMA, **record}, indent=1) + "\n")
 
 
@@ -114,7 +118,8 @@ def _remark(record: dict[str, Any]) -> str:
         f"{record['name']}: largest relative error {record['max_relative_error']:.1e}, "
         f"{'the same' if record['same_top5'] else 'ANOTHER'} Top-5; "
         f"point-wise convolutions reach {ceiling['pointwise_gmacs_per_s']:.0f} GMAC/s here, "
-        f"which would be {ceiling['images_per_s']:.1f} images/s"
+        f"which would be {ceiling['images_per_s']:.1f} images/s, "
+        f"{ceiling['images_per_s'] / record['reference']['images_per_s']:.2f} of the reference"
     )
     if other is not None and other > 0.1 * record["load"]["cores"]:
         text += f"; others kept {other:.1f} cores busy meanwhile, so measure again"
