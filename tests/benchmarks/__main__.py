@@ -11,13 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import data, measures
+from tests.benchmarks import data, figures, measures
 from tests.benchmarks.material import photographs
+from vanbench import readme
 from vanbench.environment import environment, today
 from vanbench.records import write_atomically
 from vanbench.throughput import Load
-
-GIB = 2**30
 
 
 def main() -> None:
@@ -28,12 +27,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for part in options.part or PARTS:
             load = Load()
-            figures = PARTS[part](Path(temporary), options)
+            measured = PARTS[part](Path(temporary), options)
             about = {"date": today(), "environment": environment(measures.CPU)}
-            document[part] = figures | about | {"load": load.as_dict()}
+            document[part] = measured | about | {"load": load.as_dict()}
             write_atomically(path, json.dumps(document, indent=1) + "\n")
-            for name, value, goal in _lines(part, document[part]):
+            for name, value, goal in figures.lines(part, document[part]):
                 print(f"{name:62} {value:>8}   {goal}", flush=True)
+    if options.results == Path("results"):
+        readme.write(figures.DOCUMENT, figures.tables(options.results / "bench"))
 
 
 def _options() -> argparse.Namespace:
@@ -73,63 +74,6 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
     "end_to_end": _end_to_end,
     "one_pass": _one_pass,
 }
-
-
-def _preflight_lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
-    what = f"preflight of {figures['images']:,} small files, s"
-    return [(what, f"{figures['seconds']:.1f}", "")]
-
-
-def _reading_lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
-    folders = figures["read_and_decode_s"]["folders"]
-    return [
-        (f"reading and decoding from {name}, over folders", f"{seconds / folders:.2f}", "≤ 1.1")
-        for name, seconds in figures["read_and_decode_s"].items()
-        if name != "folders"
-    ]
-
-
-def _storing_lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
-    what = f"predictions of {figures['models']} models over {figures['images']:,} images"
-    return [
-        (f"{what}, MB", f"{figures['bytes'] / 1e6:.1f}", "< 60"),
-        (f"{what}, ms an image", f"{1e3 * figures['seconds'] / figures['images']:.3f}", ""),
-    ]
-
-
-DATA_LINES = {
-    "preflight": _preflight_lines,
-    "reading": _reading_lines,
-    "storing": _storing_lines,
-}
-
-
-def _lines(part: str, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """What was measured, its value, and the goal."""
-    if part == "start_up":
-        return [("vanbench --help, s", f"{figures['help_s']:.2f}", "≤ 0.3")]
-    if part == "flops":
-        return [("vanbench flops --all, s", f"{figures['flops_all_s']:.1f}", "")]
-    if part == "decoding":
-        return [("decoding one 500×375 JPEG, ms", f"{figures['ms_per_image']:.1f}", "")]
-    if part in DATA_LINES:
-        return DATA_LINES[part](figures)
-    if part == "end_to_end":
-        what = f"validate van_b0, {figures['images']} JPEGs, over a plain loop"
-        return [(what, f"{figures['ratio']:.2f}", "≤ 0.45")]
-    if part == "one_pass":
-        memory = f"{figures['peak_memory'] / GIB:.2f}"
-        return [
-            (
-                "five models in one pass, over their forward times",
-                f"{figures['ratio']:.2f}",
-                "≤ 1.1",
-            ),
-            ("peak memory of that pass, GiB", memory, "≤ 2.5"),
-        ]
-    goal = {"van_b0": "≥ 5", "van_b2": "≥ 3.5"}[part]
-    what = f"{part}, optimised over reference, batch {figures['batch_size']}"
-    return [(what, f"{figures['speedup']:.2f}", goal)]
 
 
 if __name__ == "__main__":
