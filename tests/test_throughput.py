@@ -8,7 +8,9 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
+from tests.benchmarks import figures
 from tests.models import TINY, randomized
+from vanbench import readme
 from vanbench.architecture import ARCHITECTURES
 from vanbench.ceiling import measure_ceiling, multiply_adds, pointwise
 from vanbench.cli import main
@@ -161,3 +163,8 @@ def test_another_precision_has_a_record_of_its_own(tmp_path):
     assert outcome.exit_code == 0, outcome.output
     assert [path.name for path in (tmp_path / "bench").iterdir()] == ["van_nano.digits.bf16.json"]
     assert json.loads(outcome.stdout)["models"][0]["precision"] == "bf16"
+
+
+def test_the_documented_figures_are_those_of_the_records():
+    block = figures.tables(figures.DOCUMENT.parents[1] / "results" / "bench")
+    assert readme.difference(figures.DOCUMENT, block) == ""

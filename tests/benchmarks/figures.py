@@ -26,7 +26,9 @@ def tables(folder: Path) -> str:
             "In another precision, or compiled (the reference likewise in that precision):",
             _markdown([_other(record) for record in others]),
             "The project's own benchmarks (`results/bench/project.json`):",
-            _markdown([dict(zip(("measured", "figure", "goal"), line, strict=True)) for line in parts]),
+            _markdown(
+                [dict(zip(("measured", "figure", "goal"), line, strict=True)) for line in parts]
+            ),
         ]
     )
 
