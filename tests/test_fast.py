@@ -1,5 +1,6 @@
 """Every step of the rewrite keeps the logits, alone where it can stand alone and all together."""
 
+import copy
 import json
 from dataclasses import replace
 
@@ -63,11 +64,19 @@ def test_an_mlp_in_parts_is_exact(steps):
     assert relative(model(x), randomized().double()(x)) < 1e-10
 
 
-def test_no_part_of_an_mlp_is_larger_than_asked_for():
-    model = drawn(replace(ARCHITECTURES["van_b2"], depths=(1, 1, 1, 1)))
+@pytest.mark.parametrize(
+    ("name", "channels"),
+    [
+        ("van_b0", [[64] * 4, [256] * 2]),
+        ("van_b2", [[64] * 8, [256] * 4, [640] * 2]),
+        ("van_b6", [[96] * 8, [192] * 8, [768] * 2]),  # halves of 96 would be too few channels
+    ],
+)
+def test_mlps_are_halved_down_to_size(name, channels):
+    model = drawn(replace(ARCHITECTURES[name], depths=(1, 1, 1, 1)))
     rewrite.split_mlp(model)
-    channels = [[part.fc1.out_channels for part in mlp.parts] for mlp in split_parts(model)]
-    assert channels == [[64] * 8, [256] * 4, [640] * 2]
+    parts = [[part.fc1.out_channels for part in mlp.parts] for mlp in split_parts(model)]
+    assert parts == channels
 
 
 def split_parts(model):
@@ -132,6 +141,30 @@ def test_autocast_reaches_the_threads(threads):
     fast = optimize(randomized(), choices=Choices(pack=False))
     with torch.autocast("cpu", torch.bfloat16):
         assert fast(images(dtype=torch.float32)).dtype == torch.bfloat16
+
+
+def test_packed_weights_compute_in_float32_under_autocast(threads):
+    threads(2)
+    model, x = randomized(), images(batch=5, dtype=torch.float32)
+    fast = optimize(model)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = fast(x)
+    assert relative(found, model(x)) < 5e-5
+
+
+def test_a_packed_model_says_why_it_cannot_be_copied_or_saved(tmp_path):
+    fast = optimize(randomized())
+    assert fast.packed
+    for attempt in (copy.deepcopy, lambda model: torch.save(model, tmp_path / "fast.pth")):
+        with pytest.raises(TypeError, match="pack=False"):
+            attempt(fast)
+    copy.deepcopy(optimize(randomized(), choices=Choices(pack=False)))
+
+
+def test_the_callers_random_numbers_stay_as_they_are():
+    model, before = drawn(ARCHITECTURES["van_b0"]), torch.get_rng_state()
+    optimize(model)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_the_given_model_stays_as_it_is():

@@ -1,7 +1,7 @@
 """The fast form of a VAN: the exact rewrite's steps in order, and the choices of the machine.
 
 ``optimize`` is what a program calls. Which of several exact ways is fastest depends on the
-machine; ``tune`` finds out in about a second, and its answer can be kept, recorded and given again.
+machine; ``tune`` finds out in a second or two, and its answer can be recorded and given again.
 """
 
 import copy
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from vanbench import rewrite
+from vanbench.fused import PackedConvolution
 from vanbench.van import VAN
 
 
@@ -26,7 +27,7 @@ class Choices:
 
     ``regroup``: for each stage, whether its dilated convolutions run on regrouped planes.
     ``pack``: whether oneDNN's fused kernels are used where they can be (CPU, float32).
-    ``part_bytes``: an MLP runs in parts whose hidden features of one image are no larger; 0: whole.
+    ``part_bytes``: about what the hidden features of one image take in a part of an MLP; 0: whole.
     ``micro_batch``: images that go through the network together; 0 means the whole batch.
     ``parallel``: whether each core takes micro-batches of its own; else all share each operation.
     """
@@ -45,23 +46,26 @@ class Choices:
     def from_json(cls, text: str) -> "Choices":
         """The choices that a record holds; ValueError if the text is no such object.
 
+        What it does not name is as in the usual choices.
+
         >>> Choices.from_json('{"micro_batch": 2}').micro_batch
         2
         """
         found, usual = json.loads(text), cls().as_dict()
         if not isinstance(found, dict) or not found.keys() <= usual.keys():
             raise ValueError(f"expected an object with some of {', '.join(usual)}")
+        for name, value in found.items():
+            if isinstance(usual[name], list):
+                right = isinstance(value, list) and [type(each) for each in value] == [bool] * 4
+                wanted = "four of true and false"
+            elif isinstance(usual[name], bool):
+                right, wanted = isinstance(value, bool), "true or false"
+            else:
+                right, wanted = type(value) is int and value >= 0, "a number from 0 up"
+            if not right:
+                raise ValueError(f"{name}: expected {wanted}, found {json.dumps(value)}")
         full = usual | found
-        kinds = (bool, int, int, bool)
-        others = (full["pack"], full["part_bytes"], full["micro_batch"], full["parallel"])
-        regroup = full["regroup"]
-        if not isinstance(regroup, list) or [type(each) for each in regroup] != [bool] * 4:
-            raise ValueError("regroup: expected four of true and false")
-        if tuple(map(type, others)) != kinds or min(others) < 0:
-            raise ValueError(
-                "expected pack and parallel true or false, part_bytes and micro_batch from 0 up"
-            )
-        return cls(tuple(regroup), *others)
+        return cls(**full | {"regroup": tuple(full["regroup"])})
 
 
 def default_choices(device: torch.device) -> Choices:
@@ -74,15 +78,24 @@ def default_choices(device: torch.device) -> Choices:
 class Fast(nn.Module):
     """A rewritten VAN for inference: maps (N, 3, H, W) to logits (N, classes), micro-batch-wise.
 
-    It cannot be copied, moved or saved once its weights are packed; optimize another one instead.
+    With packed weights it computes in float32, under autocast too, and can be neither copied nor
+    saved nor moved: its ``state_dict`` lacks them.
     """
 
     def __init__(self, network: nn.Module, choices: Choices):
         super().__init__()
         self.network, self.choices = network, choices
+        self.packed = any(isinstance(module, PackedConvolution) for module in network.modules())
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
+        kind = x.device.type
+        if not (self.packed and torch.is_autocast_enabled(kind)):
+            return self._in_pieces(x)
+        with torch.autocast(kind, enabled=False):
+            return self._in_pieces(x.float())
+
+    def _in_pieces(self, x: Tensor) -> Tensor:
         threads = torch.get_num_threads() if self.choices.parallel else 1
         pieces = x.split(_piece_size(len(x), self.choices.micro_batch, threads))
         if len(pieces) == 1:
@@ -150,7 +163,9 @@ def optimize(model: VAN, *, choices: Choices | None = None) -> Fast:
     """A module with the same logits as ``model`` in eval mode, faster (docs/performance.md).
 
     It is a copy on the same device in the same dtype; ``model`` stays as it is. ``choices``
-    defaults to what is right for most machines; ``tune`` finds the best for this one.
+    defaults to what is right for most machines; ``tune`` finds the best for this one. On a CPU
+    its weights are packed: it computes in float32 also under autocast, and cannot be copied,
+    saved or moved. ``Choices(pack=False)`` makes one that can, somewhat slower.
     """
     choices = choices or default_choices(next(model.parameters()).device)
     network = copy.deepcopy(model).eval().requires_grad_(False)

@@ -54,6 +54,12 @@ class PackedConvolution(nn.Module):
         )
         self.bias = conv.bias
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(
+            "A model with packed weights cannot be copied or saved: optimize the original again, "
+            "or with Choices(pack=False)."
+        )
+
     def forward(self, x: Tensor) -> Tensor:
         """conv(x), (N, C_in, H, W) -> (N, C, H, W)."""
         return self._call(x, *_PLAIN)

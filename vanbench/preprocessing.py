@@ -1,7 +1,7 @@
 """From an encoded image to the network's input, exactly as a protocol says.
 
 The steps are Pillow's own. torchvision's functions do the same with them, and the tests hold the
-two equal, but to import it takes as long as to decode 500 images.
+two equal, but to import it takes more than a second.
 """
 
 from collections.abc import Callable

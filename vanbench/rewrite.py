@@ -21,7 +21,7 @@ from vanbench.van import VAN, Attention, Block, LargeKernelAttention, PatchEmbed
 Fused = PlainConvolution | PackedConvolution
 
 TYPICAL_SIDES = (56, 28, 14, 7)  # of the feature maps of a 224×224 image
-PART_BYTES = 850_000  # of a part of an MLP: they stay in the megabyte of a core's own cache
+PART_BYTES = 850_000  # of a part of an MLP; found by trial where a core has 1 MiB of second cache
 
 
 def fold_patch_embed(model: VAN) -> None:
@@ -104,7 +104,7 @@ class RegroupedConvolution(nn.Module):
         dim, kernel = conv.in_channels, conv.kernel_size[0]
         assert conv.groups == dim, "depth-wise convolutions only"
         assert conv.padding[0] == kernel // 2 * self.dilation, "same-size convolutions only"
-        with torch.device(conv.weight.device):
+        with torch.device("meta"):  # the weights are given, so none are drawn
             undilated = nn.Conv2d(dim, dim, kernel, padding=kernel // 2, groups=dim)
         undilated.weight, undilated.bias = conv.weight, conv.bias
         self.conv: Any = undilated
@@ -143,20 +143,18 @@ class MlpPart(nn.Module):
         super().__init__()
         hidden, dim = mlp.fc1.weight[channels].shape[:2]
         kernel = mlp.depthwise.kernel_size[0]
-        with torch.device(mlp.fc1.weight.device):
+        with torch.device("meta"):  # the weights are given, so none are drawn
             self.fc1: Any = nn.Conv2d(dim, hidden, 1)
             self.depthwise: Any = nn.Conv2d(
                 hidden, hidden, kernel, padding=kernel // 2, groups=hidden
             )
             self.fc2: Any = nn.Conv2d(hidden, dim, 1, bias=bias)
         for part, whole in ((self.fc1, mlp.fc1), (self.depthwise, mlp.depthwise)):
-            part.weight, part.bias = (
-                _constant(whole.weight[channels]),
-                _constant(whole.bias[channels]),
-            )
+            part.weight = _constant(whole.weight[channels])
+            part.bias = _constant(whole.bias[channels])
         self.fc2.weight = _constant(mlp.fc2.weight[:, channels])
-        if bias:
-            self.fc2.bias = mlp.fc2.bias
+        if bias:  # once in the sum
+            self.fc2.bias = _constant(mlp.fc2.bias)
 
     def forward(self, y: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C, H, W), one term of the MLP's sum."""
@@ -176,9 +174,10 @@ class SplitMlp(nn.Module):
 
 
 def split_mlp(model: VAN, part_bytes: int = PART_BYTES, least_channels: int = 64) -> None:
-    """Split each MLP until a part's hidden features of one 224×224 image take ``part_bytes``.
+    """Halve each MLP until a part's hidden features of one image take at most ``part_bytes``.
 
-    The parts are halves of halves, of at least ``least_channels``. 0 bytes leave the MLP whole.
+    They are reckoned in float32 for 224×224; no part gets fewer than ``least_channels``, whatever
+    its size. 0 bytes leave the MLP whole. Comes after the folds, which need the whole MLP.
     """
     for stage, side in zip(_stages(model), TYPICAL_SIDES, strict=True):
         for block in stage.blocks if part_bytes else []:
@@ -251,7 +250,7 @@ class FusedBlock(nn.Module):
         return total  # (N, C, H, W)
 
 
-def fuse_operators(model: VAN, pack: bool = False) -> None:
+def fuse_operators(model: VAN, pack: bool = True) -> None:
     """Let the convolutions of the blocks do the operations after them; needs folded layer scales.
 
     ``pack`` uses oneDNN's own kernels and layout of the weights, where ``can_pack``.

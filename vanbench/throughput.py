@@ -6,7 +6,7 @@ kept. The weights are drawn, for speed does not depend on them.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, process_time
@@ -19,10 +19,10 @@ from vanbench.architecture import Architecture
 from vanbench.ceiling import measure_ceiling, multiply_adds
 from vanbench.environment import environment, today
 from vanbench.evaluate import TOP, choose_device, numerics
-from vanbench.fast import Choices, compiled, default_choices, optimize
+from vanbench.fast import Choices, compiled, optimize
 from vanbench.load import build
 from vanbench.memory import high_water, in_new_process
-from vanbench.tuning import tune
+from vanbench.tuning import settle_choices
 from vanbench.van import VAN
 
 REFERENCE, OPTIMIZED = "reference", "optimized"
@@ -83,11 +83,19 @@ def make_plan(
     return Plan(chosen, precision, batch_size, seconds, **rewrite)
 
 
-def bench(name: str, architecture: Architecture, plan: Plan) -> dict[str, Any]:
-    """The full record of one model, as JSON: figures, samples, choices, ceiling, surroundings."""
+def bench(
+    name: str,
+    architecture: Architecture,
+    plan: Plan,
+    say: Callable[[str], None] = lambda message: None,
+) -> dict[str, Any]:
+    """The full record of one model, as JSON: figures, samples, choices, ceiling, surroundings.
+
+    ``say`` is told the outcome of the trial.
+    """
     load = Load()
     reference = drawn(architecture).to(plan.device)
-    choices = _choices(plan)
+    choices = settle_choices(plan.choices, plan.device, plan.precision, plan.compile, say)
     models = {REFERENCE: reference, OPTIMIZED: _optimized(reference, choices, plan)}
     with numerics(plan.device, plan.precision), torch.inference_mode():
         samples = {
@@ -295,13 +303,6 @@ def _busy_seconds() -> float | None:
 def _own_seconds() -> float:
     """Seconds of work of this process and of those it has started and awaited."""
     return sum(os.times()[:4])
-
-
-def _choices(plan: Plan) -> Choices:
-    """The given choices, or the trial's; packed kernels compute in float32 only."""
-    if plan.precision != "fp32":
-        return replace(plan.choices or default_choices(plan.device), pack=False)
-    return plan.choices or tune(plan.device).choices
 
 
 def _optimized(reference: VAN, choices: Choices, plan: Plan) -> nn.Module:

@@ -5,6 +5,7 @@ the model's. A form other than the usual one is chosen only when it is clearly f
 machine that is about as fast either way gets the same choice each time.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from time import perf_counter
@@ -34,9 +35,28 @@ class Trial:
         return f"chose {self.choices.as_dict()} after a trial: {tried}"
 
 
+def settle_choices(
+    given: Choices | None,
+    device: torch.device,
+    precision: str,
+    compile: bool,
+    say: Callable[[str], None] = lambda message: None,
+) -> Choices:
+    """The given choices, or the trial's, as they can run; ``say`` is told the trial's outcome.
+
+    Packed kernels compute in float32 and are closed to the compiler, so another precision and
+    compiling go without them. The trial is made in float32, uncompiled.
+    """
+    if given is None:
+        trial = tune(device)
+        say(trial.describe())
+        given = trial.choices
+    return replace(given, pack=given.pack and precision == "fp32" and not compile)
+
+
 @cache
 def tune(device: torch.device) -> Trial:
-    """The choices for this machine and its present number of threads, in about a second."""
+    """The choices for this machine and its present number of threads, in a second or two."""
     forms = candidates(default_choices(device), device)
     seconds = _race(device, forms)
     return Trial(choose(default_choices(device), forms, seconds), seconds)
@@ -49,7 +69,7 @@ def candidates(usual: Choices, device: torch.device) -> dict[str, Choices]:
         return {"usual": usual, "native dilation": native}
     return {
         "usual": usual,
-        "unpacked": replace(usual, pack=False, part_bytes=0),
+        "unpacked": replace(usual, pack=False),
         "micro-batch 2": replace(usual, micro_batch=2),
         "cores together": replace(usual, parallel=False),
         "native dilation": native,

@@ -28,7 +28,7 @@ from vanbench.obtain import Progress, silent
 from vanbench.predictions import RunKey, Store
 from vanbench.preflight import DataReport, inspect, refuse_broken
 from vanbench.selfcheck import check_decoder
-from vanbench.tuning import tune
+from vanbench.tuning import settle_choices
 from vanbench.validated import Validated
 from vanbench.van import VAN
 from vanbench.zoo import Protocol
@@ -191,7 +191,7 @@ def _batches(
 
 
 # What can move a logit, of what is known of the machine.
-_DECISIVE = ("vanbench", "torch", "torchvision", "pillow", "cpu", "gpu", "cuda", "decoder")
+_DECISIVE = ("vanbench", "torch", "pillow", "cpu", "gpu", "cuda", "decoder")
 
 
 def _key(
@@ -218,18 +218,11 @@ def _about(report: DataReport, total: int, ledger: Ledger) -> dict:
 
 
 def settle(run: Run, device: torch.device) -> Run:
-    """The run with the choices of its rewrite made: those given, or a short trial's.
-
-    Packed kernels compute in float32 whatever the precision, so another one goes without them.
-    """
+    """The run with the choices of its rewrite made: those given, or a short trial's."""
     if run.reference:
         return run
-    choices = run.choices
-    if choices is None:
-        trial = tune(device)
-        run.say(trial.describe())
-        choices = trial.choices
-    return replace(run, choices=replace(choices, pack=choices.pack and run.precision == "fp32"))
+    choices = settle_choices(run.choices, device, run.precision, run.compile, run.say)
+    return replace(run, choices=choices)
 
 
 def prepare(model: VAN, device: torch.device, run: Run) -> nn.Module:

@@ -65,8 +65,7 @@ def command(
     records = []
     for entry in entries:
         settings.detail(f"measuring {entry.name}")
-        records.append(bench(entry.name, entry.architecture, plan))
-        settings.detail(f"{entry.name}: {records[-1]['choices']}")
+        records.append(bench(entry.name, entry.architecture, plan, settings.detail))
         _write(settings, records[-1])
     if settings.as_json:
         print_json(models=records)
