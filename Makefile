@@ -39,6 +39,7 @@ check: lint  ## Lint, and whether the README's table is what the records say
 
 bench: $(READY)  ## Measure the project's own speed and print ratios
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.figures
 
 faults: $(READY)  ## Download from a hostile server in hundreds of ways and print the tally
 	$(BIN)/python -m pytest tests/test_faults.py -m "" -s

@@ -28,7 +28,7 @@ from vanbench.throughput import (
     summarize,
     warm_up,
 )
-from vanbench.tuning import candidates, choose
+from vanbench.tuning import candidates, choose, settle_choices
 
 QUICK = Plan(batch_size=2, seconds=0, choices=Choices())
 
@@ -167,4 +167,13 @@ def test_another_precision_has_a_record_of_its_own(tmp_path):
 
 def test_the_documented_figures_are_those_of_the_records():
     block = figures.tables(figures.DOCUMENT.parents[1] / "results" / "bench")
-    assert readme.difference(figures.DOCUMENT, block) == ""
+    cure = "python -m tests.benchmarks.figures writes them"
+    assert readme.difference(figures.DOCUMENT, block) == "", cure
+
+
+def test_packed_kernels_are_left_out_where_they_cannot_run():
+    cpu, usual = torch.device("cpu"), Choices()
+    assert settle_choices(usual, cpu, "fp32", compile=False) == usual
+    unpacked = replace(usual, pack=False)
+    assert settle_choices(usual, cpu, "bf16", compile=False) == unpacked
+    assert settle_choices(usual, cpu, "fp32", compile=True) == unpacked

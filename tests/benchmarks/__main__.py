@@ -13,7 +13,6 @@ from typing import Any
 
 from tests.benchmarks import data, figures, measures
 from tests.benchmarks.material import photographs
-from vanbench import readme
 from vanbench.environment import environment, today
 from vanbench.records import write_atomically
 from vanbench.throughput import Load
@@ -33,8 +32,6 @@ def main() -> None:
             write_atomically(path, json.dumps(document, indent=1) + "\n")
             for name, value, goal in figures.lines(part, document[part]):
                 print(f"{name:62} {value:>8}   {goal}", flush=True)
-    if options.results == Path("results"):
-        readme.write(figures.DOCUMENT, figures.tables(options.results / "bench"))
 
 
 def _options() -> argparse.Namespace:

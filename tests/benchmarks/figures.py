@@ -1,10 +1,16 @@
-"""The figures of docs/performance.md, from the records under results/bench/."""
+"""The figures of docs/performance.md, from the records under results/bench/.
+
+``python -m tests.benchmarks.figures`` writes them there.
+"""
 
 import json
 from pathlib import Path
 from typing import Any
 
 from tabulate import tabulate
+
+from vanbench import readme
+from vanbench.architecture import ARCHITECTURES
 
 GIB, MIB = 2**30, 2**20
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -14,16 +20,17 @@ CEILING_GOALS = {f"van_b{i}": 0.6 for i in range(1, 5)}
 
 def tables(folder: Path) -> str:
     """Markdown: the models as ``vanbench bench`` measured them, and what ``make bench`` did."""
-    records = [json.loads(path.read_text()) for path in sorted(folder.glob("*_*.json"))]
-    usual = [r for r in records if r["precision"] == "fp32" and not r["compile"]]
-    others = [r for r in records if r not in usual]
+    found = [json.loads(path.read_text()) for path in sorted(folder.glob("van_*.json"))]
+    records = [record for record in found if _family(record) in ARCHITECTURES]
+    usual = [record for record in records if _form(record) == "cpu, fp32"]
+    others = [record for record in records if record not in usual]
     project = json.loads((folder / "project.json").read_text())
     parts = [line for part in project if part != "schema" for line in lines(part, project[part])]
     return "\n\n".join(
         [
             _about(usual),
             _markdown([_model(record) for record in usual]),
-            "In another precision, or compiled (the reference likewise in that precision):",
+            "In another form; the reference is in the same precision, and never compiled:",
             _markdown([_other(record) for record in others]),
             "The project's own benchmarks (`results/bench/project.json`):",
             _markdown(
@@ -34,6 +41,12 @@ def tables(folder: Path) -> str:
 
 
 def _about(records: list[dict[str, Any]]) -> str:
+    keys = ("cpu", "cores", "threads", "torch")
+    surroundings = {
+        (record["batch_size"], *(record["environment"][key] for key in keys)) for record in records
+    }
+    if len(surroundings) != 1:
+        raise SystemExit(f"results/bench: records of one table differ in batch, {', '.join(keys)}")
     about, dates = records[0]["environment"], sorted({record["date"] for record in records})
     busy = max(record["load"]["other_cores"] or 0.0 for record in records)
     return (
@@ -47,8 +60,9 @@ def _about(records: list[dict[str, Any]]) -> str:
 def _model(record: dict[str, Any]) -> dict[str, str]:
     line = _line(record, record["batch_size"])
     lower, upper = line["speedup_range"]
-    family, ceiling = record["name"].split(".")[0], record["ceiling"]
-    memory = [record[kind]["peak_memory"] / MIB for kind in ("reference", "optimized")]
+    family, ceiling = _family(record), record["ceiling"]
+    peaks = [record[kind]["peak_memory"] for kind in ("reference", "optimized")]
+    memory = ["–" if peak is None else f"{peak / MIB:.0f}" for peak in peaks]
     p50 = [record[kind]["latency_ms"]["p50"] for kind in ("reference", "optimized")]
     return {
         "model": record["name"],
@@ -60,7 +74,7 @@ def _model(record: dict[str, Any]) -> dict[str, str]:
         "of the ceiling": f"{ceiling['fraction']:.2f}",
         "its goal": _goal(CEILING_GOALS.get(family), ceiling["fraction"]),
         "batch 1, p50 ms": f"{p50[0]:.1f} → {p50[1]:.1f}",
-        "peak MiB": f"{memory[0]:.0f} → {memory[1]:.0f}",
+        "peak MiB": " → ".join(memory),
     }
 
 
@@ -68,13 +82,24 @@ def _other(record: dict[str, Any]) -> dict[str, str]:
     line = _line(record, record["batch_size"])
     return {
         "model": record["name"],
-        "form": f"{record['precision']}{', compiled' if record['compile'] else ''}",
+        "form": _form(record),
         "reference": f"{line['reference']:.2f}",
         "optimised": f"{line['optimized']:.2f}",
         "speed-up": f"{line['speedup']:.2f}",
         "speed-up at batch 1": f"{_line(record, 1)['speedup']:.2f}",
         "of the ceiling": f"{record['ceiling']['fraction']:.2f}",
+        "error": f"{record['max_relative_error']:.0e}",
+        "same Top-5": "yes" if record["same_top5"] else "no",
     }
+
+
+def _family(record: dict[str, Any]) -> str:
+    return record["name"].split(".")[0]
+
+
+def _form(record: dict[str, Any]) -> str:
+    compiled = ["compiled"] if record["compile"] else []
+    return ", ".join([record["device"], record["precision"], *compiled])
 
 
 def _line(record: dict[str, Any], batch: int) -> dict[str, Any]:
@@ -146,3 +171,7 @@ def lines(part: str, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
     goal = {"van_b0": "≥ 5", "van_b2": "≥ 3.5"}[part]
     what = f"{part}, optimised over reference, batch {figures['batch_size']}"
     return [(what, f"{figures['speedup']:.2f}", goal)]
+
+
+if __name__ == "__main__":
+    readme.write(DOCUMENT, tables(Path("results/bench")))
