@@ -11,7 +11,7 @@ import vanbench
 from vanbench.cli import COMMANDS
 
 ROOT = Path(vanbench.__file__).parent
-SHOWING = ("cli", "options", "zoo", "rows", "tables", "readme", "records", "terminal", "statistics",
+SHOWING = ("cli", "options", "zoo", "strict", "rows", "tables", "readme", "records", "terminal", "statistics",
            "fetch", "obtain")  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from vanbench.architecture import ARCHITECTURES, Architecture
 from vanbench.errors import UnknownModelError, ZooError
 from vanbench.statistics import Reported
+from vanbench.strict import Table
 
 SCHEMA = 1
 SHIPPED = Path(str(files("vanbench"))) / "zoos"
@@ -173,66 +174,8 @@ def load_zoo(name_or_path: str) -> Zoo:
     return _read_zoo(path, data)
 
 
-class _Table:
-    """A TOML table that is read key by key and complains with file, table and key."""
-
-    def __init__(self, path: Path, name: str, data: Any):
-        self.path, self.name, self.data, self.seen = path, name, data, set[str]()
-        if not isinstance(data, dict):
-            raise ZooError(f"{path}, {name}: expected a table, found {_show(data)}.")
-
-    def fail(self, key: str, expected: str, found: Any = None) -> ZooError:
-        got = "nothing" if found is None else _show(found)
-        place = f"[{self.name}]" if self.name else "top level"
-        return ZooError(f"{self.path}, {place}, key {key!r}: expected {expected}, found {got}.")
-
-    def get(
-        self, key: str, kind: type | tuple[type, ...], expected: str, default: Any = ...
-    ) -> Any:
-        self.seen.add(key)
-        value = self.data.get(key)
-        if value is None and default is not ...:
-            return default
-        wrong_bool = isinstance(value, bool) and kind is not bool
-        if wrong_bool or not isinstance(value, kind):
-            raise self.fail(key, expected, value)
-        return value
-
-    def text(self, key: str, default: Any = ...) -> Any:
-        return self.get(key, str, "text", default)
-
-    def length(self, key: str, default: int | None, least: int = 1) -> int:
-        value = self.get(key, int, f"a whole number of at least {least}", default)
-        if value < least:
-            raise self.fail(key, f"a whole number of at least {least}", value)
-        return value
-
-    def one_of(self, key: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.text(key, default)
-        if value not in choices:
-            raise self.fail(key, f"one of {', '.join(choices)}", value)
-        return value
-
-    def numbers(self, key: str, kind: Any, count: int, default: Any = ..., least: float = 1) -> Any:
-        what = f"a list of {count} {'whole ' if kind is int else ''}numbers, each at least {least}"
-        value = self.get(key, list, what, default)
-        sound = all(isinstance(v, kind) and not isinstance(v, bool) and v >= least for v in value)
-        if len(value) != count or not sound:
-            raise self.fail(key, what, value)
-        return tuple(value)
-
-    def table(self, key: str, default: Any = ...) -> "_Table":
-        name = f'{self.name}."{key}"' if "." in key else f"{self.name}.{key}".lstrip(".")
-        return _Table(self.path, name, self.get(key, dict, "a table", default))
-
-    def done(self) -> None:
-        for key in sorted(self.data.keys() - self.seen):
-            known = ", ".join(sorted(self.seen))
-            raise self.fail(key, f"only the keys {known}", self.data[key])
-
-
 def _read_zoo(path: Path, data: dict) -> Zoo:
-    top = _Table(path, "", data)
+    top = Table(path, "", data)
     if top.get("schema", int, f"{SCHEMA}") != SCHEMA:
         raise top.fail("schema", f"{SCHEMA}", data["schema"])
     name, title, source = top.text("name"), top.text("title"), top.text("source")
@@ -255,7 +198,7 @@ def _read_zoo(path: Path, data: dict) -> Zoo:
     return Zoo(name, title, source, path, entries, path.parent / folder if folder else None)
 
 
-def _read_entry(table: _Table, name: str, shared: Mapping[str, Any]) -> Entry:
+def _read_entry(table: Table, name: str, shared: Mapping[str, Any]) -> Entry:
     arch, _, tag = name.partition(".")
     if not (arch and tag) or "/" in name or name != name.strip():
         raise table.fail(name, "a model name of the form ARCH.TAG, such as van_b0.in1k", name)
@@ -277,7 +220,7 @@ def _read_entry(table: _Table, name: str, shared: Mapping[str, Any]) -> Entry:
     return entry
 
 
-def _read_protocol(table: _Table, default: Protocol) -> Protocol:
+def _read_protocol(table: Table, default: Protocol) -> Protocol:
     protocol = Protocol(
         exif_orientation=table.get(
             "exif_orientation", bool, "true or false", default.exif_orientation
@@ -295,7 +238,7 @@ def _read_protocol(table: _Table, default: Protocol) -> Protocol:
     return protocol
 
 
-def _read_classes(table: _Table, default: str | tuple[str, ...]) -> str | tuple[str, ...]:
+def _read_classes(table: Table, default: str | tuple[str, ...]) -> str | tuple[str, ...]:
     expected = "imagenet-1k or a list of distinct class ids"
     classes = table.get("classes", (str, list), expected, default)
     if classes == default or classes == "imagenet-1k":
@@ -306,7 +249,7 @@ def _read_classes(table: _Table, default: str | tuple[str, ...]) -> str | tuple[
     return tuple(classes)
 
 
-def _read_counting(table: _Table, default: Counting) -> Counting:
+def _read_counting(table: Table, default: Counting) -> Counting:
     counting = Counting(
         convention=table.one_of("convention", CONVENTIONS, default.convention),
         resolution=table.length("resolution", default.resolution, least=32),
@@ -316,7 +259,7 @@ def _read_counting(table: _Table, default: Counting) -> Counting:
     return counting
 
 
-def _read_architecture(table: _Table, key: str, num_classes: int) -> Architecture:
+def _read_architecture(table: Table, key: str, num_classes: int) -> Architecture:
     value = table.get(
         key, (str, dict), "a published name or a table of embed_dims, depths, mlp_ratios"
     )
@@ -336,7 +279,7 @@ def _read_architecture(table: _Table, key: str, num_classes: int) -> Architectur
     return architecture
 
 
-def _read_claims(table: _Table) -> Claims:
+def _read_claims(table: Table) -> Claims:
     found = {}
     for f in fields(Claims):
         expected = 'the figure as printed, as text, such as "82.80"'
@@ -349,7 +292,7 @@ def _read_claims(table: _Table) -> Claims:
     return Claims(**found)
 
 
-def _read_erratum(table: _Table, num_classes: int) -> Erratum | None:
+def _read_erratum(table: Table, num_classes: int) -> Erratum | None:
     if table.get("erratum", dict, "a table", None) is None:
         return None
     erratum = table.table("erratum")
@@ -362,13 +305,13 @@ def _read_erratum(table: _Table, num_classes: int) -> Erratum | None:
     return Erratum(corrected, reason, architecture)
 
 
-def _read_images(table: _Table, default: int | None) -> int | None:
+def _read_images(table: Table, default: int | None) -> int | None:
     return (
         None if default is None and "images" not in table.data else table.length("images", default)
     )
 
 
-def _read_urls(table: _Table) -> tuple[str, ...]:
+def _read_urls(table: Table) -> tuple[str, ...]:
     """Absolute URLs as they are; anything else is a path beside the zoo file."""
     url = table.text("url")
     mirrors = table.get("mirrors", list, "a list of URLs", [])
@@ -382,21 +325,21 @@ def _read_urls(table: _Table) -> tuple[str, ...]:
     return tuple(urls)
 
 
-def _read_sha256(table: _Table) -> str | None:
+def _read_sha256(table: Table) -> str | None:
     value = table.text("sha256", None)
     if value is not None and (not 8 <= len(value) <= 64 or set(value) - set("0123456789abcdef")):
         raise table.fail("sha256", "8 to 64 lower-case hex digits", value)
     return value
 
 
-def _read_eps(table: _Table, default: float | None) -> float | None:
+def _read_eps(table: Table, default: float | None) -> float | None:
     value = table.get("layer_norm_eps", float, "a small positive number", default)
     if value is not None and not 0 < value < 1:
         raise table.fail("layer_norm_eps", "a small positive number", value)
     return value
 
 
-def _refuse_twins(models: _Table, entries: tuple[Entry, ...]) -> None:
+def _refuse_twins(models: Table, entries: tuple[Entry, ...]) -> None:
     seen: dict[str, str] = {}
     for entry in entries:
         twin = seen.setdefault(_normal(entry.name), entry.name)
@@ -408,10 +351,6 @@ def _refuse_twins(models: _Table, entries: tuple[Entry, ...]) -> None:
 
 def _normal(name: str) -> str:
     return name.lower().replace("-", "_")
-
-
-def _show(value: Any) -> str:
-    return f"{type(value).__name__} {value!r}"
 
 
 def _plain(values: tuple[float, ...]) -> str:
