@@ -38,11 +38,11 @@ check: lint  ## Lint, and whether the README's table is what the records say
 	$(BIN)/vanbench table --check README.md
 
 bench: $(READY)  ## Measure the project's own speed and print ratios
-	$(BIN)/python -m tests.benchmarks
-	$(BIN)/python -m tests.benchmarks.figures
+	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.figures
 
 faults: $(READY)  ## Download from a hostile server in hundreds of ways and print the tally
-	$(BIN)/python -m pytest tests/test_faults.py -m "" -s
+	$(BIN)/python -m pytest tests/download/test_faults.py -m "" -s
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,10 +10,10 @@ from vanbench._version import __version__
 from vanbench.errors import CheckpointError, VanbenchError
 
 _HOMES = {
-    "create_model": "vanbench.load",
-    "load_model": "vanbench.load",
-    "optimize": "vanbench.fast",
-    "preprocess": "vanbench.preprocessing",
+    "create_model": "vanbench.checkpoints.load",
+    "load_model": "vanbench.checkpoints.load",
+    "optimize": "vanbench.inference.optimized",
+    "preprocess": "vanbench.data.preprocess",
 }
 
 __all__ = ["CheckpointError", "VanbenchError", "__version__", *_HOMES]

@@ -1,5 +1,5 @@
 """``python -m vanbench``."""
 
-from vanbench.cli import main
+from vanbench.cli.group import main
 
 main()

@@ -1,0 +1,77 @@
+"""Measure the project's own speed and print ratios beside the goals.
+
+The figures go to results/bench/project.json, each part with its own date and load. Ratios are of
+runs taken in turns, for the times themselves depend on what else the machine does.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import data, figures, measures
+from benchmarks.material import photographs
+from vanbench.benchmark.bench import Load
+from vanbench.environment import environment, today
+from vanbench.report.records import write_atomically
+
+
+def main() -> None:
+    """Measure each part, record it at once, print."""
+    options = _options()
+    path = options.results / "bench" / "project.json"
+    document = json.loads(path.read_text()) if path.exists() else {"schema": 1}
+    with tempfile.TemporaryDirectory() as temporary:
+        for part in options.part or PARTS:
+            load = Load()
+            measured = PARTS[part](Path(temporary), options)
+            about = {"date": today(), "environment": environment(measures.CPU)}
+            document[part] = measured | about | {"load": load.as_dict()}
+            write_atomically(path, json.dumps(document, indent=1) + "\n")
+            for name, value, goal in figures.lines(part, document[part]):
+                print(f"{name:62} {value:>8}   {goal}", flush=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)}; all when none is named")
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--images", type=int, default=640, help="of the end-to-end validation")
+    parser.add_argument("--pass-images", type=int, default=192, help="of the pass of five models")
+    parser.add_argument("--repeats", type=int, default=2, help="of the end-to-end validation")
+    parser.add_argument("--seconds", type=float, default=20, help="for each model's forward pass")
+    options = parser.parse_args()
+    if unknown := set(options.part) - PARTS.keys():
+        parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    return options
+
+
+def _end_to_end(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    images = photographs(folder / "many", options.images)
+    measured = measures.end_to_end(folder / "files", images, options.repeats)
+    return {"images": options.images} | measured
+
+
+def _one_pass(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    images = photographs(folder / "some", options.pass_images)
+    return measures.one_pass(folder / "files", images, options.pass_images)
+
+
+PARTS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
+    "start_up": lambda folder, options: measures.start_up(),
+    "flops": lambda folder, options: measures.flops(),
+    "decoding": lambda folder, options: measures.decoding(),
+    "preflight": lambda folder, options: data.preflight(folder / "small", 50),
+    "reading": lambda folder, options: data.reading(folder / "layouts", 200),
+    "storing": lambda folder, options: data.storing(folder / "store", 50_000),
+    "van_b0": lambda folder, options: measures.forward("van_b0", options.seconds),
+    "van_b2": lambda folder, options: measures.forward("van_b2", options.seconds),
+    "end_to_end": _end_to_end,
+    "one_pass": _one_pass,
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""The data side: preflight of many files, reading each layout, keeping the predictions."""
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from benchmarks.material import photograph
+from tests.support import drawing
+from vanbench.data.decode import decode
+from vanbench.data.inspect import inspect
+from vanbench.data.layouts.official import class_ids_1k, official_label
+from vanbench.data.open import ImageSet, open_images
+from vanbench.data.preprocess import to_pixels
+from vanbench.prediction_store.store import FILE, Member, Prediction, RunKey, Store
+from vanbench.zoo.reader import Protocol
+
+LAYOUTS: dict[str, Callable] = {
+    "folders": drawing.class_folders,
+    "tar": drawing.original_tar,
+    "parquet": drawing.parquet,
+    "webdataset": drawing.webdataset,
+}
+ROUNDS = 3
+MODELS, BATCH = 5, 32
+
+
+def preflight(folder: Path, per_class: int) -> dict[str, Any]:
+    """Seconds to check a set of ``1000 · per_class`` small files in class folders."""
+    drawing.class_folders(folder, drawing.pictures(per_class))
+    start = perf_counter()
+    report = inspect(open_images(folder, class_ids_1k()))
+    return {"images": report.images, "verdict": report.verdict, "seconds": perf_counter() - start}
+
+
+def reading(folder: Path, count: int) -> dict[str, Any]:
+    """Seconds an image to read, and to read and decode, from each layout, in turns."""
+    names = [drawing.official_name(number) for number in range(1, count + 1)]
+    pictures = [
+        drawing.Picture(name, class_ids_1k()[official_label(name)], photograph(number))
+        for number, name in enumerate(names)
+    ]
+    sets = {
+        name: open_images(write(folder / name, pictures), class_ids_1k())
+        for name, write in LAYOUTS.items()
+    }
+    read: dict[str, list[float]] = {name: [] for name in sets}
+    decoded: dict[str, list[float]] = {name: [] for name in sets}
+    for _ in range(ROUNDS):
+        for name, images in sets.items():
+            read[name].append(_seconds(images, lambda encoded: None))
+            decoded[name].append(_seconds(images, lambda e: to_pixels(decode(e), Protocol())))
+    return {
+        "images": count,
+        "read_s": {name: median(times) for name, times in read.items()},
+        "read_and_decode_s": {name: median(times) for name, times in decoded.items()},
+    }
+
+
+def _seconds(images: ImageSet, use: Callable[[bytes], object]) -> float:
+    order = images.storage_order(list(range(len(images))))
+    start = perf_counter()
+    for index in order:
+        use(images.read(index))
+    return (perf_counter() - start) / len(images)
+
+
+def storing(folder: Path, images: int) -> dict[str, Any]:
+    """Seconds an image, and bytes in all, to keep the predictions of five models over a set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [drawing.official_name(number % 50_000 + 1) for number in range(images)]
+    five = Prediction((1, 2, 3, 4, 5), (5.0, 4.0, 3.0, 2.0, 1.0))
+    start = perf_counter()
+    with Store(folder / FILE) as store:
+        ids = store.image_ids({number: f"{number:064x}" for number in range(images)})
+        members = [Member(ids[number], 7, name) for number, name in enumerate(names)]
+        store.remember_set("f", class_ids_1k(), members)
+        runs = [store.run(f"{m}", RunKey(f"{m}", {}, {}), "2026-01-01") for m in range(MODELS)]
+        for first in range(0, images, BATCH):
+            some = range(first, min(first + BATCH, images))
+            store.add((run, ids[number], five) for run in runs for number in some)
+    seconds = perf_counter() - start
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    return {"images": images, "models": MODELS, "seconds": seconds, "bytes": size}

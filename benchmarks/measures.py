@@ -1,0 +1,112 @@
+"""The measurements themselves: each returns seconds, ratios and bytes as a dict for the record."""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from benchmarks.material import checkpoint, photograph
+from vanbench.benchmark.bench import drawn, duration, interleaved, summarize
+from vanbench.benchmark.memory import high_water, in_new_process
+from vanbench.data.preprocess import decode, to_pixels
+from vanbench.evaluation.predict import numerics
+from vanbench.evaluation.validate import Candidate, Run, validate_files
+from vanbench.inference.optimized import optimize
+from vanbench.model.architecture import ARCHITECTURES
+from vanbench.zoo.reader import Protocol
+
+FIVE = ("van_b0", "van_b1", "van_b2", "van_b3", "van_b4")
+CPU = torch.device("cpu")
+
+
+def forward(name: str, seconds: float, batch: int = 16) -> dict[str, Any]:
+    """The forward pass of reference and rewrite, turn by turn."""
+    reference = drawn(ARCHITECTURES[name])
+    models = {"reference": reference, "optimized": optimize(reference)}
+    with numerics(CPU, "fp32"), torch.inference_mode():
+        samples = interleaved(models, torch.randn(batch, 3, 224, 224), seconds)
+    return {"batch_size": batch, **summarize(batch, samples), "samples_s_cpu_s": samples}
+
+
+def decoding(count: int = 64) -> dict[str, Any]:
+    """Decoding, resizing and cropping of one 500×375 JPEG after another, on one core."""
+    encoded, protocol = [photograph(seed) for seed in range(count)], Protocol()
+    samples = []
+    for data in encoded:
+        start = perf_counter()
+        to_pixels(decode(data), protocol)
+        samples.append(perf_counter() - start)
+    size = sum(map(len, encoded)) / count
+    return {"ms_per_image": 1e3 * median(samples), "bytes_per_image": size, "samples_s": samples}
+
+
+def command(*arguments: str) -> float:
+    """Seconds that a Python module takes as a process of its own, start-up included."""
+    start = perf_counter()
+    subprocess.run([sys.executable, "-m", *arguments], check=True, capture_output=True)
+    return perf_counter() - start
+
+
+def start_up(repeats: int = 5) -> dict[str, Any]:
+    """``vanbench --help``."""
+    samples = [command("vanbench", "--help") for _ in range(repeats)]
+    return {"help_s": median(samples), "samples_s": samples}
+
+
+def flops() -> dict[str, Any]:
+    """``vanbench flops --all``."""
+    return {"flops_all_s": command("vanbench", "flops", "--all")}
+
+
+def end_to_end(folder: Path, images: Path, repeats: int) -> dict[str, Any]:
+    """``vanbench validate`` of van_b0 over ``images``, against a plain loop, turn by turn."""
+    file = str(checkpoint(folder, "van_b0"))
+    ours = ["vanbench", "validate", "--checkpoint", file, "--data", str(images), "--fresh"]
+    ours += ["--results", str(folder / "results"), "-q"]
+    samples: dict[str, list[float]] = {"vanbench": [], "loop": []}
+    for _ in range(repeats):
+        samples["vanbench"].append(command(*ours))
+        samples["loop"].append(command("benchmarks.loop", file, str(images)))
+    vanbench, loop = (median(taken) for taken in samples.values())
+    return {"vanbench_s": vanbench, "loop_s": loop, "ratio": vanbench / loop, "samples_s": samples}
+
+
+def one_pass(folder: Path, images: Path, count: int) -> dict[str, Any]:
+    """Five models over ``images`` in one pass, against their forward times alone."""
+    files = {name: checkpoint(folder, name) for name in FIVE}
+    before = in_new_process(_forward_seconds, files, count)
+    passed = in_new_process(_pass, files, images)
+    after = in_new_process(_forward_seconds, files, count)
+    alone = (before + after) / 2
+    forward_s = {"before": before, "after": after}
+    return {"images": count, **passed, "forward_s": forward_s, "ratio": passed["pass_s"] / alone}
+
+
+def _pass(files: dict[str, Path], images: Path) -> dict[str, Any]:
+    candidates = [Candidate(name, path, Protocol()) for name, path in files.items()]
+    passes, errors = validate_files(candidates, images, Run(device="cpu"))
+    assert not errors, errors
+    validated = next(iter(passes.values()))
+    return {
+        "pass_s": validated.seconds,
+        "waited_s": validated.waited,
+        "peak_memory": high_water(),
+        "peak_memory_of_a_worker": 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
+    }
+
+
+def _forward_seconds(files: dict[str, Path], count: int, batch: int = 16) -> float:
+    """Seconds that the five models compute for ``count`` images, from the time of one batch."""
+    total = 0.0
+    x = torch.randn(batch, 3, 224, 224)
+    with numerics(CPU, "fp32"), torch.inference_mode():
+        for name in files:
+            model = optimize(drawn(ARCHITECTURES[name]))
+            duration(model, x)
+            total += median(duration(model, x) for _ in range(2)) * count / batch
+    return total

@@ -1,1 +1,0 @@
-"""The project's own benchmarks: ``python -m tests.benchmarks``."""

@@ -1,0 +1,116 @@
+"""The protocol against Pillow and numpy by hand, and the whole-number rules at their edges."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+from torchvision.transforms import functional as F
+
+import vanbench
+from vanbench.data.decode import decode
+from vanbench.data.preprocess import normalize, to_pixels
+from vanbench.errors import DataError
+from vanbench.zoo.reader import INTERPOLATIONS, Protocol
+
+
+def drawn(width, height, mode="RGB"):
+    channels = {"L": (), "RGB": (3,), "CMYK": (4,), "RGBA": (4,)}[mode]
+    pixels = np.random.default_rng(width).integers(0, 256, (height, width, *channels), np.uint8)
+    return Image.fromarray(pixels, mode=None if mode != "CMYK" else mode)
+
+
+def by_hand(image: Image.Image) -> np.ndarray:
+    """FACTS by the letter: float32 (224, 224, 3)."""
+    image = ImageOps.exif_transpose(image).convert("RGB")
+    width, height = image.size
+    if width <= height:
+        size = (248, (248 * height) // width)
+    else:
+        size = ((248 * width) // height, 248)
+    image = image.resize(size, Image.Resampling.BICUBIC)
+    left, top = (round((side - 224) / 2) for side in size)
+    crop = np.asarray(image.crop((left, top, left + 224, top + 224)))
+    return (crop.astype(np.float32) - np.float32(127.5)) / np.float32(127.5)
+
+
+# Odd proportions; a side that already is 248; offsets that end in a half.
+SIZES = [
+    (500, 375),
+    (375, 500),
+    (248, 300),
+    (301, 248),
+    (333, 500),
+    (248, 248),
+    (40, 30),
+    (1023, 77),
+]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_the_default_protocol_is_the_published_one(size, mode):
+    image = drawn(*size, mode)
+    tensor = vanbench.preprocess(image)
+    assert tensor.dtype == torch.float32
+    np.testing.assert_array_equal(tensor.numpy(), by_hand(image).transpose(2, 0, 1))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.tuples(st.integers(1, 700), st.integers(1, 700)),
+    st.integers(32, 64),
+    st.integers(32, 64),
+    st.sampled_from(INTERPOLATIONS),
+)
+def test_the_pixels_are_those_of_torchvision(size, one, other, interpolation):
+    crop, edge = sorted((one, other))
+    protocol = Protocol(resize_short_edge=edge, center_crop=crop, interpolation=interpolation)
+    image = drawn(*size)
+    expected = F.resize(image, edge, F.InterpolationMode(interpolation))
+    expected = F.pil_to_tensor(F.center_crop(expected, crop))
+    assert torch.equal(to_pixels(image, protocol), expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    drawn(300, 260).save(buffer, "JPEG", exif=exif)
+    image = decode(buffer.getvalue())
+    np.testing.assert_array_equal(
+        vanbench.preprocess(image).numpy(), by_hand(image).transpose(2, 0, 1)
+    )
+    if orientation != 1:
+        plain = to_pixels(image, Protocol(exif_orientation=False))
+        assert not torch.equal(plain, to_pixels(image, Protocol()))
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "RGBA"])
+def test_other_colour_modes_become_rgb(mode):
+    assert vanbench.preprocess(drawn(300, 250, mode)).shape == (3, 224, 224)
+
+
+def test_mean_and_std_are_per_channel_in_rgb_order():
+    pixels = torch.full((1, 3, 2, 2), 100, dtype=torch.uint8)
+    protocol = Protocol(mean=(100.0, 90.0, 80.0), std=(1.0, 2.0, 5.0))
+    assert normalize(pixels, protocol)[0, :, 0, 0].tolist() == [0.0, 5.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>not an image</html>", b"\xff\xd8\xff\xe0" + bytes(50)]
+)
+def test_what_is_no_image_is_said_to_be_none(content):
+    with pytest.raises(DataError, match="not a readable image"):
+        decode(content)
+
+
+def test_a_truncated_image_is_not_silently_filled_up():
+    buffer = io.BytesIO()
+    drawn(300, 260).save(buffer, "JPEG")
+    with pytest.raises(DataError, match="not a readable image"):
+        decode(buffer.getvalue()[:-2000])

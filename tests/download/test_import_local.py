@@ -1,0 +1,113 @@
+"""Taking over files that one already has."""
+
+import hashlib
+import json
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from vanbench.cli.group import main
+from vanbench.download.cache import Wanted, fetch
+from vanbench.download.import_local import import_files
+from vanbench.errors import MissingError
+
+CONTENTS = [b"first" * 100, b"second" * 100]
+HASHES = [hashlib.sha256(content).hexdigest() for content in CONTENTS]
+WANTED = [Wanted(f"weights-{sha256[:8]}.pth", ()) for sha256 in HASHES]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Both files under other names, one in a folder below, among others."""
+    (tmp_path / "own" / "below").mkdir(parents=True)
+    (tmp_path / "own" / "some name.bin").write_bytes(CONTENTS[0])
+    (tmp_path / "own" / "below" / "x").write_bytes(CONTENTS[1])
+    (tmp_path / "own" / "other").write_bytes(b"something else")
+    (tmp_path / "own" / WANTED[0].filename).write_bytes(b"only the name is right")
+    return tmp_path / "own"
+
+
+def test_files_are_recognised_by_hash_whatever_their_names(folder, tmp_path):
+    cache = tmp_path / "cache"
+    found = import_files(folder, WANTED, cache)
+    assert [i.status for i in found] == ["linked", "linked"]
+    assert [i.source for i in found] == [folder / "some name.bin", folder / "below" / "x"]
+    for wanted, content in zip(WANTED, CONTENTS, strict=True):
+        assert fetch(wanted, cache, offline=True).path.read_bytes() == content
+    assert os.path.samefile(cache / WANTED[0].filename, folder / "some name.bin")
+
+
+def test_a_second_import_finds_them_present(folder, tmp_path):
+    import_files(folder, WANTED, tmp_path / "cache")
+    again = import_files(folder, WANTED, tmp_path / "cache")
+    assert [i.status for i in again] == ["present", "present"]
+
+
+def test_where_links_are_not_possible_files_are_copied(folder, tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    cache = tmp_path / "cache"
+    assert [i.status for i in import_files(folder, WANTED, cache)] == ["copied", "copied"]
+    assert fetch(WANTED[0], cache, offline=True).status == "verified"
+
+
+def test_a_wrong_file_under_the_name_makes_room(folder, tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / WANTED[0].filename).write_bytes(b"wrong")
+    import_files(folder, WANTED, cache)
+    assert (cache / WANTED[0].filename).read_bytes() == CONTENTS[0]
+    assert (cache / ".vanbench" / "rejected" / WANTED[0].filename).read_bytes() == b"wrong"
+
+
+def test_what_is_not_there_or_cannot_be_recognised(folder, tmp_path):
+    wanted = [Wanted("weights-00000000.pth", ()), Wanted("weights.pth", ())]
+    found = import_files(folder, wanted, tmp_path / "cache")
+    assert [i.status for i in found] == ["missing", "unverifiable"]
+    assert [i.path for i in found] == [None, None]
+
+
+def test_a_file_other_than_the_recorded_one_is_not_it(folder, tmp_path):
+    wanted = Wanted(WANTED[0].filename, (), recorded=HASHES[0][:8] + "0" * 56)
+    assert import_files(folder, [wanted], tmp_path / "cache")[0].status == "missing"
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(MissingError, match="expected a folder"):
+        import_files(tmp_path / "none", WANTED, tmp_path / "cache")
+
+
+ZOO = """
+schema = 1
+name = "mine"
+title = "Mine"
+source = "here"
+[models."a.x"]
+architecture = "van_b0"
+url = "https://weights.invalid/{}"
+"""
+
+
+def test_the_command(folder, tmp_path):
+    (tmp_path / "zoo.toml").write_text(ZOO.format(WANTED[0].filename))
+    common = ["--zoo", str(tmp_path / "zoo.toml"), "--cache", str(tmp_path / "cache")]
+    done = CliRunner().invoke(main, ["import", str(folder), *common])
+    target = tmp_path / "cache" / WANTED[0].filename
+    assert done.stdout == f"a.x  linked  {target}  (from {folder / 'some name.bin'})\n"
+    assert done.exit_code == 0
+
+    done = CliRunner().invoke(main, ["import", str(folder), "a", "--json", *common])
+    assert json.loads(done.stdout)["models"] == [
+        {"name": "a.x", "status": "present", "path": str(target), "source": None}
+    ]
+
+
+def test_the_command_finds_nothing(tmp_path):
+    (tmp_path / "empty").mkdir()
+    options = ["--cache", str(tmp_path / "cache")]
+    done = CliRunner().invoke(main, ["import", str(tmp_path / "empty"), *options])
+    assert done.exit_code == 3
+    assert "none of the files sought is there" in done.stderr

@@ -1,0 +1,200 @@
+"""Stored predictions survive kills, belong to exactly one run, and come back as they were."""
+
+import os
+import random
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vanbench.errors import RecordError
+from vanbench.prediction_store.store import FILE, Member, Prediction, RunKey, Store
+
+KEY = RunKey("c0ffee" * 8, {"crop": 224}, {"precision": "fp32"})
+DAY = "2026-01-01"
+
+
+def fill(store, run, count, *, start=0):
+    """Predictions for images start … start + count − 1, and their image ids."""
+    content = {i: f"{i:064x}" for i in range(start, start + count)}
+    images = store.image_ids(content)
+    store.add((run, images[i], Prediction((i % 1000,) * 5, (float(i),) * 5)) for i in content)
+    return images
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store(tmp_path / "results" / FILE) as opened:
+        yield opened
+
+
+float32 = st.floats(width=32, allow_nan=False)
+
+
+@given(st.lists(st.tuples(st.integers(0, 65535), float32), min_size=1, max_size=5))
+def test_predictions_come_back_as_they_were(pairs):
+    top, logits = zip(*pairs, strict=True)
+    with Store() as store:
+        run = store.run("m", KEY, DAY)
+        image = store.image_ids({0: "ab" * 32})[0]
+        store.add([(run, image, Prediction(top, logits))])
+        (found,) = store.read(run).values()
+    assert found.top == top
+    assert [struct.pack("<f", x) for x in found.logits] == [struct.pack("<f", x) for x in logits]
+
+
+def test_a_run_is_its_key_not_its_name(store):
+    first = store.run("van_b0", KEY, DAY)
+    assert store.run("VAN-B0", RunKey(**KEY.__dict__), "2026-02-02") == first
+    others = [
+        RunKey("decaf" * 10, KEY.protocol, KEY.numerics),
+        RunKey(KEY.checkpoint, {"crop": 192}, KEY.numerics),
+        RunKey(KEY.checkpoint, KEY.protocol, {"precision": "bf16"}),
+    ]
+    assert len({first, *(store.run("van_b0", key, DAY) for key in others)}) == 4
+
+
+def test_what_is_there_is_known_after_reopening(tmp_path):
+    path = tmp_path / FILE
+    with Store(path) as store:
+        run = store.run("m", KEY, DAY)
+        images = fill(store, run, 10)
+    with Store(path) as store:
+        assert store.run("m", KEY, DAY) == run
+        assert store.predicted(run) == set(images.values())
+        assert store.image_ids({7: f"{7:064x}"}) == {7: images[7]}
+        (listed,) = store.runs()
+        assert (listed.model, listed.images, listed.key) == ("m", 10, KEY)
+
+
+def test_equal_content_is_one_image(store):
+    images = store.image_ids({0: "aa" * 32, 1: "bb" * 32, 2: "aa" * 32})
+    assert images[0] == images[2] != images[1]
+
+
+def test_a_batch_that_fails_leaves_nothing(store):
+    run = store.run("m", KEY, DAY)
+    images = store.image_ids({0: "aa" * 32})
+    rows = [(run, images[0], Prediction((top,), (0.0,))) for top in (1, 70_000)]
+    with pytest.raises(OverflowError):
+        store.add(rows)
+    assert store.predicted(run) == set()
+
+
+def test_the_first_of_two_equal_predictions_stays(store):
+    run = store.run("m", KEY, DAY)
+    image = store.image_ids({0: "aa" * 32})[0]
+    for top in ((1,), (2,)):
+        store.add([(run, image, Prediction(top, (0.0,)))])
+    assert store.read(run)[image].top == (1,)
+
+
+def test_a_set_is_its_fingerprint(store):
+    images = store.image_ids({0: "aa" * 32, 1: "bb" * 32})
+    members = [Member(images[1], 3, "x/b.JPEG"), Member(images[0], 4, "y/a.JPEG")]
+    data = store.remember_set("f00d", ("p", "q"), members)
+    assert store.remember_set("f00d", ("p", "q"), []) == data
+    assert store.members("f00d") == (("p", "q"), members)
+    run = store.run("m", KEY, DAY)
+    store.remember_evaluation(run, data)
+    fill(store, run, 1)
+    assert [r.fingerprint for r in store.runs()] == ["f00d"]
+
+
+def test_forgetting_a_run_leaves_the_others(store):
+    runs = [store.run("m", KEY, DAY), store.run("m", RunKey("x", {}, {}), DAY)]
+    for run in runs:
+        fill(store, run, 5)
+    store.forget(runs[0])
+    assert [len(store.predicted(run)) for run in runs] == [0, 5]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from vanbench.prediction_store.store import Prediction, RunKey, Store
+store = Store(Path(sys.argv[1]))
+run = store.run("m", RunKey("c", {}, {}), "2026-01-01")
+for batch in range(int(sys.argv[2]), 100_000, int(sys.argv[3])):
+    images = store.image_ids({i: f"{i:064x}" for i in range(batch * 8, batch * 8 + 8)})
+    store.add([(run, image, Prediction((1,), (0.0,))) for image in images.values()])
+    print(batch, flush=True)
+"""
+
+
+def start_writer(path, first=0, step=1):
+    command = [sys.executable, "-c", WRITER, str(path), str(first), str(step)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def kill(writer):
+    """SIGKILL a writer; how many batches it had reported as stored."""
+    os.kill(writer.pid, signal.SIGKILL)
+    return len(writer.communicate()[0].splitlines())
+
+
+def test_what_was_stored_before_a_kill_is_there_after_it(tmp_path):
+    path = tmp_path / FILE
+    for wait in (0.0, 0.05, 0.13):
+        writer = start_writer(path)
+        reported = len(writer.stdout.readline().splitlines())
+        time.sleep(wait)
+        reported += kill(writer)
+        with Store(path) as store:
+            stored = len(store.predicted(store.run("m", RunKey("c", {}, {}), DAY)))
+        assert stored % 8 == 0
+        assert stored >= 8 * reported > 0
+
+
+def test_two_processes_write_at_once(tmp_path):
+    path = tmp_path / FILE
+    writers = [start_writer(path, first, 2) for first in (0, 1)]
+    for writer in writers:
+        for _ in range(20):
+            assert writer.stdout.readline()
+    reported = sum(20 + kill(writer) for writer in writers)
+    with Store(path) as store:
+        assert len(store.predicted(store.run("m", RunKey("c", {}, {}), DAY))) >= 8 * reported
+
+
+def test_five_models_over_fifty_thousand_images_take_less_than_60_mb(tmp_path):
+    rng = random.Random(0)
+    path = tmp_path / FILE
+    with Store(path) as store:
+        images = store.image_ids({i: rng.randbytes(32).hex() for i in range(50_000)})
+        name = "imagenet1k-validation-00.tar/ILSVRC2012_val_00000001.JPEG"
+        store.remember_set(
+            "f", ("n01440764",) * 1000, [Member(i, 7, name) for i in images.values()]
+        )
+        for model in range(5):
+            run = store.run(str(model), RunKey(str(model), {}, {}), DAY)
+            five = Prediction((1, 2, 3, 4, 5), (5.0, 4.0, 3.0, 2.0, 1.0))
+            store.add((run, image, five) for image in images.values())
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 60_000_000
+
+
+def test_a_missing_file_is_said_so(tmp_path):
+    with pytest.raises(RecordError, match=r"No stored predictions at .*validate"):
+        Store(tmp_path / FILE, create=False)
+    assert not (tmp_path / FILE).exists()
+
+
+def test_a_file_that_is_no_database(tmp_path):
+    (tmp_path / FILE).write_text("hello, this is not a database at all\n" * 100)
+    with pytest.raises(RecordError, match="cannot be used: file is not a database"):
+        Store(tmp_path / FILE)
+
+
+def test_a_database_of_another_version(tmp_path):
+    Store(tmp_path / FILE).__exit__()
+    database = sqlite3.connect(tmp_path / FILE)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    with pytest.raises(RecordError, match="schema 99, expected 1"):
+        Store(tmp_path / FILE)

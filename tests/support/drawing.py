@@ -1,0 +1,195 @@
+"""A small ImageNet, drawn: real JPEGs with official names and labels, in every layout people have.
+
+Everything is deterministic: the same pictures, byte for byte, in each layout.
+"""
+
+import io
+import json
+import random
+import tarfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from vanbench.data.layouts.official import VALIDATION_IMAGES, class_ids_1k, official_label
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An encoded image with ILSVRC2012's name and class id."""
+
+    name: str
+    wnid: str
+    encoded: bytes
+
+
+def jpeg(seed: int, size: tuple[int, int] = (24, 20), **options) -> bytes:
+    """A small JPEG of a colour and some noise; another seed gives another file."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+    pixels[..., seed % 3] //= 4
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=60, **options)
+    return buffer.getvalue()
+
+
+def official_name(number: int) -> str:
+    """The file name of validation image 1, 2, …"""
+    return f"ILSVRC2012_val_{number:08d}.JPEG"
+
+
+def pictures(per_class: int = 2, classes: Sequence[str] | None = None) -> list[Picture]:
+    """The first validation images of each class, drawn, in the order of their numbers."""
+    left = dict.fromkeys(classes or class_ids_1k(), per_class)
+    drawn = []
+    for number in range(1, VALIDATION_IMAGES + 1):
+        name = official_name(number)
+        wnid = class_ids_1k()[official_label(name)]
+        if left.get(wnid):
+            left[wnid] -= 1
+            drawn.append(Picture(name, wnid, jpeg(number)))
+    return drawn
+
+
+def class_folders(root: Path, drawn: Iterable[Picture]) -> Path:
+    """``root/n01440764/ILSVRC2012_val_00000293.JPEG``."""
+    for picture in drawn:
+        folder = root / picture.wnid
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / picture.name).write_bytes(picture.encoded)
+    return root
+
+
+def flat(root: Path, drawn: Iterable[Picture]) -> Path:
+    """All images in one folder, without labels."""
+    root.mkdir(parents=True, exist_ok=True)
+    for picture in drawn:
+        (root / picture.name).write_bytes(picture.encoded)
+    return root
+
+
+def flat_with_val_txt(root: Path, drawn: Sequence[Picture], prefix: str = "") -> Path:
+    """Images in ``root/val`` and ``root/val.txt``."""
+    flat(root / "val", drawn)
+    index = class_ids_1k().index
+    lines = (f"{prefix}{picture.name} {index(picture.wnid)}\n" for picture in drawn)
+    (root / "val.txt").write_text("".join(lines))
+    return root
+
+
+def kaggle(root: Path, drawn: Sequence[Picture]) -> Path:
+    """Kaggle's archive, unpacked."""
+    flat(root / "ILSVRC/Data/CLS-LOC/val", drawn)
+    rows = (f"{p.name.removesuffix('.JPEG')},{p.wnid} 1 2 3 4 {p.wnid} 5 6 7 8 \n" for p in drawn)
+    (root / "LOC_val_solution.csv").write_text("ImageId,PredictionString\n" + "".join(rows))
+    return root
+
+
+def flat_with_devkit(root: Path, drawn: Sequence[Picture]) -> Path:
+    """Images in ``root/val`` and the devkit, unpacked."""
+    flat(root / "val", drawn)
+    for name, content in devkit_files().items():
+        path = root / "ILSVRC2012_devkit_t12" / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return root
+
+
+def original_tar(root: Path, drawn: Sequence[Picture]) -> Path:
+    """``ILSVRC2012_img_val.tar`` and the devkit, as published."""
+    root.mkdir(parents=True, exist_ok=True)
+    write_tar(root / "ILSVRC2012_img_val.tar", [(p.name, p.encoded) for p in drawn])
+    files = devkit_files()
+    members = [(f"ILSVRC2012_devkit_t12/data/{name}", files[name]) for name in files]
+    write_tar(root / "ILSVRC2012_devkit_t12.tar.gz", members, mode="w:gz")
+    return root
+
+
+def parquet(root: Path, drawn: Sequence[Picture], shards: int = 3, group: int = 100) -> Path:
+    """Shards as the Hugging Face hub keeps them: the images in another order than their names'."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    (root / "data").mkdir(parents=True, exist_ok=True)
+    drawn = random.Random(0).sample(drawn, len(drawn))
+    feature = {"names": [f"word {i}" for i in range(1000)], "_type": "ClassLabel"}
+    about = {"info": {"features": {"image": {"_type": "Image"}, "label": feature}}}
+    for number in range(shards):
+        part = drawn[number::shards]
+        images = [{"bytes": p.encoded, "path": p.name} for p in part]
+        labels = [class_ids_1k().index(p.wnid) for p in part]
+        table = pa.table({"image": images, "label": labels})
+        table = table.replace_schema_metadata({"huggingface": json.dumps(about)})
+        name = f"validation-{number:05d}-of-{shards:05d}.parquet"
+        pq.write_table(table, root / "data" / name, row_group_size=group)
+    return root
+
+
+def webdataset(root: Path, drawn: Sequence[Picture], shards: int = 3) -> Path:
+    """Tars with ``.jpg`` and ``.cls`` (and a ``.json`` that is not needed) of each sample."""
+    root.mkdir(parents=True, exist_ok=True)
+    for number in range(shards):
+        members = []
+        for p in drawn[number::shards]:
+            key = p.name.removesuffix(".JPEG")
+            members += [
+                (f"{key}.jpg", p.encoded),
+                (f"{key}.json", json.dumps({"filename": p.name}).encode()),
+                (f"{key}.cls", str(class_ids_1k().index(p.wnid)).encode()),
+            ]
+        write_tar(root / f"imagenet1k-validation-{number:02d}.tar", members)
+    return root
+
+
+LAYOUTS = {
+    "class folders": class_folders,
+    "flat with val.txt": flat_with_val_txt,
+    "flat with LOC_val_solution.csv": kaggle,
+    "flat with ILSVRC2012_validation_ground_truth.txt": flat_with_devkit,
+    "tar with ILSVRC2012_devkit_t12.tar.gz": original_tar,
+    "Parquet shards": parquet,
+    "WebDataset shards": webdataset,
+}
+
+
+def write_tar(path: Path, members: Iterable[tuple[str, bytes]], mode: str = "w") -> None:
+    """A tar archive with these files."""
+    with tarfile.open(path, mode) as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+
+
+def devkit_order() -> list[str]:
+    """The WordNet id of class number 1, 2, … 1000: shuffled, as the real devkit's order seems."""
+    return random.Random(2012).sample(class_ids_1k(), 1000)
+
+
+@cache
+def devkit_files() -> dict[str, bytes]:
+    """``meta.mat`` and the ground truth of all 50,000 images in the devkit's format, with ``devkit_order``."""
+    import scipy.io
+
+    order = devkit_order()
+    number = {wnid: i for i, wnid in enumerate(order, 1)}
+    truth = "".join(
+        f"{number[class_ids_1k()[official_label(official_name(i))]]}\n"
+        for i in range(1, VALIDATION_IMAGES + 1)
+    )
+    fields = ["ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children"]
+    synsets = np.zeros((1002, 1), dtype=[(field, object) for field in fields])
+    for i, wnid in enumerate(order):
+        synsets[i, 0] = (i + 1, wnid, f"word {i}, other", "a gloss", 0, np.zeros((0, 0)))
+    for i in (1000, 1001):  # inner nodes of the hierarchy
+        children = np.array([[1.0, 2.0]])
+        synsets[i, 0] = (i + 1, f"n0000{i}", "entity", "all", 2, children)
+    buffer = io.BytesIO()
+    scipy.io.savemat(buffer, {"synsets": synsets}, do_compression=True)
+    return {
+        "ILSVRC2012_validation_ground_truth.txt": truth.encode(),
+        "meta.mat": buffer.getvalue(),
+    }

@@ -1,0 +1,255 @@
+"""The main job, as its user runs it: real HTTP, real files, a set with arranged counts."""
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from tests.support.arranged import Claim, arrange, checkpoint, published_name, write_zoo
+from tests.support.faultserver import FaultServer
+from tests.support.models import TINY, randomized
+from vanbench.checkpoints.key_names import OFFICIAL, OPENMMLAB, TRANSFORMERS
+from vanbench.cli.group import main
+from vanbench.model.architecture import Architecture
+
+CLASSES = [f"class-{i}" for i in range(10)]
+RIGHT, AMONG5, WRONG = 13, 6, 5  # of 24: Top-1 54.1666…, Top-5 79.1666…
+
+
+@pytest.fixture(scope="module")
+def model():
+    return randomized()
+
+
+@pytest.fixture(scope="module")
+def data(model, tmp_path_factory):
+    return arrange(tmp_path_factory.mktemp("data"), model, CLASSES, RIGHT, AMONG5, WRONG)
+
+
+@pytest.fixture
+def server():
+    with FaultServer() as server:
+        yield server
+
+
+class Shell:
+    """The command line with a cache, a results folder and a zoo of its own."""
+
+    def __init__(self, folder, data):
+        self.folder, self.data = folder, data
+        self.zoo = folder / "zoo.toml"
+        self.results = folder / "results"
+
+    def __call__(self, *args, code=0):
+        common = ["--zoo", self.zoo, "--cache", self.folder / "cache", "--results", self.results]
+        outcome = CliRunner().invoke(main, [str(a) for a in (*args, *common)])
+        assert outcome.exit_code == code, outcome.output
+        assert "Traceback" not in outcome.output
+        return outcome
+
+    def verify(self, *args, code=0):
+        command = ("verify", "--all", "--data", self.data, "--workers", "0", "--json", *args)
+        document = json.loads(self(*command, code=code).stdout)
+        assert document["schema"] == 1
+        assert document["ok"] is (code == 0)
+        return document
+
+    def record(self, name="van_test.in1k"):
+        return self.results / "test" / f"{name}.json"
+
+
+@pytest.fixture
+def shell(tmp_path, data):
+    return Shell(tmp_path, data)
+
+
+def claim(server, model, name="van_test.in1k", fmt=OPENMMLAB, **changes):
+    content = checkpoint(model, fmt, legacy=fmt is OPENMMLAB, nest=fmt is OFFICIAL)
+    file = changes.pop("file", published_name(content))
+    url = server.put(f"/{name}/{file}", content)
+    return Claim(name, url, model, **{"top1": "54.17", "top5": "79.17"} | changes)
+
+
+def verdicts(row):
+    return [row[figure]["verdict"] for figure in ("params", "flops", "top1", "top5")]
+
+
+def test_all_namings_are_verified_and_reproduced(shell, server, model):
+    claims = [
+        claim(server, model, f"van_{fmt.name}.in1k", fmt)
+        for fmt in (OPENMMLAB, OFFICIAL, TRANSFORMERS)
+    ]
+    write_zoo(shell.zoo, CLASSES, *claims)
+    document = shell.verify()
+    for row, fmt in zip(document["models"], (OPENMMLAB, OFFICIAL, TRANSFORMERS), strict=True):
+        assert row["checkpoint"]["status"] == "verified"
+        assert row["checkpoint"]["format"] == fmt.name
+        assert row["architecture"] == TINY.as_dict()
+        assert verdicts(row) == ["reproduced"] * 4
+        assert row["params"]["source"] == "checkpoint"
+        assert row["top1"]["correct"] == RIGHT
+        assert row["top5"]["correct"] == RIGHT + AMONG5
+        assert row["top1"]["images"] == 24
+        assert row["top1"]["measured"] == pytest.approx(100 * RIGHT / 24, abs=1e-12)
+        assert row["verdict"] == "reproduced"
+        assert json.loads(shell.record(row["name"]).read_text())["accuracy"]["correct1"] == RIGHT
+    assert document["data"]["images"] == 24
+    assert document["environment"]["device"] == "cpu"
+
+
+def test_reference_and_rewrite_give_the_same_document(shell, server, model):
+    write_zoo(shell.zoo, CLASSES, claim(server, model))
+    assert shell.verify()["models"] == shell.verify("--reference")["models"]
+
+
+def test_a_wrong_name_is_a_mismatch_and_the_others_are_done(shell, server, model):
+    wrong = claim(server, model, "van_wrong.in1k", file="van-test-00000000.pth")
+    write_zoo(shell.zoo, CLASSES, wrong, claim(server, model))
+    document = shell.verify(code=3)
+    first, second = document["models"]
+    assert first["checkpoint"]["status"] == "mismatch"
+    assert first["params"]["source"] == "architecture"
+    assert first["top1"]["verdict"] == "not measured"
+    assert first["verdict"] == "not measured"
+    assert second["verdict"] == "reproduced"
+    assert not (shell.folder / "cache" / "van-test-00000000.pth").exists()
+    assert not shell.record("van_wrong.in1k").exists()
+    table = shell("table").stdout
+    assert "| van_wrong.in1k | mismatch [1]" in table
+
+
+def test_a_file_that_is_not_there_is_missing(shell, server, model):
+    gone = claim(server, model)
+    gone.url += "-gone-00000000.pth"
+    write_zoo(shell.zoo, CLASSES, gone)
+    row = shell.verify(code=3)["models"][0]
+    assert row["checkpoint"]["status"] == "missing"
+    assert "404" in row["checkpoint"]["reason"]
+    assert row["architecture"] is None
+    assert verdicts(row)[:2] == ["reproduced", "reproduced"]
+
+
+def test_mirrors_from_the_environment(shell, server, model, monkeypatch, tmp_path):
+    """Several, separated by spaces; the second one, a folder, has the file."""
+    gone = claim(server, model)
+    file = gone.url.rsplit("/", 1)[1]
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / file).write_bytes(checkpoint(model))
+    gone.url = f"http://127.0.0.1:9/{file}"
+    write_zoo(shell.zoo, CLASSES, gone)
+    monkeypatch.setenv("VANBENCH_MIRROR", f"{server.url}/nothing {tmp_path / 'mirror'}")
+    assert shell.verify()["models"][0]["verdict"] == "reproduced"
+
+
+def test_a_figure_that_deviates_is_1_even_beside_a_failure(shell, server, model):
+    wrong = claim(server, model, "van_wrong.in1k", file="van-test-00000000.pth")
+    write_zoo(shell.zoo, CLASSES, claim(server, model, top1="60.00"), wrong)
+    document = shell.verify(code=1)
+    assert document["models"][0]["top1"]["verdict"] == "deviates"
+    assert document["models"][0]["top1"]["delta"] == pytest.approx(100 * RIGHT / 24 - 60)
+    assert shell.record().exists()
+
+
+def test_close_is_not_a_failure(shell, server, model):
+    write_zoo(shell.zoo, CLASSES, claim(server, model, top1="54.20"))
+    assert shell.verify()["models"][0]["verdict"] == "close"
+
+
+def test_the_files_own_tensors_decide_the_architecture(shell, server, model):
+    """As with VAN-B6: the file holds another network than the entry declares."""
+    held = randomized(Architecture((8, 12, 24, 20), TINY.depths, TINY.mlp_ratios, 10))
+    other = claim(server, held)
+    other.model = model  # what the zoo declares
+    write_zoo(shell.zoo, CLASSES, other)
+    row = shell.verify(code=1)["models"][0]
+    assert row["architecture"]["embed_dims"] == [8, 12, 24, 20]
+    assert row["params"]["verdict"] == row["flops"]["verdict"] == "deviates"
+
+
+def test_a_partial_run_records_nothing(shell, server, model):
+    write_zoo(shell.zoo, CLASSES, claim(server, model))
+    row = shell.verify("--limit", 10)["models"][0]
+    assert verdicts(row)[2:] == ["partial", "partial"]
+    assert row["top1"]["images"] == 10
+    assert not list(shell.results.rglob("*.json"))
+
+
+def test_a_later_run_without_data_keeps_the_accuracy(shell, server, model):
+    write_zoo(shell.zoo, CLASSES, claim(server, model))
+    shell.verify()
+    before = json.loads(shell.record().read_text())
+    shell("verify", "--all")
+    after = json.loads(shell.record().read_text())
+    assert after["accuracy"] == before["accuracy"]
+
+
+def test_a_failure_never_replaces_a_full_record(shell, server, model):
+    write_zoo(shell.zoo, CLASSES, claim(server, model))
+    shell.verify()
+    before = shell.record().read_bytes()
+    next((shell.folder / "cache").glob("van-test-*.pth")).unlink()
+    shell.verify("--offline", code=3)
+    shell.verify("--limit", 3, "--offline", code=3)
+    assert shell.record().read_bytes() == before
+
+
+def test_another_file_with_the_recorded_prefix_is_a_mismatch(shell, server, model):
+    write_zoo(shell.zoo, CLASSES, claim(server, model))
+    shell.verify()
+    record = json.loads(shell.record().read_text())
+    record["checkpoint"]["sha256"] = record["checkpoint"]["sha256"][:8] + "0" * 56
+    shell.record().write_text(json.dumps(record))
+    assert shell.verify(code=3)["models"][0]["checkpoint"]["status"] == "mismatch"
+
+
+def test_records_name_no_folder_of_this_machine(shell, server, model):
+    wrong = claim(server, model, "van_wrong.in1k", file="van-test-00000000.pth")
+    write_zoo(shell.zoo, CLASSES, claim(server, model), wrong)
+    shell.verify(code=3)
+    for path in shell.results.rglob("*.json"):
+        assert str(shell.folder) not in path.read_text()
+        assert str(shell.data) not in path.read_text()
+
+
+def test_an_unreadable_image_stops_by_default(shell, server, model, tmp_path):
+    broken = arrange(tmp_path / "broken", model, CLASSES, 4, 2, 2)
+    victim = next(broken.rglob("picture_0003.jpg"))
+    victim.write_bytes(victim.read_bytes()[:300])
+    shell.data = broken
+    write_zoo(shell.zoo, CLASSES, claim(server, model))
+    row = shell.verify(code=3)["models"][0]
+    assert row["top1"]["verdict"] == "not measured"
+    assert "picture_0003.jpg" in row["top1"]["reason"]
+    assert not shell.record().exists()
+
+
+def test_count_wrong_keeps_the_denominator_and_says_so(shell, server, model, tmp_path):
+    broken = arrange(tmp_path / "broken", model, CLASSES, 4, 2, 2)
+    victim = next(broken.rglob("picture_0003.jpg"))
+    victim.write_bytes(victim.read_bytes()[:300])
+    shell.data = broken
+    write_zoo(shell.zoo, CLASSES, claim(server, model, top1="37.50", top5="62.50"))
+    row = shell.verify("--on-error", "count-wrong")["models"][0]
+    assert (row["top1"]["correct"], row["top5"]["correct"], row["top1"]["images"]) == (3, 5, 8)
+    assert "1 unreadable images counted as wrong" in shell("table").stdout
+
+
+def test_weights_that_are_not_finite_are_a_failure_of_that_model_only(shell, server, model):
+    bad = randomized(seed=1)
+    bad.head.weight[0, 0] = float("nan")
+    write_zoo(shell.zoo, CLASSES, claim(server, bad, "van_nan.in1k"), claim(server, model))
+    first, second = shell.verify(code=3)["models"]
+    assert first["verdict"] == "not measured"
+    assert second["verdict"] == "reproduced"
+    assert "NaN" in shell("verify", "van_nan").stdout
+
+
+def test_the_terminal_shows_every_model_and_the_reasons(shell, server, model):
+    wrong = claim(server, model, "van_wrong.in1k", file="van-test-00000000.pth")
+    write_zoo(shell.zoo, CLASSES, claim(server, model), wrong)
+    output = shell("verify", "--all", "--data", shell.data, "--workers", "0", code=3).output
+    assert "van_test.in1k" in output
+    assert re.search(r"Top-1, % +54\.17 +54\.167 +−0\.003 +reproduced", output)
+    assert re.search(r"SHA-256 +00000000 +mismatch \[1\]", output)
+    assert "[1] " in output

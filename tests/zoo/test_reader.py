@@ -1,0 +1,139 @@
+"""The shipped data against the published table, and a user's own file with mistakes in it."""
+
+import tomllib
+
+import pytest
+
+from vanbench.errors import UnknownModelError, ZooError
+from vanbench.zoo.reader import SHIPPED, Protocol, load_zoo
+
+PUBLISHED = """\
+van_b0.in1k 4.11 0.88 75.41 93.02 van-tiny_8xb128_in1k_20220501-385941af.pth
+van_b1.in1k 13.86 2.52 81.01 95.63 van-small_8xb128_in1k_20220501-17bc91aa.pth
+van_b2.in1k 26.58 5.03 82.80 96.21 van-base_8xb128_in1k_20220501-6a4cc31b.pth
+van_b3.in1k 44.77 8.99 83.86 96.73 van-large_8xb128_in1k_20220501-f212ba21.pth
+van_b4.in1k 60.28 12.22 84.13 96.86 van-b4_3rdparty_in1k_20220909-f4665b92.pth
+van_b4.in21k 60.28 12.22 None None van-b4_3rdparty_in21k_20220909-db926b18.pth
+van_b5.in21k 89.97 17.21 None None van-b5_3rdparty_in21k_20220909-18e904e3.pth
+van_b6.in21k 283.9 55.28 None None van-b6_3rdparty_in21k_20220909-96c2cb3a.pth
+"""
+
+MINE = """
+schema = 1
+name = "mine"
+title = "My models"
+source = "https://example.org/paper"
+
+[models."my_van.best"]
+architecture = { embed_dims = [8, 16, 24, 32], depths = [1, 1, 1, 1] }
+url = "files/my-van-0123abcd.pth"
+reported = { params_m = "0.10", top1 = "50.0" }
+"""
+
+
+def test_every_published_figure_is_kept_as_printed():
+    lines = [
+        f"{e.name} {e.claims.params_m} {e.claims.flops_g} {e.claims.top1} {e.claims.top5} {e.filename}"
+        for e in load_zoo("openmmlab").entries
+    ]
+    assert lines == PUBLISHED.splitlines()
+
+
+def test_the_published_protocol_is_the_default():
+    entry = load_zoo("openmmlab").entries[0]
+    assert entry.protocol == Protocol()
+    assert entry.layer_norm_eps == 1e-5
+    assert len(entry.protocol.class_ids) == 1000
+    assert list(entry.protocol.class_ids) == sorted(entry.protocol.class_ids)
+    assert entry.protocol.class_ids[0] == "n01440764"
+    assert entry.protocol.class_ids[-1] == "n15075141"
+
+
+@pytest.mark.parametrize("query", ["van_b4", "VAN-B4", "Van_B4.IN1K", "van-b4.in1k"])
+def test_names_in_any_spelling(query):
+    assert load_zoo("openmmlab").find(query).name == "van_b4.in1k"
+
+
+def test_a_bare_architecture_is_its_first_entry():
+    assert load_zoo("openmmlab").find("van_b6").name == "van_b6.in21k"
+
+
+def test_an_unknown_name_suggests_near_ones():
+    with pytest.raises(UnknownModelError, match=r"'van_b9'.*Did you mean van_b\d"):
+        load_zoo("openmmlab").find("van_b9")
+
+
+def test_a_name_like_nothing_lists_all():
+    with pytest.raises(UnknownModelError, match=r"It has van_b0.in1k, "):
+        load_zoo("openmmlab").find("zzzz")
+
+
+def write(tmp_path, text):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_zoo_of_ones_own(tmp_path):
+    zoo = load_zoo(str(write(tmp_path, MINE)))
+    entry = zoo.find("my_van")
+    assert entry.urls == ((tmp_path / "files/my-van-0123abcd.pth").as_uri(),)
+    assert entry.architecture.mlp_ratios == (8, 8, 4, 4)
+    assert entry.claims.flops_g is None
+    assert entry.protocol == Protocol()
+
+
+def test_a_model_may_have_its_own_protocol(tmp_path):
+    text = MINE + "protocol = { center_crop = 160, resize_short_edge = 182 }\n"
+    entry = load_zoo(str(write(tmp_path, text))).entries[0]
+    assert (entry.protocol.center_crop, entry.protocol.interpolation) == (160, "bicubic")
+
+
+MISTAKES = {
+    "schema": ('schema = 1', 'schema = 2', r"top level, key 'schema': expected 1, found int 2"),
+    "no title": ('title = "My models"', '', r"top level, key 'title': expected text, found nothing"),
+    "number as float": ('"50.0"', "50.0", r"\[models.\"my_van.best\".reported\], key 'top1': .*as text.*float 50.0"),
+    "not a number": ('"50.0"', '"50,0"', r"key 'top1': expected .* found str '50,0'"),
+    "unknown key": ('url =', 'colour = "red"\nurl =', r"\[models.\"my_van.best\"\], key 'colour': expected only the keys"),
+    "unknown architecture": ('{ embed_dims = [8, 16, 24, 32], depths = [1, 1, 1, 1] }', '"van_b9"', r"key 'architecture': expected one of van_b0"),
+    "three stages": ("[8, 16, 24, 32]", "[8, 16, 24]", r"architecture\], key 'embed_dims': expected a list of 4 whole numbers"),
+    "zero depth": ("[1, 1, 1, 1]", "[1, 0, 1, 1]", r"key 'depths'"),
+    "no url": ('url = "files/my-van-0123abcd.pth"', "", r"key 'url': expected text, found nothing"),
+    "no tag": ('my_van.best', "my_van", r"ARCH.TAG"),
+    "bad hash": ('url =', 'sha256 = "XYZ"\nurl =', r"key 'sha256': expected 8 to 64 lower-case hex"),
+    "no models": ('[models."my_van.best"]', '[other]', r"key 'models': expected a table, found nothing"),
+    "toml": ('schema = 1', 'schema = = 1', r"not a readable TOML file"),
+    "crop": ('[models', '[protocol]\ncenter_crop = 300\n[models', r"key 'resize_short_edge': expected at least center_crop"),
+    "std": ('[models', '[protocol]\nstd = [1, 0, 1]\n[models', r"\[protocol\], key 'std'"),
+    "interpolation": ('[models', '[protocol]\ninterpolation = "cubic"\n[models', r"one of bicubic, bilinear"),
+    "eps": ('title', 'layer_norm_eps = 2.0\ntitle', r"key 'layer_norm_eps'"),
+    "convention": ('[models', '[counting]\nconvention = "mine"\n[models', r"one of openmmlab, fvcore"),
+    "folder name": ('name = "mine"', 'name = "../mine"', r"key 'name'"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_malformed_zoo_is_refused_with_file_table_and_key(tmp_path, mistake):
+    before, after, message = MISTAKES[mistake]
+    assert before in MINE
+    path = write(tmp_path, MINE.replace(before, after, 1))
+    with pytest.raises(ZooError, match=message) as caught:
+        load_zoo(str(path))
+    assert str(path) in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_names_that_differ_only_in_case_are_refused(tmp_path):
+    twin = MINE + MINE[MINE.index("[models") :].replace("my_van.best", "My-VAN.best")
+    with pytest.raises(ZooError, match=r"differs from 'my_van\.best'"):
+        load_zoo(str(write(tmp_path, twin)))
+
+
+def test_no_such_zoo_names_the_shipped_ones():
+    with pytest.raises(ZooError, match="openmmlab"):
+        load_zoo("nothing")
+
+
+def test_shipped_zoos_say_where_they_are_from():
+    for path in SHIPPED.glob("*.toml"):
+        assert tomllib.loads(path.read_text())["source"]

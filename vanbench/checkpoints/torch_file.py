@@ -1,0 +1,144 @@
+"""The two containers of ``torch.save``, checked before torch reads them and memory is taken.
+
+Zip (since PyTorch 1.6): ``<name>/data.pkl`` and one stored entry ``<name>/data/<key>`` for each
+storage. Legacy: five pickles (magic number, protocol, system, content, storage keys), then for
+each key the number of elements as int64 and the elements.
+"""
+
+import io
+import mmap
+import struct
+import zipfile
+from pathlib import Path
+from typing import IO
+
+from vanbench.checkpoints.pickle_scan import Malformed, Storage, survey
+from vanbench.download.error_messages import printable
+from vanbench.errors import CheckpointError
+
+ZIP_MAGIC = b"PK\x03\x04"
+LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # pickle of 0x1950a86a20f9469cfc6c
+
+_MOST_ENTRIES = 64 << 20  # bytes of a zip's directory
+_MOST_PICKLE = 64 << 20
+_END = b"PK\x05\x06"
+_LOCAL = struct.Struct("<4s5H3I2H")
+
+
+def check_zip(path: Path) -> None:
+    """Raise Malformed or CheckpointError unless torch can read the zip in bounded memory."""
+    with path.open("rb") as file:
+        _check_directory_size(file, path.stat().st_size)
+        try:
+            with zipfile.ZipFile(file) as archive:
+                entries = _entries(archive)
+                _check_layout(file, entries, path.stat().st_size)
+                storages = survey(io.BytesIO(archive.read(_pickle(entries)))).storages
+        except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+            raise Malformed(f"a damaged or truncated zip archive ({error})") from error
+    for storage in storages.values():
+        _check_storage(storage, entries)
+
+
+def check_legacy(path: Path) -> None:
+    """Raise Malformed or CheckpointError unless all that the file declares is in it."""
+    size = path.stat().st_size
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as stream:
+        _magic, protocol, _system = (survey(stream).value for _ in range(3))
+        if protocol != 1001:
+            raise Malformed(f"the protocol version {protocol!r}, where 1001 is the only one")
+        storages = survey(stream).storages
+        keys = survey(stream).value
+        if type(keys) is not list or sorted(map(str, keys)) != sorted(storages):
+            raise Malformed("a list of storages that differs from those of the tensors")
+        at = stream.tell()
+        for number, key in enumerate(keys):
+            storage = storages[key]
+            if at + 8 + storage.nbytes > size:
+                place = f"storage {number + 1} of {len(keys)}"
+                raise Malformed(f"too few bytes: {size} in the file, which ends in {place}")
+            if int.from_bytes(stream[at : at + 8], "little") != storage.numel:
+                raise Malformed(f"storage {key!r} with another length than declared")
+            at += 8 + storage.nbytes
+
+
+def _check_directory_size(file: IO[bytes], size: int) -> None:
+    """Bound the list of entries before it is read."""
+    file.seek(max(0, size - (1 << 16) - 22))
+    tail = file.read()
+    at = tail.rfind(_END)
+    if at < 0 or len(tail) - at < 22:
+        raise Malformed("a zip archive without its end: truncated")
+    if int.from_bytes(tail[at + 12 : at + 16], "little") > _MOST_ENTRIES:
+        raise Malformed("a zip archive with too large a directory")
+
+
+def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The entries by their names within the one folder that torch puts them in."""
+    entries: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        _check_entry(info)
+        name = info.filename.partition("/")[2].lower()  # torch's zip reader ignores case
+        if name in entries:
+            raise Malformed(f"two archive entries {info.filename!r}")
+        entries[name] = info
+    if len({info.filename.partition("/")[0] for info in entries.values()}) != 1:
+        raise Malformed("an archive that is not one folder")
+    return entries
+
+
+def _check_entry(info: zipfile.ZipInfo) -> None:
+    name = printable(info.orig_filename)
+    parts = info.orig_filename.split("/")
+    if len(parts) < 2 or {"", ".", ".."} & set(parts) or "\\" in name or name != info.filename:
+        raise Malformed(f"the archive entry {name!r}, whose name leads astray")
+    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+        raise Malformed(
+            f"the compressed archive entry {name!r} ({info.compress_size} bytes for "
+            f"{info.file_size}); torch.save compresses nothing"
+        )
+    if info.flag_bits & 1:
+        raise Malformed(f"the encrypted archive entry {name!r}")
+
+
+def _check_layout(file: IO[bytes], entries: dict[str, zipfile.ZipInfo], size: int) -> None:
+    """Each entry's bytes lie in the file, behind a header that agrees, and in no other entry."""
+    end = 0
+    for info in sorted(entries.values(), key=lambda info: info.header_offset):
+        file.seek(info.header_offset)
+        header = file.read(_LOCAL.size)
+        if len(header) < _LOCAL.size:
+            raise Malformed(f"the archive entry {info.filename!r} outside of the file")
+        magic, _, _, method, *_, name_length, extra_length = _LOCAL.unpack(header)
+        name = file.read(name_length)
+        if magic != ZIP_MAGIC or method or name.decode("utf-8", "replace") != info.filename:
+            raise Malformed(f"two accounts of the archive entry {info.filename!r}")
+        if info.header_offset < end:
+            raise Malformed(f"the archive entry {info.filename!r}, which overlaps another")
+        end = info.header_offset + _LOCAL.size + name_length + extra_length + info.file_size
+        if end > size:
+            raise Malformed(f"the archive entry {info.filename!r}, which ends outside of the file")
+
+
+def _pickle(entries: dict[str, zipfile.ZipInfo]) -> zipfile.ZipInfo:
+    if "constants.pkl" in entries:
+        raise CheckpointError(
+            "expected a state dict, found a TorchScript archive, which is a program. "
+            "Save the state_dict of the module instead."
+        )
+    if "data.pkl" not in entries:
+        raise Malformed("a zip archive without data.pkl, so not from torch.save")
+    if entries["data.pkl"].file_size > _MOST_PICKLE:
+        raise Malformed(f"a pickle of {entries['data.pkl'].file_size} bytes")
+    return entries["data.pkl"]
+
+
+def _check_storage(storage: Storage, entries: dict[str, zipfile.ZipInfo]) -> None:
+    entry = entries.get(f"data/{storage.key}".lower())
+    if entry is None:
+        raise Malformed(f"no data for the storage {printable(storage.key)!r}")
+    if storage.nbytes > entry.file_size:
+        raise Malformed(
+            f"a storage {storage.key!r} of {storage.nbytes} bytes, for which the archive has "
+            f"{entry.file_size}"
+        )

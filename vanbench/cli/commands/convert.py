@@ -1,0 +1,44 @@
+"""``vanbench convert``."""
+
+from pathlib import Path
+
+import click
+
+from vanbench.cli.options import Settings, common
+
+EXAMPLES = """\b
+Examples:
+  vanbench convert weights.pth weights.safetensors
+"""
+
+PATH = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("file", type=PATH)
+@click.argument("out", metavar="OUT.safetensors", type=PATH)
+@common
+def command(settings: Settings, file: Path, out: Path) -> None:
+    """Write a checkpoint as safetensors, which holds tensors only and no program.
+
+    The tensors keep their names and every bit of their values; the metadata says which file they
+    are from, with its SHA-256. An existing file is never overwritten.
+    """
+    from vanbench.checkpoints.convert import convert
+    from vanbench.cli.output import print_json
+
+    if out.suffix != ".safetensors":
+        raise click.UsageError(f"{out}: expected a name that ends in .safetensors.")
+    converted = convert(file, out)
+    for oddity in converted.oddities:
+        click.echo(f"Warning: {file}: {oddity}.", err=True)
+    if settings.as_json:
+        print_json(
+            models=[],
+            path=str(converted.path),
+            sha256=converted.sha256,
+            metadata=converted.metadata,
+            oddities=list(converted.oddities),
+        )
+    else:
+        click.echo(f"{converted.path}  SHA-256 {converted.sha256}")

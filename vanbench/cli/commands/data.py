@@ -1,0 +1,63 @@
+"""``vanbench data``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vanbench.cli.options import Settings, common, option
+
+if TYPE_CHECKING:
+    from vanbench.data.inspect import DataReport
+
+EXAMPLES = """\b
+Examples:
+  vanbench data /data/imagenet
+  vanbench data /data/imagenet/ILSVRC2012_img_val.tar --decode
+  vanbench data --zoo demo --json
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@common
+@click.argument("path", required=False, type=click.Path(path_type=Path), envvar="VANBENCH_DATA")
+@option("--decode", is_flag=True, help="Decode every image in full, not only its header.")
+@option("--workers", type=click.IntRange(min=1), help="Reading threads.  [default: one per core]")
+def command(settings: Settings, path: Path | None, decode: bool, workers: int | None) -> None:
+    """What a data set is: layout, images, classes, what is missing or unreadable, fingerprint.
+
+    PATH is a folder, a tar or a Parquet file [default: VANBENCH_DATA, or the data of the zoo].
+    Every image is read once; nothing is written. Exits with 1 if the set is altered.
+    """
+    from vanbench.cli.output import print_json
+    from vanbench.data.inspect import inspect
+    from vanbench.data.open import open_images
+
+    zoo = settings.zoo
+    path = path or zoo.data
+    if path is None:
+        raise click.UsageError("Which data set? Give its PATH (or set VANBENCH_DATA).")
+    images = open_images(path, zoo.entries[0].protocol.class_ids)
+    with settings.progress("reading images", "images") as update:
+        report = inspect(images, decode=decode, workers=workers, progress=update)
+    if settings.as_json:
+        print_json(models=[], data=report.as_dict())
+    else:
+        _print(report, len(images.class_ids))
+    if report.faults:
+        click.get_current_context().exit(1)
+
+
+def _print(report: "DataReport", classes: int) -> None:
+    for name, value in {
+        "data": report.path,
+        "layout": report.layout,
+        "images": f"{report.images:,}",
+        "classes": f"{report.classes:,} of {classes:,}",
+        "checked": "every image decoded" if report.decoded else "headers (--decode for the rest)",
+        "verdict": report.verdict,
+        "fingerprint": report.fingerprint,
+    }.items():
+        click.echo(f"{name:12} {value}")
+    for problem in report.problems:
+        click.echo(f"{'fault' if problem.fault else 'note':12} {problem}")

@@ -1,0 +1,138 @@
+"""``vanbench diagnose``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vanbench.cli.options import Settings, common, data_option, option, sources
+from vanbench.report.verdicts import Reported
+
+if TYPE_CHECKING:
+    from vanbench.diagnosis.ranking import Diagnosis
+
+EXAMPLES = """\b
+Examples:
+  vanbench diagnose van_b0 --data /data/imagenet/val --observed 72.03
+  vanbench diagnose van_nano --zoo demo --observed 92.22
+"""
+
+
+class Percentage(click.ParamType):
+    """A percentage as printed, so that its precision is known."""
+
+    name = "percentage"
+
+    def convert(
+        self, value: str | Reported, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Reported:
+        if isinstance(value, Reported):
+            return value
+        try:
+            figure = Reported(value)
+        except ValueError:
+            self.fail(f"expected a percentage such as 72.03, found {value!r}", param, ctx)
+        if not 0 <= figure.value <= 100:
+            self.fail(f"expected a percentage from 0 to 100, found {value}", param, ctx)
+        return figure
+
+
+@click.command(epilog=EXAMPLES)
+@common
+@click.argument("model")
+@data_option()
+@option(
+    "--observed",
+    type=Percentage(),
+    metavar="TOP1",
+    help="The Top-1 to explain, as printed.  [default: the reported one]",
+)
+@option(
+    "--sample",
+    type=click.IntRange(min=1),
+    default=2000,
+    show_default=True,
+    metavar="N",
+    help="How many images to run, spread evenly over the set.",
+)
+@option(
+    "--on-error",
+    type=click.Choice(["stop", "count-wrong"]),
+    default="stop",
+    show_default=True,
+    help="What an unreadable image does: stop the run, or count as wrong.",
+)
+@option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
+@option("--batch-size", type=click.IntRange(min=1), help="Images per batch.")
+@option("--workers", type=click.IntRange(min=0), help="Decoding processes.")
+@sources
+def command(
+    settings: Settings,
+    model: str,
+    data: Path | None,
+    observed: Reported | None,
+    sample: int,
+    on_error: str,
+    device: str,
+    batch_size: int | None,
+    workers: int | None,
+    mirrors: tuple[str, ...],
+    offline: bool,
+) -> None:
+    """Which mistake explains a Top-1 that is off.
+
+    Runs a sample of the images as the protocol says and under each plausible mistake alone:
+    mean and std, channel order, EXIF, resizing, class order, weights, LayerNorm's eps. Ranks them
+    by how near each comes to the observed figure, or says what the sample cannot tell apart.
+    """
+    from vanbench.cli.output import print_json
+    from vanbench.diagnosis.ranking import diagnose
+    from vanbench.diagnosis.trial import survey
+    from vanbench.download.obtain import Sources, obtain
+    from vanbench.evaluation.validate import Candidate, Run
+    from vanbench.report import records
+
+    zoo = settings.zoo
+    entry = zoo.find(model)
+    data = data or zoo.data
+    target = observed or entry.claims.top1
+    if data is None:
+        raise click.UsageError("Where are the images? Give --data PATH (or set VANBENCH_DATA).")
+    if target is None:
+        raise click.UsageError(f"{entry.name} has no reported Top-1. Give --observed TOP1.")
+    recorded = records.read(settings.results, zoo.name, entry.name)
+    where = Sources(settings.cache, mirrors, offline)
+    file = obtain(entry, where, recorded, settings.progress)
+    candidate = Candidate(entry.name, file.path, entry.protocol, entry.layer_norm_eps)
+    run = Run(device, batch_size=batch_size, workers=workers, limit=sample, on_error=on_error)
+    found = survey(candidate, data, run, settings.progress)
+    diagnosis = diagnose(found, target, entry.claims.top1 if observed else None)
+    if settings.as_json:
+        print_json(models=[], diagnosis={"name": entry.name, **diagnosis.as_dict()})
+    else:
+        _print(diagnosis)
+
+
+def _print(diagnosis: "Diagnosis") -> None:
+    from vanbench.cli.output import print_table
+
+    rows = [
+        [
+            e.name,
+            f"{e.correct:,}",
+            f"{e.estimate.top1:.2f}",
+            f"{e.estimate.low:.2f} – {e.estimate.high:.2f}",
+            f"{e.distance:.2f}",
+            "yes" if e.fits else "no",
+            "no effect on these images" if e.without_effect else "",
+        ]
+        for e in diagnosis.explanations
+    ]
+    title = f"What gives {diagnosis.target}? {diagnosis.images:,} of {diagnosis.total:,} images"
+    columns = ["mistake", ">correct", ">Top-1 %", ">95 % interval", ">off by", "fits", ""]
+    print_table(columns, rows, title=title)
+    if diagnosis.anchored:
+        click.echo("Top-1 is the reported figure plus each mistake's difference on these images.")
+    for name, reason in diagnosis.untried.items():
+        click.echo(f"Not tried: {name}: {reason}.")
+    click.echo(diagnosis.conclusion)

@@ -1,0 +1,48 @@
+"""``vanbench import``."""
+
+from pathlib import Path
+
+import click
+
+from vanbench.cli.options import Settings, common, select
+
+EXAMPLES = """\b
+Examples:
+  vanbench import ~/Downloads
+  vanbench import /data/checkpoints van_b0 van_b6
+"""
+
+
+@click.command("import", epilog=EXAMPLES)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("model", nargs=-1)
+@common
+def command(settings: Settings, folder: Path, model: tuple[str, ...]) -> None:
+    """Take over checkpoint files that you already have.
+
+    Every file below DIR is hashed; those that are the files of the zoo's models (or of each MODEL),
+    whatever their names, are linked into the cache, or copied where links are not possible.
+    """
+    from vanbench.cli.output import print_json
+    from vanbench.download.cache import Wanted
+    from vanbench.download.import_local import import_files
+
+    entries = select(settings.zoo, model, everything=not model)
+    wanted = [Wanted(entry.filename, entry.urls, entry.sha256) for entry in entries]
+    with settings.progress(str(folder), "files") as update:
+        imports = import_files(folder, wanted, settings.cache, update)
+    rows = list(zip(entries, imports, strict=True))
+    if settings.as_json:
+        print_json(models=[
+            {"name": entry.name, "status": found.status, "path": found.path and str(found.path),
+             "source": found.source and str(found.source)}
+            for entry, found in rows
+        ])  # fmt: skip
+    else:
+        for entry, found in rows:
+            place = f"{found.path}" if found.path else found.wanted.filename
+            origin = f"  (from {found.source})" if found.source else ""
+            click.echo(f"{entry.name}  {found.status}  {place}{origin}")
+    if not any(found.path for found in imports):
+        click.echo(f"Error: {folder}: none of the files sought is there.", err=True)
+        click.get_current_context().exit(3)

@@ -1,0 +1,50 @@
+"""``vanbench table``."""
+
+from pathlib import Path
+
+import click
+
+from vanbench.cli.options import Settings, common, option
+
+EXAMPLES = """\b
+Examples:
+  vanbench table
+  vanbench table --write README.md
+  vanbench table --check README.md
+"""
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(epilog=EXAMPLES)
+@common
+@option("--write", type=FILE, help="Put the table between the markers of FILE.")
+@option("--check", type=FILE, help="Exit with 1 and a diff if FILE's table is not current.")
+def command(settings: Settings, write: Path | None, check: Path | None) -> None:
+    """The Results table, from the zoo and the records under results/, as Markdown.
+
+    FILE holds the two lines <!-- vanbench:results:begin --> and <!-- vanbench:results:end -->.
+    """
+    from vanbench.cli.output import print_json
+    from vanbench.report import markers
+    from vanbench.report.rows import as_json, rows_on_record
+    from vanbench.report.tables import markdown
+
+    if write and check:
+        raise click.UsageError("Give --write or --check, not both.")
+    rows = rows_on_record(settings.zoo, settings.results)
+    if settings.as_json:
+        print_json(zoo=settings.zoo.name, models=[as_json(row) for row in rows])
+    elif not (write or check):
+        click.echo(markdown(rows), nl=False)
+    if write:
+        changed = markers.write(write, markdown(rows))
+        settings.say(f"{write}: {'updated' if changed else 'already current'}.")
+    if check and (diff := markers.difference(check, markdown(rows))):
+        click.echo(diff, err=True)
+        click.echo(
+            f"{check}: the Results table is not what the records say. "
+            f"Run: vanbench table --write {check}",
+            err=True,
+        )
+        click.get_current_context().exit(1)

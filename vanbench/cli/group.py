@@ -1,0 +1,117 @@
+"""The command line: a group that loads each command when it is asked for.
+
+A command's module imports click and nothing heavy at its top; torch, pandas and rich are imported
+inside the function that needs them, so that ``--help``, ``list`` and ``table`` answer at once.
+"""
+
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import click
+
+from vanbench._version import __version__
+from vanbench.cli.options import VERBOSE
+from vanbench.errors import OddWeightsWarning, VanbenchError
+
+COMMANDS = {
+    "list": "list",
+    "download": "download",
+    "import": "import_",
+    "flops": "flops",
+    "validate": "validate",
+    "verify": "verify",
+    "bench": "bench",
+    "data": "data",
+    "predictions": "predictions",
+    "compare": "compare",
+    "diagnose": "diagnose",
+    "convert": "convert",
+    "compare-weights": "compare_weights",
+    "table": "table",
+}
+
+EXAMPLES = """\b
+Examples:
+  vanbench list
+  vanbench flops van_b6
+  vanbench verify --all --data /data/imagenet/val
+  vanbench verify --all --zoo demo
+"""
+
+EXIT_CODES = """\b
+Exit codes:
+    0  everything asked for was measured, and nothing deviates
+    1  something deviates, or a checked file is stale
+    2  usage
+    3  something asked for could not be measured
+  130  interrupted
+"""
+
+
+class Commands(click.Group):
+    """A group whose commands live in modules of their own, and whose failures are sentences."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f"vanbench.cli.commands.{COMMANDS[cmd_name]}").command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; an expected failure prints one message and exits with its code."""
+        try:
+            with _warnings_as_sentences():
+                return super().invoke(ctx)
+        except VanbenchError as error:
+            _complain(ctx, error)
+            ctx.exit(error.exit_code)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _complain(ctx, error)
+            ctx.exit(VanbenchError.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(130)
+
+
+def _complain(ctx: click.Context, error: Exception) -> None:
+    if ctx.meta.get(VERBOSE):
+        click.echo(traceback.format_exc(), err=True, nl=False)
+    click.echo(f"Error: {error}", err=True)
+
+
+@contextmanager
+def _warnings_as_sentences() -> Iterator[None]:
+    """Print a warning that is meant for people as one line; libraries' own stay as they are."""
+    show_others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if issubclass(category, OddWeightsWarning):
+            click.echo(f"Warning: {message}", err=True)
+        else:
+            show_others(message, category, *place)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
+@click.command(
+    cls=Commands,
+    epilog=EXAMPLES + "\n" + EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="vanbench")
+def main() -> None:
+    """Check every published number of the Visual Attention Network checkpoints.
+
+    Every option can also be set by an environment variable: VANBENCH_DATA for --data,
+    VANBENCH_CACHE for --cache, and so on.
+    """

@@ -1,0 +1,216 @@
+"""Options that several commands share, as decorators, so that they mean the same everywhere."""
+
+import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vanbench.zoo.reader import Entry, Zoo, load_zoo
+
+VERBOSE = "vanbench.verbose"  # the key in click's context for -v
+
+
+def option(*names: str, **kwargs: Any) -> Callable:
+    """``click.option`` that can also be set by ``VANBENCH_<LONG NAME>``."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "VANBENCH_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, show_envvar=True, **kwargs)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the common options say."""
+
+    zoo_name: str
+    cache: Path
+    results: Path
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+    @functools.cached_property
+    def zoo(self) -> Zoo:
+        """The zoo; ZooError if it cannot be used."""
+        return load_zoo(self.zoo_name)
+
+    def say(self, message: str) -> None:
+        """A line for people on stderr, unless -q."""
+        if not self.quiet:
+            click.echo(message, err=True)
+
+    def progress(self, label: str, unit: str) -> AbstractContextManager[Callable[..., None]]:
+        """A progress bar on stderr, unless -q."""
+        from vanbench.cli.output import progress
+
+        return progress(label, unit=unit, quiet=self.quiet)
+
+    def detail(self, message: str) -> None:
+        """A line on stderr under -v."""
+        if self.verbose:
+            click.echo(message, err=True)
+
+
+def common(function: Callable) -> Callable:
+    """The options that every command has; the command receives them as ``settings``."""
+
+    @functools.wraps(function)
+    def wrapper(
+        zoo: str, cache: Path | None, results: Path, as_json: bool, quiet: bool, verbose: bool,
+        **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        from vanbench.download.cache import default_cache
+
+        click.get_current_context().meta[VERBOSE] = verbose
+        settings = Settings(zoo, cache or default_cache(), results, as_json, quiet, verbose)
+        return function(settings=settings, **kwargs)
+
+    for decorator in (
+        option("-v", "--verbose", is_flag=True, help="Say more; tracebacks of failures."),
+        option("-q", "--quiet", is_flag=True, help="No progress and no messages but errors."),
+        option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+        option(
+            "--results",
+            type=click.Path(file_okay=False, path_type=Path),
+            default="results",
+            show_default=True,
+            help="Folder of the records.",
+        ),
+        option(
+            "--cache",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Folder of the checkpoint files.  [default: the one of torch.hub]",
+        ),
+        option(
+            "--zoo",
+            default="openmmlab",
+            show_default=True,
+            metavar="FILE|NAME",
+            help="Whose table: a shipped one (openmmlab, demo) or a TOML file.",
+        ),
+    ):
+        wrapper = decorator(wrapper)
+    return wrapper
+
+
+def models(function: Callable) -> Callable:
+    """``[MODEL]…`` or ``--all``; the command receives the zoo entries as ``entries``."""
+
+    @functools.wraps(function)
+    def wrapper(settings: Settings, model: tuple[str, ...], all_: bool, **kwargs: Any) -> Any:
+        return function(settings=settings, entries=select(settings.zoo, model, all_), **kwargs)
+
+    wrapper = option("--all", "all_", is_flag=True, help="Every model of the zoo.")(wrapper)
+    return click.argument("model", nargs=-1)(wrapper)
+
+
+def sources(function: Callable) -> Callable:
+    """``--mirror`` and ``--offline``; the command receives ``mirrors`` and ``offline``."""
+    function = option("--offline", is_flag=True, help="No network: only the cache and folders.")(
+        function
+    )
+    return option(
+        "--mirror",
+        "mirrors",
+        multiple=True,
+        metavar="URL",
+        help="Base URL or folder with files of the same names, tried first; repeatable.",
+    )(function)
+
+
+def rewriting(function: Callable) -> Callable:
+    """How the exact rewrite runs; the command receives ``compile`` and ``choices``."""
+
+    @functools.wraps(function)
+    def wrapper(choices: str | None, **kwargs: Any) -> Any:
+        return function(choices=_choices(choices), **kwargs)
+
+    wrapper = option(
+        "--compile", is_flag=True, help="Compile the rewrite; takes minutes before it pays."
+    )(wrapper)
+    return option(
+        "--choices",
+        metavar="JSON",
+        help="Forms of the rewrite, as a record names them.  [default: a short trial decides]",
+    )(wrapper)
+
+
+def _choices(text: str | None) -> Any:
+    """The choices of ``--choices``; a usage error if they are none."""
+    if text is None:
+        return None
+    from vanbench.inference.optimized import Choices
+
+    try:
+        return Choices.from_json(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}", param_hint="--choices") from error
+
+
+def runs(function: Callable) -> Callable:
+    """How a validation runs; the command receives a dict ``run`` for ``validation.Run``."""
+
+    @functools.wraps(function)
+    def run_wrapper(**kwargs: Any) -> Any:
+        from vanbench.prediction_store.store import FILE
+
+        names = ("device", "batch_size", "workers", "limit", "on_error", "reference", "fresh")
+        run = {name: kwargs.pop(name) for name in (*names, "compile", "choices")}
+        settings = kwargs["settings"]
+        run |= {"store": settings.results / FILE, "say": settings.detail}
+        return function(run=run, **kwargs)
+
+    wrapper: Callable = run_wrapper
+    for decorator in (
+        option(
+            "--fresh",
+            is_flag=True,
+            help="Predict every image again, also where the prediction is stored.",
+        ),
+        rewriting,
+        option("--reference", is_flag=True, help="Run the plain model, not its exact rewrite."),
+        option(
+            "--on-error",
+            type=click.Choice(["stop", "count-wrong"]),
+            default="stop",
+            show_default=True,
+            help="What an unreadable image does: stop the run, or count as wrong.",
+        ),
+        option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …"),
+        option("--workers", type=click.IntRange(min=0), help="Decoding processes."),
+        option("--batch-size", type=click.IntRange(min=1), help="Images per batch."),
+        option(
+            "--limit",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Only N images, spread evenly over the set; the result is partial.",
+        ),
+    ):
+        wrapper = decorator(wrapper)
+    return wrapper
+
+
+def data_option(**kwargs: Any) -> Callable:
+    """``--data PATH``."""
+    return option(
+        "--data",
+        type=click.Path(exists=True, path_type=Path),
+        metavar="PATH",
+        help="Validation set, as it is: folders, flat with a list, tar, Parquet, WebDataset.",
+        **kwargs,
+    )
+
+
+def select(zoo: Zoo, names: tuple[str, ...], everything: bool) -> tuple[Entry, ...]:
+    """The entries asked for, each once, in the order asked; a usage error when none or both."""
+    if everything and names:
+        raise click.UsageError("Give model names or --all, not both.")
+    if not everything and not names:
+        known = ", ".join(entry.name for entry in zoo.entries)
+        raise click.UsageError(f"Name at least one model, or give --all. The zoo has {known}.")
+    if everything:
+        return zoo.entries
+    return tuple({entry.name: entry for entry in map(zoo.find, names)}.values())

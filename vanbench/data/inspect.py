@@ -1,0 +1,261 @@
+"""What a data set is, before any model runs on it: counts, faults, verdict, fingerprint.
+
+Every image is read once, in threads: reading, hashing and decoding all release Python's lock.
+"""
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+from vanbench.data.decode import check_header
+from vanbench.data.decode import decode as decode_image
+from vanbench.data.layouts.images import Finding, ImageSet, finding
+from vanbench.data.layouts.official import VALIDATION_IMAGES, class_ids_1k
+from vanbench.errors import DataError
+
+OFFICIAL, ALTERED, SUBSET, CUSTOM = "official", "altered", "subset", "custom"
+PER_CLASS = 50  # in ImageNet-1k's validation set
+TAR_MD5 = "29b22e2961454d5413ddabcf34fc5622"  # of ILSVRC2012_img_val.tar, as torchvision checks it
+CHUNK = 64  # images between two reports of progress
+MOST_THREADS = 16
+
+# The ways in which an image can be broken.
+FAULTS = {
+    "empty": "{n} files are empty (zero bytes)",
+    "unreadable": "{n} files cannot be read",
+    "damaged": "{n} files are not whole images",
+}
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What a data set is.
+
+    ``verdict`` is ``official`` (50,000 sound images, 50 in each of the 1,000 classes), ``subset``
+    (fewer of them), ``altered`` (what neither can have), or ``custom`` (a set with class ids other
+    than ImageNet-1k's, as it is). ``whole`` says that nothing is missing, left out or added, so
+    that broken images are all that can be wrong. ``decoded`` says whether every image was decoded,
+    not only its header read. ``content`` has the SHA-256 of each image by its index; one that could
+    not be read is not in it.
+    """
+
+    layout: str
+    path: str
+    images: int
+    classes: int
+    verdict: str
+    fingerprint: str
+    problems: tuple[Finding, ...]
+    whole: bool
+    decoded: bool
+    content: Mapping[int, str]
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """The problems that make the set another one than it claims to be."""
+        return tuple(problem for problem in self.problems if problem.fault)
+
+    def as_dict(self) -> dict:
+        """The JSON form, without the hash of every image."""
+        return {
+            "layout": self.layout,
+            "path": self.path,
+            "images": self.images,
+            "classes": self.classes,
+            "verdict": self.verdict,
+            "fingerprint": self.fingerprint,
+            "whole": self.whole,
+            "decoded": self.decoded,
+            "problems": [problem.as_dict() for problem in self.problems],
+        }
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one image turned out to be: its hash if it could be read, and what is wrong with it."""
+
+    index: int
+    sha256: str | None
+    fault: str = ""
+    reason: str = ""
+
+
+def inspect(
+    images: ImageSet,
+    *,
+    indices: Sequence[int] | None = None,
+    decode: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> DataReport:
+    """Read every image at ``indices`` (default: all) once and say what the data set is.
+
+    Headers are always checked; ``decode`` decodes every image in full. ``progress`` is called with
+    (done, total). Nothing is raised for a broken image: it is in the report.
+    """
+    chosen = range(len(images)) if indices is None else indices
+    checks = list(_check_all(images, chosen, decode, workers or default_threads(), progress))
+    content = {check.index: check.sha256 for check in checks if check.sha256 is not None}
+    counts = Counter(images.labels[index] for index in chosen)
+    problems = (
+        *images.findings,
+        *_broken(images, checks),
+        *_counts(images, counts),
+        *_duplicates(images, content),
+    )
+    verdict = judge(images, counts, problems)
+    unbroken = [problem for problem in problems if problem.kind not in FAULTS]
+    return DataReport(
+        layout=images.layout,
+        path=str(images.path),
+        images=len(chosen),
+        classes=len(counts),
+        verdict=verdict,
+        fingerprint=fingerprint(
+            (images.class_ids[images.labels[index]], content.get(index)) for index in chosen
+        ),
+        problems=(*problems, *_archive(images, verdict)),
+        whole=judge(images, counts, unbroken) in (OFFICIAL, CUSTOM),
+        decoded=decode,
+        content=content,
+    )
+
+
+def refuse_broken(report: DataReport) -> None:
+    """DataError naming the images that cannot be used, if there are any."""
+    broken = [problem for problem in report.problems if problem.kind in FAULTS]
+    if broken:
+        raise DataError(
+            f"{report.path}: {'; '.join(map(str, broken))}. Replace them, or count such images as "
+            "wrong with --on-error count-wrong."
+        )
+
+
+def default_threads() -> int:
+    """Threads for reading: one per core that this process may use, within reason."""
+    return min(MOST_THREADS, len(os.sched_getaffinity(0)))
+
+
+def fingerprint(lines: Iterable[tuple[str, str | None]]) -> str:
+    """SHA-256 over the sorted lines ``<class id> <SHA-256 of the encoded image>``.
+
+    It depends on the images and their classes, not on names, order or layout. An image that cannot
+    be read has ``unreadable`` in place of its hash.
+    """
+    text = "".join(sorted(f"{class_id} {sha256 or 'unreadable'}\n" for class_id, sha256 in lines))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def judge(images: ImageSet, counts: Counter[int], problems: Iterable[Finding]) -> str:
+    """The verdict on a set with these images per label and these problems."""
+    if any(problem.fault for problem in problems):
+        return ALTERED
+    if images.class_ids == class_ids_1k():
+        return OFFICIAL if counts.total() == VALIDATION_IMAGES else SUBSET
+    return CUSTOM if counts.total() == len(images) else SUBSET
+
+
+def _check_all(
+    images: ImageSet,
+    indices: Sequence[int],
+    decode: bool,
+    threads: int,
+    progress: Progress | None,
+) -> Iterator[Check]:
+    """The check of each image, in the order in which they are stored."""
+    done = 0
+    with ThreadPoolExecutor(threads) as pool:
+        ordered = images.storage_order(indices)
+        chunks = [ordered[at : at + CHUNK] for at in range(0, len(ordered), CHUNK)]
+        check_chunk = partial(_check_chunk, images, decode)
+        for checks in pool.map(check_chunk, chunks):
+            yield from checks
+            done += len(checks)
+            if progress:
+                progress(done, len(indices))
+
+
+def _check_chunk(images: ImageSet, decode: bool, indices: Sequence[int]) -> list[Check]:
+    return [_check(images, index, decode) for index in indices]
+
+
+def _check(images: ImageSet, index: int, decode: bool) -> Check:
+    """Read one image, hash it, look at its header or decode it."""
+    try:
+        encoded = images.read(index)
+    except DataError as error:
+        return Check(index, None, "unreadable", str(error))
+    sha256 = hashlib.sha256(encoded).hexdigest()
+    if not encoded:
+        return Check(index, sha256, "empty")
+    try:
+        if decode:
+            decode_image(encoded)
+        else:
+            check_header(encoded)
+    except DataError as error:
+        return Check(index, sha256, "damaged", str(error))
+    return Check(index, sha256)
+
+
+def _broken(images: ImageSet, checks: Iterable[Check]) -> list[Finding]:
+    """A finding for each kind of broken image."""
+    found: dict[str, list[str]] = {kind: [] for kind in FAULTS}
+    for check in checks:
+        if check.fault:
+            name = images.names[check.index]
+            found[check.fault].append(f"{name}: {check.reason}" if check.reason else name)
+    return [f for kind, text in FAULTS.items() for f in finding(kind, found[kind], text)]
+
+
+def _counts(images: ImageSet, counts: Counter[int]) -> list[Finding]:
+    """Classes without images, and for ImageNet-1k those with fewer or more than fifty."""
+    ids = images.class_ids
+    absent = [ids[label] for label in range(len(ids)) if not counts[label]]
+    text = f"{{n}} of {len(ids):,} classes have no images"
+    found = finding("missing class", absent, text, fault=False)
+    if ids != class_ids_1k():
+        return found
+    few = [f"{ids[label]}: {n}" for label, n in counts.items() if n < PER_CLASS]
+    many = [f"{ids[label]}: {n}" for label, n in counts.items() if n > PER_CLASS]
+    text = f"{{n}} classes have {{}} than {PER_CLASS} images"
+    return [
+        *found,
+        *finding("few images", few, text.replace("{}", "fewer"), fault=False),
+        *finding("many images", many, text.replace("{}", "more")),
+    ]
+
+
+def _duplicates(images: ImageSet, content: Mapping[int, str]) -> list[Finding]:
+    """Images with the same bytes as an earlier one; worse when their classes differ."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for index in sorted(content):
+        groups[content[index]].append(index)
+    same: list[str] = []
+    other: list[str] = []
+    for first, *copies in groups.values():
+        for copy in copies:
+            pair = f"{images.names[copy]} = {images.names[first]}"
+            (same if images.labels[copy] == images.labels[first] else other).append(pair)
+    text = "{n} images have the same bytes as another one"
+    return [
+        *finding("duplicate", same, f"{text} of their class", fault=False),
+        *finding("duplicate in another class", other, f"{text} of another class", fault=False),
+    ]
+
+
+def _archive(images: ImageSet, verdict: str) -> list[Finding]:
+    """Whether a tar with all the official images is the published file, byte for byte."""
+    if verdict != OFFICIAL or images.path.suffix != ".tar":
+        return []
+    with open(images.path, "rb") as file:
+        md5 = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+    same = "is the published file" if md5 == TAR_MD5 else f"is not the published file ({TAR_MD5})"
+    text = f"by its MD5 {md5}, {images.path.name} {same}"
+    return [Finding("archive", 1, (), text, fault=False)]

@@ -1,0 +1,145 @@
+"""Any image set that people have, opened as it is: which layout, which images, which labels.
+
+Labels come from class ids (WordNet ids for ImageNet), never from the order of a folder listing.
+Nothing is ever written into the data set's folder.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from vanbench.data.layouts.archives import open_tar
+from vanbench.data.layouts.flat import open_flat
+from vanbench.data.layouts.folders import open_class_folders
+from vanbench.data.layouts.images import Finding, ImageSet, Listing, look
+from vanbench.data.layouts.labels import LISTINGS
+from vanbench.data.layouts.official import label_conflicts
+from vanbench.data.layouts.parquet import open_parquet
+from vanbench.data.layouts.webdataset import open_shards
+from vanbench.errors import DataError
+
+__all__ = ["Finding", "ImageSet", "open_images"]
+
+# Folders that a validation set is found under, in the order in which they are tried.
+INSIDE = ("val", "validation", "ILSVRC2012_img_val", "ILSVRC2012", "ILSVRC", "imagenet", "ImageNet",
+          "Data", "CLS-LOC", "data", "images")  # fmt: skip
+DEPTH = 4  # ILSVRC/Data/CLS-LOC/val
+
+_WORDNET_ID = re.compile(r"n\d{8}")
+_OTHER_SPLIT = re.compile(r"train|test", re.I)
+_VALIDATION = re.compile(r"(?<![a-z])val", re.I)
+
+
+def open_images(path: Path, class_ids: tuple[str, ...]) -> ImageSet:
+    """The labelled images at ``path``, whatever their layout.
+
+    ``path`` is a folder or a single tar or Parquet file. Raises DataError saying what was expected,
+    what was found and what to do.
+    """
+    if not path.exists():
+        raise DataError(f"No data at {path}. Give the folder of a validation set with --data.")
+    if path.is_file():
+        images = _open_file(path, class_ids)
+    else:
+        places = _places(path, DEPTH)
+        images = next(filter(None, (_open_folder(place, class_ids) for place in places)), None)
+    if images is None or not len(images):
+        raise DataError(f"{path}: {_refusal(path, class_ids)}")
+    return replace(images, findings=(*images.findings, *label_conflicts(images)))
+
+
+def _places(folder: Path, depth: int) -> Iterator[Path]:
+    """``folder``, then the known names inside it, depth first."""
+    yield folder
+    if depth:
+        for name in INSIDE:
+            if (folder / name).is_dir():
+                yield from _places(folder / name, depth - 1)
+
+
+def _open_folder(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
+    return (
+        open_class_folders(folder, class_ids)
+        or open_flat(folder, class_ids)
+        or _open_shards(folder, class_ids)
+    )
+
+
+def _open_file(path: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
+    if path.suffix == ".parquet":
+        return open_parquet([path], class_ids)
+    return open_tar(path, class_ids) or open_shards([path], class_ids)
+
+
+def _open_shards(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
+    """The set in the folder's Parquet files or tars."""
+    files = look(folder).others
+    if parquet := _validation_files(folder, files, ".parquet"):
+        return open_parquet(parquet, class_ids)
+    tars = _validation_files(folder, files, ".tar")
+    if len(tars) == 1:
+        return open_tar(tars[0], class_ids) or open_shards(tars, class_ids)
+    return open_shards(tars, class_ids) if tars else None
+
+
+def _validation_files(folder: Path, files: Sequence[str], suffix: str) -> list[Path]:
+    """The files of a kind that say they are the validation split, or all if none says a split."""
+    names = [name for name in files if name.endswith(suffix)]
+    chosen = [name for name in names if _VALIDATION.search(name)]
+    return [folder / name for name in chosen or (n for n in names if not _OTHER_SPLIT.search(n))]
+
+
+def _refusal(path: Path, class_ids: tuple[str, ...]) -> str:
+    """What was found in place of a data set, and what to do about it."""
+    expected = f"expected a validation set labelled with class ids such as {class_ids[0]}; found "
+    if path.is_file():
+        return (
+            f"{expected}a file without labelled images in it. Give a folder, a tar with its labels "
+            "beside it, WebDataset shards or Parquet shards."
+        )
+    places = list(_places(path, DEPTH))
+    listings = [look(place) for place in places]
+    unlabelled = next((i for i, listing in enumerate(listings) if listing.images), None)
+    if unlabelled is not None:
+        return expected + _about_unlabelled(places[unlabelled], listings[unlabelled])
+    return expected + _about_folders(path, listings[0])
+
+
+def _about_unlabelled(folder: Path, listing: Listing) -> str:
+    names = ", ".join(listing.images[:3])
+    return (
+        f"{len(listing.images):,} images in one folder without labels ({folder}: {names}, …). "
+        f"Put one of {', '.join(LISTINGS[:4])} or the devkit beside it, or sort the images into "
+        "folders named after their class ids."
+    )
+
+
+def _about_folders(path: Path, listing: Listing) -> str:
+    inside = Counter({name: len(look(path / name).images) for name in listing.folders})
+    folders = [name for name, count in inside.items() if count]
+    names = ", ".join(folders[:5])
+    if "train" in listing.folders:
+        return "a train folder and no val folder. Give the folder that holds the validation images."
+    if folders and all(_WORDNET_ID.fullmatch(name) for name in folders):
+        return (
+            f"{inside.total():,} images in {len(folders):,} folders with WordNet ids that are not "
+            f"among the {'known'} classes ({names}, …). Is it another data set?"
+        )
+    if folders:
+        return (
+            f"{inside.total():,} images in {len(folders):,} folders with other names ({names}, …). "
+            "Rename the folders to the class ids: labels are never taken from a folder's position."
+        )
+    if tar := next((name for name in listing.others if name.endswith(".tar")), None):
+        return (
+            f"{tar} and no labels for its images. Put the devkit (ILSVRC2012_devkit_t12.tar.gz), "
+            "LOC_val_solution.csv or val.txt beside it."
+        )
+    if not (listing.folders or listing.others):
+        return "an empty folder." + (" (Hidden files are ignored.)" if listing.stray else "")
+    kept = ", ".join([*listing.folders, *listing.others][:5])
+    return (
+        f"no images: {len(listing.folders):,} folders and {len(listing.others):,} files ({kept})."
+    )

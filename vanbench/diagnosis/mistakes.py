@@ -1,0 +1,126 @@
+"""The plausible mistakes of a validation: each changes one thing and leaves the rest as it is.
+
+What the protocol at hand already does is no mistake under it, and is left out.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageOps
+from torch import Tensor
+from torchvision.models import ResNet18_Weights
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as F
+
+from vanbench.data.layouts.labels import find_devkit
+from vanbench.data.layouts.official import class_ids_1k
+from vanbench.data.preprocess import PixelsOf, to_pixels
+from vanbench.zoo.reader import Protocol
+
+IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+HALF = {"mean": (127.5,) * 3, "std": (127.5,) * 3}
+UNIT = {"mean": (0.0,) * 3, "std": (255.0,) * 3}
+CROP_RATIOS = (0.875, 0.9, 0.95, 1.0)  # of crop to short edge, as common code has them
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """A way from a decoded image to the network's input."""
+
+    protocol: Protocol
+    pixels_of: PixelsOf = to_pixels
+
+
+def preprocessings(protocol: Protocol) -> dict[str, Preprocessing]:
+    """The mistaken ways to the network's input, by name."""
+    changed = {name: replace(protocol, **change) for name, change in _changes(protocol)}
+    ways = {name: Preprocessing(other) for name, other in changed.items() if other != protocol}
+    side = protocol.center_crop
+    return ways | {
+        "blue and red swapped (BGR)": Preprocessing(protocol, swapped),
+        "resized without antialiasing, as OpenCV and tensors do": Preprocessing(protocol, aliased),
+        f"squashed to {side} × {side}, without a crop": Preprocessing(protocol, squashed),
+    }
+
+
+def _changes(protocol: Protocol) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is mistaken, and the protocol's fields that then have other values."""
+    yield "mean and std of ImageNet", IMAGENET
+    yield "mean and std of 127.5", HALF
+    yield "no mean and std, only a division by 255", UNIT
+    turned = "EXIF orientation ignored" if protocol.exif_orientation else "EXIF orientation applied"
+    yield turned, {"exif_orientation": not protocol.exif_orientation}
+    other = "bilinear" if protocol.interpolation == "bicubic" else "bicubic"
+    yield f"{other} resizing", {"interpolation": other}
+    for ratio in CROP_RATIOS:
+        edge = int(protocol.center_crop / ratio)
+        yield f"short edge {edge}", {"resize_short_edge": edge}
+
+
+def swapped(image: Image.Image, protocol: Protocol) -> Tensor:
+    """The pixels in the order blue, green, red."""
+    return to_pixels(image, protocol).flip(0)
+
+
+def aliased(image: Image.Image, protocol: Protocol) -> Tensor:
+    """The pixels of a resize that samples the image without low-pass filter."""
+    pixels = F.pil_to_tensor(_upright(image, protocol))
+    how = InterpolationMode(protocol.interpolation)
+    resized = F.resize(pixels, [protocol.resize_short_edge], how, antialias=False)
+    return F.center_crop(resized, [protocol.center_crop])
+
+
+def squashed(image: Image.Image, protocol: Protocol) -> Tensor:
+    """The pixels of the whole image at the crop's size, whatever its shape was."""
+    side = protocol.center_crop
+    how = InterpolationMode(protocol.interpolation)
+    return F.pil_to_tensor(F.resize(_upright(image, protocol), [side, side], how))
+
+
+def _upright(image: Image.Image, protocol: Protocol) -> Image.Image:
+    turned = ImageOps.exif_transpose(image) if protocol.exif_orientation else image
+    return turned.convert("RGB")
+
+
+@dataclass(frozen=True)
+class ClassOrder:
+    """A mistaken numbering: the index that each class, in label order, is believed to have."""
+
+    believed: tuple[int, ...]
+
+
+def class_orders(protocol: Protocol, data: Path) -> dict[str, ClassOrder | str]:
+    """The mistaken class orders by name, or why one cannot be tried. ``data`` is the set's path."""
+    ids = protocol.class_ids
+    names = class_names() if ids == class_ids_1k() else ids
+    orders: dict[str, ClassOrder | str] = {
+        "class indices one too high (a stray folder before them)": ClassOrder(
+            tuple(range(1, len(ids) + 1))
+        ),
+        "classes sorted by name": _by_name(names),
+    }
+    if ids == class_ids_1k():
+        orders["classes in the devkit's order"] = _by_devkit(ids, data)
+    return orders
+
+
+def class_names() -> tuple[str, ...]:
+    """The English name of each ImageNet-1k class in label order, as torchvision has them."""
+    return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
+
+
+def _by_name(names: Sequence[str]) -> ClassOrder | str:
+    ranked = sorted(range(len(names)), key=lambda label: names[label])
+    if ranked == list(range(len(names))):
+        return "the class ids are already in that order"
+    return ClassOrder(tuple(ranked.index(label) for label in range(len(names))))
+
+
+def _by_devkit(ids: Sequence[str], data: Path) -> ClassOrder | str:
+    wnids = find_devkit(data)
+    if wnids is None:
+        return "no devkit beside the data says what that order is"
+    number = {wnid: number for number, wnid in wnids.items()}
+    return ClassOrder(tuple(number[wnid] - 1 for wnid in ids))

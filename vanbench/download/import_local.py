@@ -1,0 +1,112 @@
+"""Files that one already has, recognised by their hash and taken over into the cache."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vanbench.download.cache import Wanted, in_cache, locked, matches, sha256_of
+from vanbench.download.error_messages import disk_error
+from vanbench.errors import FetchError, MissingError
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A wanted file: where it was found, and its name in the cache; None where it was not found.
+
+    ``status``: ``linked``, ``copied``, ``present`` (the cache has it already), ``missing``, or
+    ``unverifiable`` (nothing was published to recognise it by).
+    """
+
+    wanted: Wanted
+    source: Path | None
+    path: Path | None
+    status: str
+
+
+def import_files(
+    folder: Path,
+    wanted: Sequence[Wanted],
+    cache: Path,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> list[Imported]:
+    """For each wanted file what became of it; any file below ``folder`` may be it, by its hash.
+
+    Files are hard-linked, or copied from another file system. ``progress`` counts files. Raises
+    MissingError if there is no such folder, and StorageError if the cache cannot take them.
+    """
+    if not folder.is_dir():
+        what = "expected a folder with checkpoint files, found no folder"
+        raise MissingError(f"{folder}: {what}.", what)
+    try:
+        present = [w for w in wanted if _is_present(w, cache)]
+        sought = [w for w in wanted if w.published and w not in present]
+        found = _search(folder, sought, progress) if sought else {}
+        return [_import(w, found.get(w), cache, w in present) for w in wanted]
+    except OSError as error:
+        raise disk_error(error, cache) from error
+
+
+def _search(
+    folder: Path,
+    sought: Sequence[Wanted],
+    progress: Callable[[int, int | None], None] | None,
+) -> dict[Wanted, Path]:
+    """The first file that is each of those sought; stops when all are found."""
+    found: dict[Wanted, Path] = {}
+    files = list(_files(folder))
+    for number, path in enumerate(files, 1):
+        try:
+            sha256 = sha256_of(path)
+        except OSError:  # a file that cannot be read is not found; if it was sought, that is said
+            sha256 = ""
+        for wanted in sought:
+            if sha256 and matches(wanted, sha256):
+                found.setdefault(wanted, path)
+        if progress:
+            progress(number, len(files))
+        if len(found) == len(sought):
+            break
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The regular files below a folder, in order of their names, without the cache's work files."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != ".vanbench")
+        for path in (Path(place) / name for name in sorted(names)):
+            if path.is_file():
+                yield path
+
+
+def _is_present(wanted: Wanted, cache: Path) -> bool:
+    if not (wanted.published and in_cache(wanted, cache)):
+        return False
+    return matches(wanted, sha256_of(cache / wanted.filename))
+
+
+def _import(wanted: Wanted, source: Path | None, cache: Path, present: bool) -> Imported:
+    target = cache / wanted.filename
+    if present:
+        return Imported(wanted, None, target, "present")
+    if source is None:
+        return Imported(wanted, None, None, "missing" if wanted.published else "unverifiable")
+    with locked(cache, wanted.filename) as part:
+        part.discard()
+        status = _link_or_copy(source.resolve(), part.path)
+        if not matches(wanted, sha256_of(part.path)):
+            part.discard()
+            what = "it changed while it was read"
+            raise FetchError(f"{source}: {what}. Try again when it is at rest.", what)
+        part.finish(target, "another file than the published one had this name")
+    return Imported(wanted, source, target, status)
+
+
+def _link_or_copy(source: Path, target: Path) -> str:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without hard links
+        shutil.copyfile(source, target)
+        return "copied"
+    return "linked"

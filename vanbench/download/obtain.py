@@ -1,0 +1,91 @@
+"""Where a zoo entry and its file meet: the published hash, the recorded one, and the sources."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from vanbench.download.cache import Fetched, Wanted, fetch
+from vanbench.errors import FetchError
+from vanbench.report import records
+from vanbench.report.records import Record
+from vanbench.zoo.reader import Entry, Zoo
+
+# progress(label, unit) is a context manager that yields update(done, total, note="")
+Progress = Callable[[str, str], AbstractContextManager[Callable[..., None]]]
+
+
+def silent(label: str, unit: str) -> AbstractContextManager[Callable[..., None]]:
+    """A progress display that shows nothing."""
+    return nullcontext(lambda done, total, note="": None)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where files may come from: the cache, mirrors before the published URLs, the network."""
+
+    cache: Path
+    mirrors: tuple[str, ...] = ()
+    offline: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A file, or why there is none."""
+
+    entry: Entry
+    fetched: Fetched | None
+    error: FetchError | None
+
+    def as_json(self) -> dict:
+        """The checkpoint object of the contract, with the model's name."""
+        fetched = self.fetched
+        return {
+            "name": self.entry.name,
+            "checkpoint": {
+                "url": self.entry.urls[0],
+                "path": str(fetched.path) if fetched else None,
+                "bytes": fetched.bytes if fetched else None,
+                "sha256": fetched.sha256 if fetched else None,
+                "status": fetched.status if fetched else self.error and self.error.status,
+                "reason": str(self.error) if self.error else None,
+            },
+        }
+
+
+def obtain(
+    entry: Entry, sources: Sources, recorded: Record | None = None, progress: Progress = silent
+) -> Fetched:
+    """The entry's file, hash-checked; FetchError otherwise.
+
+    Once a full hash is on record, another file with the published prefix is a mismatch too.
+    """
+    known = recorded.checkpoint if recorded else None
+    sha256 = known.sha256 if known and known.status == records.VERIFIED else None
+    wanted = Wanted(entry.filename, entry.urls, entry.sha256, sha256)
+    with progress(entry.name, "B") as update:
+        return fetch(
+            wanted,
+            sources.cache,
+            mirrors=sources.mirrors,
+            offline=sources.offline,
+            progress=update,
+        )
+
+
+def obtain_all(
+    zoo: Zoo,
+    entries: Sequence[Entry],
+    sources: Sources,
+    results: Path,
+    progress: Progress = silent,
+) -> list[Outcome]:
+    """Every entry's file, or the reason it could not be had; one failure does not stop the rest."""
+    outcomes = []
+    for entry in entries:
+        recorded = records.read(results, zoo.name, entry.name)
+        try:
+            outcomes.append(Outcome(entry, obtain(entry, sources, recorded, progress), None))
+        except FetchError as error:
+            outcomes.append(Outcome(entry, None, error))
+    return outcomes

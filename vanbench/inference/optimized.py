@@ -1,0 +1,191 @@
+"""The fast form of a VAN: the exact rewrite's steps in order, and the choices of the machine.
+
+``optimize`` is what a program calls. Which of several exact ways is fastest depends on the
+machine; ``tune`` finds out in a second or two, and its answer can be recorded and given again.
+"""
+
+import copy
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from threading import Barrier
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vanbench.inference import passes
+from vanbench.inference.fused_conv import PackedConvolution
+from vanbench.model.van import VAN
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a trial decides; any choice gives the same logits up to rounding.
+
+    ``regroup``: for each stage, whether its dilated convolutions run on regrouped planes.
+    ``pack``: whether oneDNN's fused kernels are used where they can be (CPU, float32).
+    ``part_bytes``: about what the hidden features of one image take in a part of an MLP; 0: whole.
+    ``micro_batch``: images that go through the network together; 0 means the whole batch.
+    ``parallel``: whether each core takes micro-batches of its own; else all share each operation.
+    """
+
+    regroup: tuple[bool, bool, bool, bool] = (True, True, True, True)
+    pack: bool = True
+    part_bytes: int = passes.PART_BYTES
+    micro_batch: int = 4
+    parallel: bool = True
+
+    def as_dict(self) -> dict:
+        """The choices as JSON."""
+        return asdict(self) | {"regroup": list(self.regroup)}
+
+    @classmethod
+    def from_json(cls, text: str) -> "Choices":
+        """The choices that a record holds; ValueError if the text is no such object.
+
+        What it does not name is as in the usual choices.
+
+        >>> Choices.from_json('{"micro_batch": 2}').micro_batch
+        2
+        """
+        found, usual = json.loads(text), cls().as_dict()
+        if not isinstance(found, dict) or not found.keys() <= usual.keys():
+            raise ValueError(f"expected an object with some of {', '.join(usual)}")
+        for name, value in found.items():
+            if isinstance(usual[name], list):
+                right = isinstance(value, list) and [type(each) for each in value] == [bool] * 4
+                wanted = "four of true and false"
+            elif isinstance(usual[name], bool):
+                right, wanted = isinstance(value, bool), "true or false"
+            else:
+                right, wanted = type(value) is int and value >= 0, "a number from 0 up"
+            if not right:
+                raise ValueError(f"{name}: expected {wanted}, found {json.dumps(value)}")
+        full = usual | found
+        return cls(**full | {"regroup": tuple(full["regroup"])})
+
+
+def default_choices(device: torch.device) -> Choices:
+    """What is right for most machines of this kind."""
+    if device.type == "cpu":
+        return Choices()
+    return Choices(pack=False, part_bytes=0, micro_batch=0, parallel=False)
+
+
+class Fast(nn.Module):
+    """A rewritten VAN for inference: maps (N, 3, H, W) to logits (N, classes), micro-batch-wise.
+
+    With packed weights it computes in float32, under autocast too, and can be neither copied nor
+    saved nor moved: its ``state_dict`` lacks them.
+    """
+
+    def __init__(self, network: nn.Module, choices: Choices):
+        super().__init__()
+        self.network, self.choices = network, choices
+        self.packed = any(isinstance(module, PackedConvolution) for module in network.modules())
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        kind = x.device.type
+        if not (self.packed and torch.is_autocast_enabled(kind)):
+            return self._in_pieces(x)
+        with torch.autocast(kind, enabled=False):
+            return self._in_pieces(x.float())
+
+    def _in_pieces(self, x: Tensor) -> Tensor:
+        threads = torch.get_num_threads() if self.choices.parallel else 1
+        pieces = x.split(_piece_size(len(x), self.choices.micro_batch, threads))
+        if len(pieces) == 1:
+            return self.network(x)
+        if threads == 1:
+            return torch.cat([self.network(piece) for piece in pieces])
+        return torch.cat(_in_threads(self.network, pieces, threads))
+
+
+def _piece_size(images: int, micro_batch: int, threads: int) -> int:
+    """Images per piece: at most ``micro_batch``, and something for every thread."""
+    share = -(-images // threads)
+    return max(1, min(micro_batch or images, share))
+
+
+def _in_threads(network: nn.Module, pieces: Sequence[Tensor], threads: int) -> list[Tensor]:
+    """``network`` of each piece, on ``threads`` threads that run their operations alone.
+
+    Threads that share no operation never wait for each other, and each core's cache holds its own
+    micro-batch. Autograd and autocast modes belong to a thread, so they are handed on.
+    """
+    kind = pieces[0].device.type
+    dtype, enabled = torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
+
+    def run(piece: Tensor) -> Tensor:
+        with torch.no_grad(), torch.autocast(kind, dtype, enabled=enabled):
+            return network(piece)
+
+    return list(_pool(threads).map(run, pieces))
+
+
+@cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """``threads`` threads with one OpenMP thread each; the caller keeps its own number."""
+    own = torch.get_num_threads()
+    started = Barrier(threads + 1)
+
+    def start() -> None:
+        torch.get_num_threads()  # a thread's first call would undo what was set before it
+        torch.set_num_threads(1)
+        started.wait()
+
+    pool = ThreadPoolExecutor(threads, initializer=start)
+    for _ in range(threads):
+        pool.submit(int)
+    started.wait()
+    torch.set_num_threads(own)  # the default of threads to come, which start() has changed
+    return pool
+
+
+STEPS: dict[str, Callable[..., None]] = {
+    "fold_patch_embed": passes.fold_patch_embed,
+    "fold_norm1": passes.fold_norm1,
+    "fold_norm2": passes.fold_norm2,
+    "fold_layer_scales": passes.fold_layer_scales,
+    "regroup_dilated": passes.regroup_dilated,
+    "split_mlp": passes.split_mlp,
+    "channels_last": passes.channels_last,
+    "fuse_operators": passes.fuse_operators,
+}
+"""The steps in their order; ``micro_batch`` and ``parallel`` are Fast's, and follow them."""
+
+
+def optimize(model: VAN, *, choices: Choices | None = None) -> Fast:
+    """A module with the same logits as ``model`` in eval mode, faster (docs/performance.md).
+
+    It is a copy on the same device in the same dtype; ``model`` stays as it is. ``choices``
+    defaults to what is right for most machines; ``tune`` finds the best for this one. On a CPU
+    its weights are packed: it computes in float32 also under autocast, and cannot be copied,
+    saved or moved. ``Choices(pack=False)`` makes one that can, somewhat slower.
+    """
+    choices = choices or default_choices(next(model.parameters()).device)
+    network = copy.deepcopy(model).eval().requires_grad_(False)
+    options: dict[str, dict[str, Any]] = {
+        "regroup_dilated": {"stages": choices.regroup},
+        "split_mlp": {"part_bytes": choices.part_bytes},
+        "fuse_operators": {"pack": choices.pack},
+    }
+    for name, step in STEPS.items():
+        step(network, **options.get(name, {}))
+    return Fast(network, choices)
+
+
+def compiled(model: VAN, *, choices: Choices | None = None) -> Fast:
+    """``optimize(model)`` with torch's compiler on top; its first call takes minutes.
+
+    The compiler fuses element-wise operations itself and cannot see into packed weights, so it
+    gets torch's own convolutions.
+    """
+    choices = choices or default_choices(next(model.parameters()).device)
+    fast = optimize(model, choices=replace(choices, pack=False))
+    fast.network.compile(options={"freezing": True})
+    return fast

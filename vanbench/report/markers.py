@@ -1,0 +1,43 @@
+"""The generated block of a document: what stands between two markers, checked or written."""
+
+import difflib
+from pathlib import Path
+
+from vanbench.errors import MarkerError
+from vanbench.report.records import write_atomically
+
+BEGIN = "<!-- vanbench:results:begin -->"
+END = "<!-- vanbench:results:end -->"
+
+
+def replaced(path: Path, block: str) -> tuple[str, str]:
+    """The document as it is, and as it should be; MarkerError unless it has both markers once."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MarkerError(f"{path}: cannot be read: {error}") from error
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise MarkerError(
+            f"{path}: expected one line {BEGIN} and, after it, one line {END}; found "
+            f"{text.count(BEGIN)} and {text.count(END)}. Put both where the table belongs."
+        )
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    return text, f"{before}{BEGIN}\n\n{block.strip()}\n\n{END}{after}"
+
+
+def write(path: Path, block: str) -> bool:
+    """Put ``block`` between the markers; whether that changed anything."""
+    text, wanted = replaced(path, block)
+    if text != wanted:
+        write_atomically(path, wanted)
+    return text != wanted
+
+
+def difference(path: Path, block: str) -> str:
+    """A unified diff from the document as it is to as it should be; empty when it is current."""
+    text, wanted = replaced(path, block)
+    lines = difflib.unified_diff(
+        text.splitlines(), wanted.splitlines(), str(path), f"{path} (from the records)", lineterm=""
+    )
+    return "\n".join(lines)

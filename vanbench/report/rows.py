@@ -1,0 +1,210 @@
+"""Claims and records become rows, once; tables, reports and JSON only format them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from vanbench.errors import VanbenchError
+from vanbench.report import records
+from vanbench.report.records import Accuracy, Counts, Record
+from vanbench.report.verdicts import (
+    CLOSE_POINTS,
+    DEVIATES,
+    NOT_MEASURED,
+    Reported,
+    judge,
+    wilson_interval,
+    worst,
+)
+from vanbench.zoo.reader import Claims, Entry, Zoo
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of one model, in the unit of its report (M, G or percent).
+
+    ``reason`` says why it was not measured, where it was not.
+    """
+
+    measured: Fraction | None
+    reported: Reported | None
+    verdict: str
+    reason: str | None = None
+
+    @property
+    def delta(self) -> Fraction | None:
+        """Measured minus reported, or None where either is missing."""
+        if self.measured is None or self.reported is None:
+            return None
+        return self.measured - self.reported.value
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model: its entry in the zoo, what is on record, and a verdict per number."""
+
+    entry: Entry
+    record: Record
+    params: Figure
+    flops: Figure
+    top1: Figure
+    top5: Figure
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        return (self.params, self.flops, self.top1, self.top5)
+
+    @property
+    def verdict(self) -> str:
+        """The worst verdict of its numbers; never a good one for a file that was not there."""
+        verdicts = [figure.verdict for figure in self.figures]
+        if self.file_status not in records.HAVE_FILE:
+            verdicts.append(NOT_MEASURED)
+        return worst(verdicts)
+
+    @property
+    def file_status(self) -> str:
+        """The checkpoint's status, or ``not measured``."""
+        return self.record.checkpoint.status if self.record.checkpoint else NOT_MEASURED
+
+    def exit_code(self, accuracy_asked: bool) -> int:
+        """What this row means for a command that asked for the file, the counts, perhaps accuracy.
+
+        1 something deviates, 3 something asked for could not be measured, else 0.
+        """
+        if any(figure.verdict == DEVIATES for figure in self.figures):
+            return 1
+        asked = self.figures if accuracy_asked else self.figures[:2]
+        missing = any(figure.verdict == NOT_MEASURED for figure in asked)
+        if missing or self.file_status not in records.HAVE_FILE:
+            return VanbenchError.exit_code
+        return 0
+
+
+def make_row(entry: Entry, record: Record, *, partial: bool = False, reason: str = "") -> Row:
+    """Judge a record against the claims of its entry; ``reason`` is why there is no accuracy."""
+    params, flops = _judge_counts(entry, record.counts)
+    top1, top5 = _judge_accuracy(
+        entry, record.accuracy, partial, reason or _why_no_accuracy(record)
+    )
+    return Row(entry, record, params, flops, top1, top5)
+
+
+def rows_on_record(zoo: Zoo, results: Path) -> list[Row]:
+    """A row for every model of the zoo, from its latest full record, else its failed attempt."""
+    return [make_row(entry, _on_record(zoo, entry, results)) for entry in zoo.entries]
+
+
+def overall_exit_code(codes: Iterable[int]) -> int:
+    """1 before 3 before 0."""
+    return min(codes, key=(1, 3, 0).index, default=0)
+
+
+def _on_record(zoo: Zoo, entry: Entry, results: Path) -> Record:
+    return (
+        records.read(results, zoo.name, entry.name)
+        or records.read_failed(results, zoo.name, entry.name)
+        or Record(zoo.name, entry.name)
+    )
+
+
+def _corrected(entry: Entry) -> Claims:
+    return entry.erratum.corrected if entry.erratum else Claims()
+
+
+def _judge_counts(entry: Entry, counts: Counts | None) -> tuple[Figure, Figure]:
+    claims, corrected = entry.claims, _corrected(entry)
+
+    def figure(
+        count: int | None, unit: int, reported: Reported | None, right: Reported | None
+    ) -> Figure:
+        measured = None if count is None else Fraction(count, unit)
+        reason = "not counted yet" if count is None else None
+        return Figure(measured, reported, judge(measured, reported, corrected=right), reason)
+
+    params = counts.params if counts else None
+    flops = counts.flops[entry.counting.convention] if counts else None
+    return (
+        figure(params, 10**6, claims.params_m, corrected.params_m),
+        figure(flops, 10**9, claims.flops_g, corrected.flops_g),
+    )
+
+
+def _judge_accuracy(
+    entry: Entry, accuracy: Accuracy | None, partial: bool, reason: str
+) -> tuple[Figure, Figure]:
+    claims, corrected = entry.claims, _corrected(entry)
+
+    def figure(correct: int | None, reported: Reported | None, right: Reported | None) -> Figure:
+        measured = None
+        if accuracy is not None and correct is not None:
+            measured = Fraction(100 * correct, accuracy.images)
+        verdict = judge(
+            measured, reported, corrected=right, tolerance=CLOSE_POINTS, partial=partial
+        )
+        return Figure(measured, reported, verdict, reason if verdict == NOT_MEASURED else None)
+
+    correct1 = accuracy.correct1 if accuracy else None
+    correct5 = accuracy.correct5 if accuracy else None
+    return (
+        figure(correct1, claims.top1, corrected.top1),
+        figure(correct5, claims.top5, corrected.top5),
+    )
+
+
+def _why_no_accuracy(record: Record) -> str:
+    checkpoint = record.checkpoint
+    if checkpoint is None:
+        return "never run"
+    if checkpoint.status not in records.HAVE_FILE:
+        return f"checkpoint {checkpoint.status}"
+    return "no validation set was given"
+
+
+def as_json(row: Row) -> dict:
+    """The row in the form of ``verify --json``."""
+    checkpoint, counts, accuracy = row.record.checkpoint, row.record.counts, row.record.accuracy
+    return {
+        "name": row.entry.name,
+        "checkpoint": {
+            "url": checkpoint.url if checkpoint else row.entry.urls[0],
+            "path": None,
+            "bytes": checkpoint.bytes if checkpoint else None,
+            "sha256": checkpoint.sha256 if checkpoint else None,
+            "status": row.file_status,
+            "reason": checkpoint.reason if checkpoint else None,
+            "format": checkpoint.format if checkpoint else None,
+        },
+        "architecture": checkpoint.architecture if checkpoint else None,
+        "params": _figure_json(row.params) | {"source": counts.source if counts else None},
+        "flops": _figure_json(row.flops)
+        | {"source": counts.source if counts else None}
+        | (counts.flops if counts else {"fvcore": None, "openmmlab": None}),
+        "top1": _figure_json(row.top1) | _accuracy_json(accuracy, "correct1"),
+        "top5": _figure_json(row.top5) | _accuracy_json(accuracy, "correct5"),
+        "verdict": row.verdict,
+        "erratum": row.entry.erratum.reason if row.entry.erratum else None,
+    }
+
+
+def _figure_json(figure: Figure) -> dict:
+    return {
+        "measured": None if figure.measured is None else float(figure.measured),
+        "reported": None if figure.reported is None else float(figure.reported.value),
+        "reported_text": None if figure.reported is None else figure.reported.text,
+        "delta": None if figure.delta is None else float(figure.delta),
+        "verdict": figure.verdict,
+        "reason": figure.reason,
+    }
+
+
+def _accuracy_json(accuracy: Accuracy | None, key: str) -> dict:
+    if accuracy is None:
+        return {"correct": None, "images": None, "ci95": None}
+    correct = getattr(accuracy, key)
+    return {
+        "correct": correct,
+        "images": accuracy.images,
+        "ci95": list(wilson_interval(correct, accuracy.images)),
+    }

@@ -1,0 +1,214 @@
+"""Rows as text: the cells of the Results table, its footnotes, and Markdown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tabulate import tabulate
+
+from vanbench.report import records
+from vanbench.report.records import Checkpoint
+from vanbench.report.rows import Figure, Row
+from vanbench.report.verdicts import (
+    CLOSE,
+    DEVIATES,
+    ERRATUM,
+    NOT_MEASURED,
+    NOT_REPORTED,
+    PARTIAL,
+    REPRODUCED,
+)
+
+CONVENTIONS = {"openmmlab": "OpenMMLab", "fvcore": "fvcore"}
+ACCURACIES = ("Top-1, %", "Top-5, %")
+MARKS = {
+    REPRODUCED: "✓",
+    CLOSE: "≈",
+    ERRATUM: "(!)",
+    DEVIATES: "✗",
+    PARTIAL: "(partial)",
+    NOT_REPORTED: "",
+}
+DECLARED = "parameters and FLOPs are of the declared architecture, not of a file's tensors"
+LEGEND = (
+    "Each cell: reported → measured (difference). ✓ equal at the printed precision, "
+    "≈ within 0.05 points, (!) differs from a misprint and equals its correction, ✗ deviates."
+)
+
+
+@dataclass
+class Footnotes:
+    """Notes under a table, each text once, numbered as they are first used."""
+
+    texts: list[str] = field(default_factory=list)
+
+    def mark(self, text: str) -> str:
+        """The reference to a note, such as ``[1]``."""
+        if text not in self.texts:
+            self.texts.append(text)
+        return f"[{self.texts.index(text) + 1}]"
+
+
+def columns(rows: list[Row]) -> list[str]:
+    """The headings; FLOPs are under the convention of the claims, and under fvcore's."""
+    used = dict.fromkeys(CONVENTIONS[row.entry.counting.convention] for row in rows)
+    flops = f"FLOPs, G ({' or '.join(used)})"
+    return ["Model", "Checkpoint", "Params, M", flops, "FLOPs, G (fvcore)", *ACCURACIES, "Verdict"]
+
+
+def cells(row: Row, notes: Footnotes) -> list[str]:
+    """One model's cells in the order of ``columns``."""
+    return [
+        row.entry.name,
+        _file_cell(row, notes),
+        _figure_cell(row.params, row, notes),
+        _figure_cell(row.flops, row, notes),
+        _fvcore_cell(row),
+        _figure_cell(row.top1, row, notes),
+        _figure_cell(row.top5, row, notes),
+        row.verdict,
+    ]
+
+
+LINE_COLUMNS = ("model", "number", ">reported", ">measured", ">difference", "verdict")
+
+
+def lines(row: Row, notes: Footnotes) -> list[list[str]]:
+    """One model as a line per number, in the order of ``LINE_COLUMNS``: narrow, for a terminal."""
+    counts = row.record.counts
+    convention = CONVENTIONS[row.entry.counting.convention]
+    table = [_file_line(row, notes)]
+    source = ""
+    if counts and counts.source == "architecture":
+        source = " " + notes.mark(DECLARED)
+    table += [
+        _line("params, M", row.params, row, notes, source),
+        _line(f"FLOPs, G ({convention})", row.flops, row, notes, source),
+    ]
+    if counts and row.entry.counting.convention != "fvcore":
+        digits = _digits(row.flops)
+        table.append(
+            ["FLOPs, G (fvcore)", "", f"{counts.flops['fvcore'] / 1e9:.{digits}f}", "", ""]
+        )
+    table += [
+        _line("Top-1, %", row.top1, row, notes),
+        _line("Top-5, %", row.top5, row, notes),
+    ]
+    names = [row.entry.name, f"→ {row.verdict}"] + [""] * len(table)
+    return [[name, *line] for name, line in zip(names, table, strict=False)]
+
+
+def _file_line(row: Row, notes: Footnotes) -> list[str]:
+    checkpoint = row.record.checkpoint
+    if checkpoint is None:
+        return ["SHA-256", "", "", "", NOT_MEASURED]
+    status = checkpoint.status
+    if status not in records.HAVE_FILE:
+        status += " " + _cause(checkpoint, notes)
+    status += "".join(f" {notes.mark(text)}" for text in checkpoint.oddities or ())
+    return ["SHA-256", row.entry.published_hash or "–", (checkpoint.sha256 or "")[:8], "", status]
+
+
+def _line(number: str, figure: Figure, row: Row, notes: Footnotes, source: str = "") -> list[str]:
+    reported = str(figure.reported) if figure.reported else "–"
+    if figure.measured is None:
+        mark = notes.mark(figure.reason) if figure.reported and figure.reason else ""
+        return [number, reported, "", "", f"{figure.verdict} {mark}".rstrip()]
+    verdict = figure.verdict + _reason(figure, row, notes) + source
+    difference = "" if figure.delta is None else _signed(float(figure.delta), _digits(figure))
+    return [number, reported, _number(figure), difference, verdict]
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """The Results table as GitHub Markdown, with legend and footnotes."""
+    rows, notes = list(rows), Footnotes()
+    body = [cells(row, notes) for row in rows]
+    table = tabulate(body, columns(rows), tablefmt="github", disable_numparse=True)
+    listed = [f"[{number}] {text}" for number, text in enumerate(notes.texts, 1)]
+    return "\n\n".join([table, LEGEND, *listed, *_provenance(rows)]) + "\n"
+
+
+def _file_cell(row: Row, notes: Footnotes) -> str:
+    checkpoint = row.record.checkpoint
+    if checkpoint is None:
+        return NOT_MEASURED
+    if checkpoint.status in records.HAVE_FILE:
+        odd = "".join(f" {notes.mark(text)}" for text in checkpoint.oddities or ())
+        return f"{checkpoint.status}<br>`{str(checkpoint.sha256)[:8]}`{odd}"
+    cell = f"{checkpoint.status} {_cause(checkpoint, notes)}"
+    return f"{cell} {notes.mark(DECLARED)}" if row.record.counts else cell
+
+
+def _cause(checkpoint: Checkpoint, notes: Footnotes) -> str:
+    return notes.mark(f"{checkpoint.cause or checkpoint.status} ({checkpoint.date})")
+
+
+def _figure_cell(figure: Figure, row: Row, notes: Footnotes) -> str:
+    reported = str(figure.reported) if figure.reported else "–"
+    if figure.measured is None:
+        if figure.reported is None:
+            return NOT_REPORTED
+        return f"{reported} →<br>{NOT_MEASURED} {notes.mark(figure.reason or NOT_MEASURED)}"
+    mark = MARKS[figure.verdict] + _reason(figure, row, notes)
+    return f"{reported} → {_number(figure)}<br>{_difference(figure)} {mark}".strip()
+
+
+def _reason(figure: Figure, row: Row, notes: Footnotes) -> str:
+    """References to the notes that a verdict needs, with a space before each."""
+    accuracy, erratum, texts = row.record.accuracy, row.entry.erratum, []
+    if figure.verdict == ERRATUM and erratum:
+        texts.append(f"{row.entry.name}: {erratum.reason}")
+    if figure.verdict == PARTIAL and accuracy:
+        texts.append(f"over {accuracy.images:,} images, not the whole set that the claim is about")
+    if accuracy and figure in (row.top1, row.top5) and accuracy.data.get("unreadable"):
+        texts.append(f"{len(accuracy.data['unreadable']):,} unreadable images counted as wrong")
+    return "".join(f" {notes.mark(text)}" for text in texts)
+
+
+def _fvcore_cell(row: Row) -> str:
+    counts, reported = row.record.counts, row.entry.claims.flops_g
+    if counts is None:
+        return NOT_MEASURED
+    measured = counts.flops["fvcore"] / 1e9
+    if reported is None:
+        return f"{measured:.3f}"
+    digits = reported.decimals + 1
+    return f"{measured:.{digits}f}<br>({_signed(measured - float(reported.value), digits)})"
+
+
+def _number(figure: Figure) -> str:
+    return f"{float(figure.measured or 0):.{_digits(figure)}f}"
+
+
+def _difference(figure: Figure) -> str:
+    if figure.delta is None:
+        return ""
+    return f"({_signed(float(figure.delta), _digits(figure))})"
+
+
+def _digits(figure: Figure) -> int:
+    """One more than was printed, so that a difference below the printed precision shows."""
+    return figure.reported.decimals + 1 if figure.reported else 3
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0:
+        return "±0"
+    return ("−" if value < 0 else "+") + text
+
+
+def _provenance(rows: list[Row]) -> list[str]:
+    """What the numbers were measured on, one line per distinct set-up."""
+    lines = []
+    for row in rows:
+        for what, section in (("Counts", row.record.counts), ("Accuracy", row.record.accuracy)):
+            if section is not None:
+                e = section.environment
+                where = e.get("gpu") or f"CPU ({e.get('cpu')})"
+                line = (
+                    f"{what} measured {section.date} with vanbench {e.get('vanbench')}, "
+                    f"torch {e.get('torch')}, fvcore {e.get('fvcore')}, on {where}."
+                )
+                if line not in lines:
+                    lines.append(line)
+    return lines

@@ -1,0 +1,357 @@
+"""Zoos: who claims which numbers for which files, read from TOML into frozen dataclasses."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from vanbench.errors import UnknownModelError, ZooError
+from vanbench.model.architecture import ARCHITECTURES, Architecture
+from vanbench.report.verdicts import Reported
+from vanbench.zoo.toml_table import Table
+
+SCHEMA = 1
+SHIPPED = Path(str(files("vanbench"))) / "zoos"
+CONVENTIONS = ("openmmlab", "fvcore")
+INTERPOLATIONS = ("bicubic", "bilinear")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How an image becomes the network's input; the defaults are those of OpenMMLab's VAN.
+
+    Lengths in pixels; ``mean`` and ``std`` on the 0–255 scale, in RGB order. ``classes`` names
+    the label space: ``imagenet-1k``, or the class ids themselves in label order.
+    """
+
+    exif_orientation: bool = True
+    resize_short_edge: int = 248
+    interpolation: str = "bicubic"
+    center_crop: int = 224
+    mean: tuple[float, ...] = (127.5, 127.5, 127.5)
+    std: tuple[float, ...] = (127.5, 127.5, 127.5)
+    classes: str | tuple[str, ...] = "imagenet-1k"
+
+    @property
+    def class_ids(self) -> tuple[str, ...]:
+        """The id of each class, in label order."""
+        if isinstance(self.classes, tuple):
+            return self.classes
+        return tuple((files("vanbench") / "zoo" / "imagenet1k.txt").read_text().split())
+
+    def describe(self) -> str:
+        """One line for people."""
+        exif = "EXIF orientation, " if self.exif_orientation else ""
+        return (
+            f"{exif}short edge to {self.resize_short_edge} ({self.interpolation}, antialiased), "
+            f"centre crop {self.center_crop}, "
+            f"(RGB − {_plain(self.mean)}) / {_plain(self.std)}"
+        )
+
+    def as_dict(self) -> dict:
+        """The JSON form; classes of one's own as a list."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How the source counted: FLOP convention, input side in pixels, width of the head."""
+
+    convention: str = "openmmlab"
+    resolution: int = 224
+    num_classes: int = 1000
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The published figures of one model: parameters in M, FLOPs in G, accuracies in percent."""
+
+    params_m: Reported | None = None
+    flops_g: Reported | None = None
+    top1: Reported | None = None
+    top5: Reported | None = None
+
+
+@dataclass(frozen=True)
+class Erratum:
+    """A published figure known to be wrong: the right one, why, and what the wrong one fits."""
+
+    corrected: Claims
+    reason: str
+    reported_architecture: Architecture | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One published checkpoint and what is claimed for it.
+
+    ``layer_norm_eps`` None means the one of the code that uses the file's key naming; ``images``
+    is over how many images the accuracies are claimed, None if the source does not say.
+    """
+
+    name: str
+    architecture: Architecture
+    urls: tuple[str, ...]
+    claims: Claims
+    layer_norm_eps: float | None
+    counting: Counting
+    protocol: Protocol
+    source: str
+    sha256: str | None = None
+    erratum: Erratum | None = None
+    images: int | None = None
+
+    @property
+    def arch(self) -> str:
+        """The part of the name before the tag."""
+        return self.name.split(".")[0]
+
+    @property
+    def filename(self) -> str:
+        """The file's published name, which is also its name in the cache."""
+        return self.urls[0].split("?")[0].rsplit("/", 1)[-1]
+
+    @property
+    def published_hash(self) -> str | None:
+        """The published SHA-256 or its first digits; by convention the file's name ends in them."""
+        return self.sha256 or hash_in_name(self.filename)
+
+
+@dataclass(frozen=True)
+class Zoo:
+    """A table of checkpoints; ``data`` is a validation set shipped beside it, if any."""
+
+    name: str
+    title: str
+    source: str
+    path: Path
+    entries: tuple[Entry, ...]
+    data: Path | None = field(default=None)
+
+    def find(self, query: str) -> Entry:
+        """The entry of that name, or the first of that architecture; else UnknownModelError."""
+        wanted = _normal(query)
+        for entry in self.entries:
+            if wanted in (_normal(entry.name), _normal(entry.arch)):
+                return entry
+        known = {_normal(e.arch): e.arch for e in self.entries}
+        known |= {_normal(e.name): e.name for e in self.entries}
+        near = [known[n] for n in difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)]
+        listed = ", ".join(entry.name for entry in self.entries)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {listed}."
+        raise UnknownModelError(f"No model {query!r} in the zoo {self.name!r}. {hint}")
+
+
+def hash_in_name(filename: str) -> str | None:
+    """The digits of its own SHA-256 that a published file's name ends in, if it does.
+
+    >>> hash_in_name("van-tiny_8xb128_in1k_20220501-385941af.pth")
+    '385941af'
+    """
+    suffix = re.search(r"-([0-9a-f]{8,64})\.\w+$", filename)
+    return suffix[1] if suffix else None
+
+
+def load_zoo(name_or_path: str) -> Zoo:
+    """The zoo of a shipped name (``openmmlab``, ``demo``) or a TOML file; ZooError if malformed."""
+    shipped = SHIPPED / f"{name_or_path}.toml"
+    path = shipped if shipped.is_file() else Path(name_or_path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.toml")))
+        raise ZooError(
+            f"No zoo {name_or_path!r}: neither a shipped one ({names}) nor a file. "
+            "Give --zoo one of these names or the path of a TOML file."
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ZooError(f"{path}: not a readable TOML file: {error}") from error
+    return _read_zoo(path, data)
+
+
+def _read_zoo(path: Path, data: dict) -> Zoo:
+    top = Table(path, "", data)
+    if top.get("schema", int, f"{SCHEMA}") != SCHEMA:
+        raise top.fail("schema", f"{SCHEMA}", data["schema"])
+    name, title, source = top.text("name"), top.text("title"), top.text("source")
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise top.fail("name", "letters, digits, '-' and '_' (it names a results folder)", name)
+    shared = {
+        "layer_norm_eps": _read_eps(top, None),
+        "counting": _read_counting(top.table("counting", {}), Counting()),
+        "protocol": _read_protocol(top.table("protocol", {}), Protocol()),
+        "source": source,
+        "images": _read_images(top, None),
+    }
+    folder = top.text("data", None)
+    models = top.table("models")
+    entries = tuple(_read_entry(models.table(key), key, shared) for key in models.data)
+    top.done()
+    if not entries:
+        raise top.fail("models", "at least one model")
+    _refuse_twins(models, entries)
+    return Zoo(name, title, source, path, entries, path.parent / folder if folder else None)
+
+
+def _read_entry(table: Table, name: str, shared: Mapping[str, Any]) -> Entry:
+    arch, _, tag = name.partition(".")
+    if not (arch and tag) or "/" in name or name != name.strip():
+        raise table.fail(name, "a model name of the form ARCH.TAG, such as van_b0.in1k", name)
+    counting = _read_counting(table.table("counting", {}), shared["counting"])
+    entry = Entry(
+        name=name,
+        architecture=_read_architecture(table, "architecture", counting.num_classes),
+        urls=_read_urls(table),
+        claims=_read_claims(table.table("reported", {})),
+        layer_norm_eps=_read_eps(table, shared["layer_norm_eps"]),
+        counting=counting,
+        protocol=_read_protocol(table.table("protocol", {}), shared["protocol"]),
+        source=table.text("source", shared["source"]),
+        sha256=_read_sha256(table),
+        erratum=_read_erratum(table, counting.num_classes),
+        images=_read_images(table, shared["images"]),
+    )
+    table.done()
+    return entry
+
+
+def _read_protocol(table: Table, default: Protocol) -> Protocol:
+    protocol = Protocol(
+        exif_orientation=table.get(
+            "exif_orientation", bool, "true or false", default.exif_orientation
+        ),
+        resize_short_edge=table.length("resize_short_edge", default.resize_short_edge),
+        interpolation=table.one_of("interpolation", INTERPOLATIONS, default.interpolation),
+        center_crop=table.length("center_crop", default.center_crop, least=32),
+        mean=table.numbers("mean", (int, float), 3, list(default.mean), least=0),
+        std=table.numbers("std", (int, float), 3, list(default.std), least=1e-6),
+        classes=_read_classes(table, default.classes),
+    )
+    table.done()
+    if protocol.resize_short_edge < protocol.center_crop:
+        raise table.fail("resize_short_edge", "at least center_crop", protocol.resize_short_edge)
+    return protocol
+
+
+def _read_classes(table: Table, default: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    expected = "imagenet-1k or a list of distinct class ids"
+    classes = table.get("classes", (str, list), expected, default)
+    if classes == default or classes == "imagenet-1k":
+        return classes
+    sound = isinstance(classes, list) and all(isinstance(c, str) and c for c in classes)
+    if not sound or len(set(classes)) != len(classes):
+        raise table.fail("classes", expected, classes)
+    return tuple(classes)
+
+
+def _read_counting(table: Table, default: Counting) -> Counting:
+    counting = Counting(
+        convention=table.one_of("convention", CONVENTIONS, default.convention),
+        resolution=table.length("resolution", default.resolution, least=32),
+        num_classes=table.length("num_classes", default.num_classes),
+    )
+    table.done()
+    return counting
+
+
+def _read_architecture(table: Table, key: str, num_classes: int) -> Architecture:
+    value = table.get(
+        key, (str, dict), "a published name or a table of embed_dims, depths, mlp_ratios"
+    )
+    if isinstance(value, str):
+        if value not in ARCHITECTURES:
+            raise table.fail(key, f"one of {', '.join(ARCHITECTURES)}, or a table", value)
+        known = ARCHITECTURES[value]
+        return Architecture(known.embed_dims, known.depths, known.mlp_ratios, num_classes)
+    numbers = table.table(key)
+    architecture = Architecture(
+        embed_dims=numbers.numbers("embed_dims", int, 4),
+        depths=numbers.numbers("depths", int, 4),
+        mlp_ratios=numbers.numbers("mlp_ratios", int, 4, [8, 8, 4, 4]),
+        num_classes=num_classes,
+    )
+    numbers.done()
+    return architecture
+
+
+def _read_claims(table: Table) -> Claims:
+    found = {}
+    for f in fields(Claims):
+        expected = 'the figure as printed, as text, such as "82.80"'
+        text = table.get(f.name, str, expected, None)
+        try:
+            found[f.name] = None if text is None else Reported(text)
+        except ValueError:
+            raise table.fail(f.name, expected, text) from None
+    table.done()
+    return Claims(**found)
+
+
+def _read_erratum(table: Table, num_classes: int) -> Erratum | None:
+    if table.get("erratum", dict, "a table", None) is None:
+        return None
+    erratum = table.table("erratum")
+    architecture = None
+    if "reported_architecture" in erratum.data:
+        architecture = _read_architecture(erratum, "reported_architecture", num_classes)
+    corrected = _read_claims(erratum.table("corrected"))
+    reason = erratum.text("reason").strip()
+    erratum.done()
+    return Erratum(corrected, reason, architecture)
+
+
+def _read_images(table: Table, default: int | None) -> int | None:
+    return (
+        None if default is None and "images" not in table.data else table.length("images", default)
+    )
+
+
+def _read_urls(table: Table) -> tuple[str, ...]:
+    """Absolute URLs as they are; anything else is a path beside the zoo file."""
+    url = table.text("url")
+    mirrors = table.get("mirrors", list, "a list of URLs", [])
+    if not all(isinstance(u, str) for u in mirrors):
+        raise table.fail("mirrors", "a list of URLs", mirrors)
+    urls = [
+        u if "://" in u else (table.path.parent / u).resolve().as_uri() for u in (url, *mirrors)
+    ]
+    if not urls[0].split("?")[0].rsplit("/", 1)[-1]:
+        raise table.fail("url", "a URL that ends in a file name", url)
+    return tuple(urls)
+
+
+def _read_sha256(table: Table) -> str | None:
+    value = table.text("sha256", None)
+    if value is not None and (not 8 <= len(value) <= 64 or set(value) - set("0123456789abcdef")):
+        raise table.fail("sha256", "8 to 64 lower-case hex digits", value)
+    return value
+
+
+def _read_eps(table: Table, default: float | None) -> float | None:
+    value = table.get("layer_norm_eps", float, "a small positive number", default)
+    if value is not None and not 0 < value < 1:
+        raise table.fail("layer_norm_eps", "a small positive number", value)
+    return value
+
+
+def _refuse_twins(models: Table, entries: tuple[Entry, ...]) -> None:
+    seen: dict[str, str] = {}
+    for entry in entries:
+        twin = seen.setdefault(_normal(entry.name), entry.name)
+        if twin != entry.name:
+            raise models.fail(
+                entry.name, f"a name that differs from {twin!r} in more than case", entry.name
+            )
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _plain(values: tuple[float, ...]) -> str:
+    return f"{values[0]:g}" if len(set(values)) == 1 else str(tuple(values))
