@@ -13,9 +13,9 @@ from typing import Any
 
 from benchmarks import data, figures, measures
 from benchmarks.material import photographs
-from vanbench.benchmark.bench import Load
+from vanbench.benchmark.system_load import Load
 from vanbench.environment import environment, today
-from vanbench.report.records import write_atomically
+from vanbench.files import write_atomically
 
 
 def main() -> None:

@@ -10,11 +10,12 @@ from benchmarks.material import photograph
 from tests.support import drawing
 from vanbench.data.decode import decode
 from vanbench.data.inspect import inspect
-from vanbench.data.layouts.official import class_ids_1k, official_label
+from vanbench.data.layouts.official import official_label
 from vanbench.data.open import ImageSet, open_images
 from vanbench.data.preprocess import to_pixels
 from vanbench.prediction_store.store import FILE, Member, Prediction, RunKey, Store
-from vanbench.zoo.reader import Protocol
+from vanbench.zoo.class_ids import imagenet_1k
+from vanbench.zoo.entries import EvaluationProtocol
 
 LAYOUTS: dict[str, Callable] = {
     "folders": drawing.class_folders,
@@ -30,7 +31,7 @@ def preflight(folder: Path, per_class: int) -> dict[str, Any]:
     """Seconds to check a set of ``1000 · per_class`` small files in class folders."""
     drawing.class_folders(folder, drawing.pictures(per_class))
     start = perf_counter()
-    report = inspect(open_images(folder, class_ids_1k()))
+    report = inspect(open_images(folder, imagenet_1k()))
     return {"images": report.images, "verdict": report.verdict, "seconds": perf_counter() - start}
 
 
@@ -38,11 +39,11 @@ def reading(folder: Path, count: int) -> dict[str, Any]:
     """Seconds an image to read, and to read and decode, from each layout, in turns."""
     names = [drawing.official_name(number) for number in range(1, count + 1)]
     pictures = [
-        drawing.Picture(name, class_ids_1k()[official_label(name)], photograph(number))
+        drawing.Picture(name, imagenet_1k()[official_label(name)], photograph(number))
         for number, name in enumerate(names)
     ]
     sets = {
-        name: open_images(write(folder / name, pictures), class_ids_1k())
+        name: open_images(write(folder / name, pictures), imagenet_1k())
         for name, write in LAYOUTS.items()
     }
     read: dict[str, list[float]] = {name: [] for name in sets}
@@ -50,7 +51,9 @@ def reading(folder: Path, count: int) -> dict[str, Any]:
     for _ in range(ROUNDS):
         for name, images in sets.items():
             read[name].append(_seconds(images, lambda encoded: None))
-            decoded[name].append(_seconds(images, lambda e: to_pixels(decode(e), Protocol())))
+            decoded[name].append(
+                _seconds(images, lambda e: to_pixels(decode(e), EvaluationProtocol()))
+            )
     return {
         "images": count,
         "read_s": {name: median(times) for name, times in read.items()},
@@ -75,7 +78,7 @@ def storing(folder: Path, images: int) -> dict[str, Any]:
     with Store(folder / FILE) as store:
         ids = store.image_ids({number: f"{number:064x}" for number in range(images)})
         members = [Member(ids[number], 7, name) for number, name in enumerate(names)]
-        store.remember_set("f", class_ids_1k(), members)
+        store.remember_set("f", imagenet_1k(), members)
         runs = [store.run(f"{m}", RunKey(f"{m}", {}, {}), "2026-01-01") for m in range(MODELS)]
         for first in range(0, images, BATCH):
             some = range(first, min(first + BATCH, images))

@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 
 from tests.support.drawing import Picture, class_folders, official_name
-from vanbench.benchmark.bench import drawn
-from vanbench.data.layouts.official import class_ids_1k, official_label
+from vanbench.data.layouts.official import official_label
 from vanbench.model.architecture import ARCHITECTURES
+from vanbench.model.build import random_weights
+from vanbench.zoo.class_ids import imagenet_1k
 
 SIZE = (500, 375)  # the most frequent size in ILSVRC2012
 
@@ -27,11 +28,11 @@ def photograph(seed: int) -> bytes:
 
 
 def photographs(root: Path, count: int) -> Path:
-    """The first validation images of ILSVRC2012 by name, drawn, in class folders under ``root``."""
+    """The first validation images of ILSVRC2012 by name, drawn, in class folders."""
     pictures = []
     for number in range(1, count + 1):
         name = official_name(number)
-        pictures.append(Picture(name, class_ids_1k()[official_label(name)], photograph(number)))
+        pictures.append(Picture(name, imagenet_1k()[official_label(name)], photograph(number)))
     return class_folders(root, pictures)
 
 
@@ -39,5 +40,5 @@ def checkpoint(folder: Path, name: str) -> Path:
     """A file with drawn weights of a published architecture."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.pth"
-    torch.save(drawn(ARCHITECTURES[name]).state_dict(), path)
+    torch.save(random_weights(ARCHITECTURES[name]).state_dict(), path)
     return path

@@ -11,14 +11,15 @@ from typing import Any
 import torch
 
 from benchmarks.material import checkpoint, photograph
-from vanbench.benchmark.bench import drawn, duration, interleaved, summarize
+from vanbench.benchmark.bench import duration, interleaved, summarize
 from vanbench.benchmark.memory import high_water, in_new_process
 from vanbench.data.preprocess import decode, to_pixels
-from vanbench.evaluation.predict import numerics
+from vanbench.devices import numerics
 from vanbench.evaluation.validate import Candidate, Run, validate_files
 from vanbench.inference.optimized import optimize
 from vanbench.model.architecture import ARCHITECTURES
-from vanbench.zoo.reader import Protocol
+from vanbench.model.build import random_weights
+from vanbench.zoo.entries import EvaluationProtocol
 
 FIVE = ("van_b0", "van_b1", "van_b2", "van_b3", "van_b4")
 CPU = torch.device("cpu")
@@ -26,7 +27,7 @@ CPU = torch.device("cpu")
 
 def forward(name: str, seconds: float, batch: int = 16) -> dict[str, Any]:
     """The forward pass of reference and rewrite, turn by turn."""
-    reference = drawn(ARCHITECTURES[name])
+    reference = random_weights(ARCHITECTURES[name])
     models = {"reference": reference, "optimized": optimize(reference)}
     with numerics(CPU, "fp32"), torch.inference_mode():
         samples = interleaved(models, torch.randn(batch, 3, 224, 224), seconds)
@@ -35,7 +36,7 @@ def forward(name: str, seconds: float, batch: int = 16) -> dict[str, Any]:
 
 def decoding(count: int = 64) -> dict[str, Any]:
     """Decoding, resizing and cropping of one 500×375 JPEG after another, on one core."""
-    encoded, protocol = [photograph(seed) for seed in range(count)], Protocol()
+    encoded, protocol = [photograph(seed) for seed in range(count)], EvaluationProtocol()
     samples = []
     for data in encoded:
         start = perf_counter()
@@ -88,7 +89,7 @@ def one_pass(folder: Path, images: Path, count: int) -> dict[str, Any]:
 
 
 def _pass(files: dict[str, Path], images: Path) -> dict[str, Any]:
-    candidates = [Candidate(name, path, Protocol()) for name, path in files.items()]
+    candidates = [Candidate(name, path, EvaluationProtocol()) for name, path in files.items()]
     passes, errors = validate_files(candidates, images, Run(device="cpu"))
     assert not errors, errors
     validated = next(iter(passes.values()))
@@ -106,7 +107,7 @@ def _forward_seconds(files: dict[str, Path], count: int, batch: int = 16) -> flo
     x = torch.randn(batch, 3, 224, 224)
     with numerics(CPU, "fp32"), torch.inference_mode():
         for name in files:
-            model = optimize(drawn(ARCHITECTURES[name]))
+            model = optimize(random_weights(ARCHITECTURES[name]))
             duration(model, x)
             total += median(duration(model, x) for _ in range(2)) * count / batch
     return total

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from tests.support.models import TINY
-from vanbench.flops import count, count_as_reported, count_openmmlab
+from vanbench.flops import count, count_as_reported, count_from_shapes
 from vanbench.model.architecture import ARCHITECTURES, Architecture
 from vanbench.zoo.reader import load_zoo
 
@@ -69,11 +69,11 @@ def test_openmmlab_counts_are_the_reported_figures(entry):
     architecture = entry.architecture
     if entry.erratum:
         corrected = entry.erratum.corrected
-        params, flops = count_openmmlab(architecture)
+        params, flops = count_from_shapes(architecture)
         assert corrected.params_m.equals(Fraction(params, 10**6))
         assert corrected.flops_g.equals(Fraction(flops, 10**9))
         architecture = entry.erratum.reported_architecture
-    params, flops = count_openmmlab(architecture)
+    params, flops = count_from_shapes(architecture)
     assert entry.claims.params_m.equals(Fraction(params, 10**6))
     assert entry.claims.flops_g.equals(Fraction(flops, 10**9))
     assert (params, flops) == (

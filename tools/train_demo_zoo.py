@@ -38,16 +38,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vanbench.checkpoints.key_names import OPENMMLAB, from_native
-from vanbench.checkpoints.load import build, load_model
+from vanbench.checkpoints.load import load_model
 from vanbench.data.preprocess import decode, preprocess
 from vanbench.model.architecture import Architecture
+from vanbench.model.build import build
 from vanbench.model.van import VAN, initialize
-from vanbench.zoo.reader import Protocol, load_zoo
+from vanbench.zoo.entries import EvaluationProtocol
+from vanbench.zoo.reader import load_zoo
 
 ZOOS = Path(__file__).resolve().parents[1] / "vanbench" / "zoos"
 
 CLASSES = tuple(f"digit-{digit}" for digit in range(10))
-PROTOCOL = Protocol(resize_short_edge=36, center_crop=32, classes=CLASSES)
+PROTOCOL = EvaluationProtocol(resize_short_edge=36, center_crop=32, classes=CLASSES)
 HELD_OUT_PER_CLASS = 36
 LAYER_NORM_EPS = 1e-5
 

@@ -10,7 +10,7 @@ from vanbench._version import __version__
 from vanbench.errors import CheckpointError, VanbenchError
 
 _HOMES = {
-    "create_model": "vanbench.checkpoints.load",
+    "create_model": "vanbench.model.build",
     "load_model": "vanbench.checkpoints.load",
     "optimize": "vanbench.inference.optimized",
     "preprocess": "vanbench.data.preprocess",

@@ -1,30 +1,59 @@
 """What a number was measured on, without anything that names the machine or its user."""
 
-import os
 import platform
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from vanbench.devices import available_cores
 
-PACKAGES = ("vanbench", "torch", "torchvision", "fvcore", "pillow", "numpy")
+if TYPE_CHECKING:
+    import torch
 
 
-def environment(device: torch.device) -> dict:
-    """Versions, processor, threads and device of this process."""
+@dataclass(frozen=True)
+class Environment:
+    """Versions, processor, threads and device of a process; None for a package that is absent."""
+
+    python: str
+    vanbench: str | None
+    torch: str | None
+    torchvision: str | None
+    fvcore: str | None
+    pillow: str | None
+    numpy: str | None
+    system: str
+    cpu: str
+    cores: int
+    threads: int
+    device: str
+    gpu: str | None
+    cuda: str | None
+
+
+def environment(device: "torch.device") -> Environment:
+    """The environment of this process, computing on ``device``."""
+    import torch
+
     cuda = device.type == "cuda"
-    return {
-        "python": platform.python_version(),
-        **{package: _version(package) for package in PACKAGES},
-        "system": f"{platform.system()} {platform.machine()}",
-        "cpu": cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
-        "threads": torch.get_num_threads(),
-        "device": device.type,
-        "gpu": torch.cuda.get_device_name(device) if cuda else None,
-        "cuda": torch.version.cuda if cuda else None,
-    }
+    return Environment(
+        python=platform.python_version(),
+        vanbench=_version("vanbench"),
+        torch=_version("torch"),
+        torchvision=_version("torchvision"),
+        fvcore=_version("fvcore"),
+        pillow=_version("pillow"),
+        numpy=_version("numpy"),
+        system=f"{platform.system()} {platform.machine()}",
+        cpu=cpu_name(),
+        cores=available_cores(),
+        threads=torch.get_num_threads(),
+        device=device.type,
+        gpu=torch.cuda.get_device_name(device) if cuda else None,
+        cuda=torch.version.cuda if cuda else None,
+    )
 
 
 def today() -> str:

@@ -1,14 +1,53 @@
-"""Failures a person can cause or meet, each under a name of its own.
+"""Failures that a user can cause or meet, each under a name of its own.
 
-Every message says what was expected, what was found, where, and what to do next.
-The command line prints the message and exits with the class's ``exit_code``.
+The command line prints the message and exits with the class's ``exit_code``. Code that needs a part
+of the message takes the field; no message is ever parsed.
 """
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class VanbenchError(Exception):
-    """Something asked for could not be measured."""
+    """Something asked for could not be measured.
+
+    ``problem`` says what was expected and what was found, without a final period; ``where`` is the
+    file, address or key that it is about; ``remedy`` says what to do next, in whole sentences;
+    ``cause`` is the problem as one short clause, for a table. The message is made of the first
+    three.
+    """
 
     exit_code = 3
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        where: str | Path | None = None,
+        remedy: str = "",
+        cause: str | None = None,
+    ):
+        super().__init__(problem)
+        self.problem, self.where, self.remedy = problem, where, remedy
+        self.cause = problem if cause is None else cause
+
+    def __str__(self) -> str:
+        place = "" if self.where is None else f"{self.where}: "
+        end = "" if self.problem.endswith((".", "?", "!", "…", "\n")) else "."
+        gap = "" if self.problem.endswith("\n") else " "
+        return f"{place}{self.problem}{end}{gap}{self.remedy}".rstrip()
+
+
+@contextmanager
+def located(where: str | Path) -> Iterator[None]:
+    """Let each VanbenchError raised inside that names no place be about ``where``."""
+    try:
+        yield
+    except VanbenchError as error:
+        if error.where is None:
+            error.where = where
+        raise
 
 
 class UnknownModelError(VanbenchError):
@@ -36,47 +75,53 @@ class MarkerError(VanbenchError):
 
 
 class FetchError(VanbenchError):
-    """A file that could not be had; ``status`` is the checkpoint status of the record.
+    """A file that could not be downloaded; ``status`` is the checkpoint status of the record.
 
-    ``brief`` is the reason as one short clause, without address, file name or advice.
-    ``causes`` is one word for each source that was tried, in order (see SourceError).
+    ``kinds`` has one word for each source that was tried, in order (see SourceError).
     """
 
     status = "unreachable"
 
-    def __init__(self, message: str, brief: str, causes: tuple[str, ...] = ()):
-        super().__init__(message)
-        self.brief, self.causes = brief, causes
+    def __init__(
+        self,
+        problem: str,
+        *,
+        where: str | Path | None = None,
+        remedy: str = "",
+        cause: str | None = None,
+        kinds: Sequence[str] = (),
+    ):
+        super().__init__(problem, where=where, remedy=remedy, cause=cause)
+        self.kinds = tuple(kinds)
 
 
 class SourceError(FetchError):
     """One source that did not give the file, and what it did instead.
 
-    ``what`` is a clause of the message; also the ``brief`` one unless that is given.
-    ``cause`` is one word: ``address``, ``dns``, ``tls``, ``proxy``, ``refused``, ``timeout``,
+    ``kind`` is one word: ``address``, ``dns``, ``tls``, ``proxy``, ``refused``, ``timeout``,
     ``closed``, ``status``, ``absent``, ``busy``, ``page``, ``redirect``, ``garbled``, ``empty``,
     ``changed``, ``too-large`` or ``unreadable``.
     ``transient``: another try may help, after ``wait`` seconds where the server said so.
-    ``reached`` is False where no server was met at all.
+    ``reached`` is False where no connection to a server was made.
     """
 
     def __init__(
         self,
         source: str,
-        what: str,
-        cause: str,
+        problem: str,
+        kind: str,
         *,
-        brief: str | None = None,
+        cause: str | None = None,
         transient: bool = False,
         wait: float | None = None,
         reached: bool = True,
     ):
-        super().__init__(f"{source}: {what}.", brief or what, (cause,))
-        self.cause, self.transient, self.wait, self.reached = cause, transient, wait, reached
+        super().__init__(problem, where=source, cause=cause, kinds=(kind,))
+        self.kind, self.transient, self.wait, self.reached = kind, transient, wait, reached
 
 
 class MissingError(FetchError):
-    """A file that no source has, or that is not in the cache and may not be fetched."""
+    """A file that no source has, or that is not in the cache and may not be downloaded."""
 
     status = "missing"
 
@@ -98,13 +143,8 @@ class CheckpointError(VanbenchError):
 
     status = "unreadable"
 
-    @property
-    def brief(self) -> str:
-        """The first sentence of the message."""
-        return str(self).split(". ")[0]
 
-
-class OddWeightsWarning(UserWarning):
+class SuspiciousWeightsWarning(UserWarning):
     """Weights that no training leaves, in a file that is otherwise sound."""
 
 
@@ -120,3 +160,7 @@ class DeviceError(VanbenchError):
 
 class RecordError(VanbenchError):
     """A record under ``results/`` that cannot be read."""
+
+
+class DependencyError(VanbenchError):
+    """An optional package that is needed and not installed; ``remedy`` is the command for it."""

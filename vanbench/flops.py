@@ -1,19 +1,7 @@
-"""Parameters and FLOPs under named conventions, as exact integers for one image.
+"""Parameters and FLOPs under the named conventions, as exact integers for one image.
 
-One multiply–add is one FLOP in both conventions; they differ in what else they count:
-
-============  =======================================  =========================================
-operator      fvcore                                   openmmlab (mmcv 1.x)
-============  =======================================  =========================================
-convolution   multiply–adds                            multiply–adds + 1 per output element (bias)
-BatchNorm     2 per element                            2 per element
-LayerNorm     5 per element                            2 per element
-pooling       not counted                              1 per input element
-head          multiply–adds of the linear layer        not counted
-============  =======================================  =========================================
-
-Neither counts GELU or element-wise additions and multiplications. The openmmlab column is counted
-here from the shapes that pass each module; fvcore's is fvcore's own.
+What a convention counts is in ``conventions``. fvcore's counts are fvcore's own; the others are
+computed here from the shapes that pass each module.
 """
 
 import warnings
@@ -24,8 +12,9 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from vanbench.checkpoints.load import build
+from vanbench.conventions import CONVENTIONS, Convention
 from vanbench.model.architecture import Architecture
+from vanbench.model.build import build_uninitialized
 from vanbench.model.van import VAN
 
 with warnings.catch_warnings():
@@ -63,9 +52,12 @@ def count(architecture: Architecture, resolution: int = 224, device: str = "cpu"
 
     fvcore traces a real forward pass, so it takes about as long as one (on ``device``).
     """
-    model = _shapes_only(architecture)
+    model = build_uninitialized(architecture).eval().requires_grad_(False)
     params = {name: _params(part) for name, part in _parts(model)}
-    ours, ours_by_module = _count_openmmlab(model, resolution)
+    by_operator, by_module = {}, {}
+    for name, convention in CONVENTIONS.items():
+        if name != "fvcore":
+            by_operator[name], by_module[name] = _count(model, resolution, convention)
     analysis = _fvcore(_zeroed(model, device), torch.zeros(1, 3, resolution, resolution).to(device))
     fvcore_by_module = analysis.by_module()
     head = sum(p.numel() for p in model.head.parameters())
@@ -74,20 +66,20 @@ def count(architecture: Architecture, resolution: int = 224, device: str = "cpu"
         resolution=resolution,
         params=_params(model),
         params_backbone=_params(model) - head,
-        by_operator={"fvcore": _ints(analysis.by_operator()), "openmmlab": ours},
-        by_module={
-            "fvcore": {name: int(fvcore_by_module[name]) for name in params},
-            "openmmlab": {name: ours_by_module[name] for name in params},
-        },
+        by_operator={"fvcore": _ints(analysis.by_operator()), **by_operator},
+        by_module={"fvcore": {name: int(fvcore_by_module[name]) for name in params}, **by_module},
         params_by_module=params,
         uncounted={op.removeprefix("aten::"): n for op, n in analysis.unsupported_ops().items()},
     )
 
 
-def count_openmmlab(architecture: Architecture, resolution: int = 224) -> tuple[int, int]:
-    """Parameters with the head, and FLOPs under OpenMMLab's convention, from shapes alone."""
-    model = _shapes_only(architecture)
-    return _params(model), sum(_count_openmmlab(model, resolution)[0].values())
+def count_from_shapes(
+    architecture: Architecture, resolution: int = 224, convention: str = "openmmlab"
+) -> tuple[int, int]:
+    """Parameters with the head, and FLOPs under a convention, from shapes alone: in an instant."""
+    model = build_uninitialized(architecture).eval()
+    by_operator, _ = _count(model, resolution, CONVENTIONS[convention])
+    return _params(model), sum(by_operator.values())
 
 
 def count_as_reported(
@@ -95,11 +87,6 @@ def count_as_reported(
 ) -> Complexity:
     """The counts in a report's scope: with a head of ``num_classes``, whatever the file has."""
     return count(replace(architecture, num_classes=num_classes), resolution, device)
-
-
-def _shapes_only(architecture: Architecture) -> VAN:
-    with torch.device("meta"):
-        return build(architecture).eval().requires_grad_(False)
 
 
 def _parts(model: VAN) -> list[tuple[str, nn.Module]]:
@@ -112,39 +99,45 @@ def _params(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def _count_openmmlab(model: VAN, resolution: int) -> tuple[dict[str, int], Counter[str]]:
-    """Operator and module counts from the shapes of a forward pass on the meta device."""
-    operators: Counter[str] = Counter()
-    modules: Counter[str] = Counter()
+def _count(
+    model: VAN, resolution: int, convention: Convention
+) -> tuple[dict[str, int], dict[str, int]]:
+    """FLOPs by operation and by module, from the shapes of a forward pass on the meta device."""
+    operations: Counter[str] = Counter()
+    modules = {part: 0 for part, _ in _parts(model)}
 
-    def count_module(part: str, module: nn.Module, output: Tensor) -> None:
-        counts = _openmmlab_counts(module, output)
-        operators.update(counts)
-        modules[part] += sum(counts.values())
+    def add(part: str, module: nn.Module, output: Tensor) -> None:
+        for operation, units in _units(module, output).items():
+            if operation in convention.factors:
+                flops = convention.factors[operation] * units
+                operations[operation] += flops
+                modules[part] += flops
 
     handles = [
-        module.register_forward_hook(
-            lambda module, _, output, part=part: count_module(part, module, output)
-        )
+        module.register_forward_hook(lambda module, _, output, part=part: add(part, module, output))
         for part, parent in _parts(model)
         for module in parent.modules()
     ]
     features = model.stages(torch.empty(1, 3, resolution, resolution, device="meta"))
-    operators["pool"] = features.numel()
+    if "pool" in convention.factors:
+        operations["pool"] = convention.factors["pool"] * features.numel()
+    model.head(features.mean(dim=(2, 3)))
     for handle in handles:
         handle.remove()
-    return dict(operators), modules
+    return dict(operations), modules
 
 
-def _openmmlab_counts(module: nn.Module, output: Tensor) -> dict[str, int]:
-    """What mmcv 1.x counts for one module; nothing for containers."""
+def _units(module: nn.Module, output: Tensor) -> dict[str, int]:
+    """How many units of each operation a module does: multiply–adds, or elements."""
     if isinstance(module, nn.Conv2d):
         per_output = module.weight[0].numel()  # kernel height × width × input channels per group
         return {"conv": per_output * output.numel(), "conv_bias": output.numel()}
+    if isinstance(module, nn.Linear):
+        return {"linear": module.in_features * output.numel()}
     if isinstance(module, nn.BatchNorm2d):
-        return {"batch_norm": 2 * output.numel()}
+        return {"batch_norm": output.numel()}
     if isinstance(module, nn.LayerNorm):
-        return {"layer_norm": 2 * output.numel()}
+        return {"layer_norm": output.numel()}
     return {}
 
 
@@ -156,7 +149,7 @@ def _zeroed(model: VAN, device: str) -> VAN:
     return model
 
 
-def _fvcore(model: VAN, image: Tensor) -> FlopCountAnalysis:
+def _fvcore(model: VAN, image: Tensor) -> "FlopCountAnalysis":
     analysis = FlopCountAnalysis(model, image)
     analysis.unsupported_ops_warnings(False)  # they are returned instead
     analysis.uncalled_modules_warnings(False)
@@ -166,5 +159,5 @@ def _fvcore(model: VAN, image: Tensor) -> FlopCountAnalysis:
     return analysis
 
 
-def _ints(counts: Counter) -> dict[str, int]:
+def _ints(counts: Counter[str]) -> dict[str, int]:
     return {name: int(n) for name, n in counts.items()}

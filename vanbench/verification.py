@@ -1,57 +1,54 @@
-"""The front door of the measuring half: zoo entries in, records and rows out."""
+"""The entry point of ``vanbench verify``: zoo entries in, records and rows out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from vanbench.checkpoints.key_names import detect
-from vanbench.checkpoints.load import architecture_of, model_from_state
-from vanbench.checkpoints.state_dict import oddities, read_state_dict
-from vanbench.download.obtain import Progress, Sources, obtain, silent
-from vanbench.environment import environment, today
+from vanbench.checkpoints.load import Checkpoint, open_checkpoint
+from vanbench.devices import choose_device
+from vanbench.download.obtain import Sources, obtain
+from vanbench.environment import Environment, environment, today
 from vanbench.errors import CheckpointError, FetchError, VanbenchError
-from vanbench.evaluation.predict import choose_device
-from vanbench.evaluation.validate import Candidate, Run, Validated, validate_files
+from vanbench.evaluation.plan import Candidate, RunOptions
+from vanbench.evaluation.result import ValidationResult
+from vanbench.evaluation.validate import validate_candidates
 from vanbench.flops import count_as_reported
 from vanbench.model.architecture import Architecture
+from vanbench.progress import Progress, silent
 from vanbench.report import records
-from vanbench.report.records import Accuracy, Checkpoint, Counts, Record
-from vanbench.report.rows import Row, make_row, overall_exit_code
+from vanbench.report.records import Accuracy, Counts, FileRecord, Record
+from vanbench.report.rows import ModelRow, make_row, overall_exit_code
 from vanbench.report.verdicts import NOT_MEASURED, PARTIAL
-from vanbench.zoo.reader import Entry, Zoo
+from vanbench.zoo.entries import Entry, Zoo
 
 
 @dataclass(frozen=True)
 class Verified:
-    """The outcome of ``verify``; ``paths`` are the files on this machine, ``data`` the set used.
+    """The outcome of ``verify``; ``paths`` are the files on this machine by model.
 
-    ``passes`` are the passes over the images, one per protocol.
+    ``passes`` are the passes over the images, one per protocol; ``failures`` are why there is no
+    sound file, by model.
     """
 
-    rows: list[Row]
+    rows: list[ModelRow]
     paths: dict[str, Path]
-    environment: dict
-    data: dict | None
-    passes: list[Validated]
+    environment: Environment
+    passes: list[ValidationResult]
+    failures: dict[str, FetchError | CheckpointError]
     exit_code: int
-
-    @property
-    def advice(self) -> str:
-        """What to do about files that could not be had, as the first such message says it."""
-        checkpoints = [row.record.checkpoint for row in self.rows]
-        reasons = [c.reason for c in checkpoints if c and c.reason]
-        return reasons[0].splitlines()[-1] if reasons else ""
 
 
 @dataclass(frozen=True)
 class _Examined:
-    """An entry whose file and counts are done; ``path`` None when there is no sound file."""
+    """An entry whose file and counts are done; ``checkpoint`` None when there is no sound file."""
 
     entry: Entry
     record: Record
-    path: Path | None
+    checkpoint: Checkpoint | None
+    error: FetchError | CheckpointError | None
 
 
 def verify(
@@ -60,58 +57,71 @@ def verify(
     sources: Sources,
     results: Path,
     data: Path | None,
-    run: Run,
+    options: RunOptions,
     progress: Progress = silent,
 ) -> Verified:
     """Check every claim of ``entries``; record what was measured in full.
 
     One model's failure is its row's verdict; the others are still done.
     """
-    device = choose_device(run.device)
+    device = choose_device(options.device)
     old = {entry.name: records.read(results, zoo.name, entry.name) for entry in entries}
-    examined = [_examine(zoo, e, sources, device, old[e.name], progress) for e in entries]
-    passes: dict[str, Validated] = {}
+    examined, opened = [], {}
+    for entry in entries:
+        item = _examine(zoo, entry, sources, device, old[entry.name], progress)
+        examined.append(replace(item, checkpoint=None))  # opened alone keeps a model's weights
+        if item.checkpoint:
+            opened[entry.name] = item.checkpoint
+    paths = {name: checkpoint.path for name, checkpoint in opened.items()}
+    passes: dict[str, ValidationResult] = {}
     errors: dict[str, VanbenchError] = {}
     if data is not None:
-        passes, errors = validate_files(_candidates(examined), data, run, progress)
+        candidates = _candidates(entries, opened)
+        passes, errors = validate_candidates(candidates, data, options, progress)
     rows = [_conclude(item, passes, errors) for item in examined]
     for row in rows:
-        if not (run.limit or PARTIAL in (row.top1.verdict, row.top5.verdict)):
+        if not (options.limit or PARTIAL in (row.top1.verdict, row.top5.verdict)):
             _keep(results, old[row.entry.name], row, asked=data is not None)
     return Verified(
         rows=rows,
-        paths={item.entry.name: item.path for item in examined if item.path},
+        paths=paths,
         environment=environment(device),
-        data=next((validated.about_data() for validated in passes.values()), None),
-        passes=list({id(validated): validated for validated in passes.values()}.values()),
+        passes=list({id(result): result for result in passes.values()}.values()),
+        failures={item.entry.name: item.error for item in examined if item.error},
         exit_code=overall_exit_code(row.exit_code(data is not None) for row in rows),
     )
 
 
-def _candidates(examined: Sequence[_Examined]) -> list[Candidate]:
-    """The files to validate: sound ones with a reported accuracy, or with a head that fits."""
+def _candidates(entries: Sequence[Entry], opened: dict[str, Checkpoint]) -> list[Candidate]:
+    """The files to validate: sound ones with a reported accuracy, or with a head that fits.
+
+    The others are closed, and each candidate is taken out of ``opened`` when its turn comes.
+    """
     found = []
-    for item in examined:
-        entry = item.entry
-        assert item.record.checkpoint is not None
-        head = (item.record.checkpoint.architecture or {}).get("num_classes")
+    for entry in entries:
+        if entry.name not in opened:
+            continue
+        head = opened[entry.name].architecture.num_classes
         claimed = entry.claims.top1 or entry.claims.top5
-        if item.path and (claimed or head == len(entry.protocol.class_ids)):
-            found.append(Candidate(entry.name, item.path, entry.protocol, entry.layer_norm_eps))
+        if claimed or head == len(entry.protocol.class_ids):
+            take = partial(opened.pop, entry.name)
+            found.append(Candidate(entry.name, entry.protocol, take))
+        else:
+            del opened[entry.name]
     return found
 
 
 def _conclude(
-    item: _Examined, passes: Mapping[str, Validated], errors: Mapping[str, VanbenchError]
-) -> Row:
+    item: _Examined, passes: Mapping[str, ValidationResult], errors: Mapping[str, VanbenchError]
+) -> ModelRow:
     """The row of what this run found."""
     name = item.entry.name
-    record, validated = item.record, passes.get(name)
-    if validated is not None:
+    record, result = item.record, passes.get(name)
+    if result is not None:
         assert record.checkpoint is not None
-        record = replace(record, accuracy=_accuracy(name, record.checkpoint, validated))
+        record = replace(record, accuracy=_accuracy(name, record.checkpoint, result))
     reason = str(errors.get(name, ""))
-    partial = validated is not None and not validated.covers(item.entry.images)
+    partial = result is not None and not result.covers(item.entry.images)
     return make_row(item.entry, record, partial=partial, reason=reason)
 
 
@@ -123,26 +133,26 @@ def _examine(
     old: Record | None,
     progress: Progress,
 ) -> _Examined:
-    """Fetch and read the file, and count the network it holds, or else the declared one."""
-    found = Checkpoint(url=entry.urls[0], file=entry.filename, status="", date=today())
-    architecture, path = entry.architecture, None
+    """Download and open the file, and count the network it holds, or else the declared one."""
+    found = FileRecord(url=entry.urls[0], file=entry.filename, status="", date=today())
+    checkpoint, failure = None, None
     try:
         fetched = obtain(entry, sources, old, progress)
         found = replace(found, status=fetched.status, bytes=fetched.bytes, sha256=fetched.sha256)
-        state = read_state_dict(fetched.path)
-        architecture, path = architecture_of(model_from_state(state)), fetched.path
+        checkpoint = open_checkpoint(fetched.file, layer_norm_eps=entry.layer_norm_eps)
         found = replace(
             found,
-            format=detect(state).name,
-            architecture=architecture.as_dict(),
-            oddities=oddities(state) or None,
+            format=checkpoint.naming.name,
+            architecture=checkpoint.architecture,
+            oddities=checkpoint.suspicious or None,
         )
     except (FetchError, CheckpointError) as error:
-        reason = _portable(str(error), sources)
-        cause = _portable(error.brief, sources)
+        failure = error
+        reason, cause = (_portable(text, sources) for text in (str(error), error.cause))
         found = replace(found, status=error.status, reason=reason, cause=cause)
-    counts = _count(entry, architecture, "checkpoint" if path else "architecture", device)
-    return _Examined(entry, Record(zoo.name, entry.name, found, counts), path)
+    architecture = checkpoint.architecture if checkpoint else entry.architecture
+    counts = _count(entry, architecture, "checkpoint" if checkpoint else "architecture", device)
+    return _Examined(entry, Record(zoo.name, entry.name, found, counts), checkpoint, failure)
 
 
 def _portable(message: str, sources: Sources) -> str:
@@ -157,7 +167,7 @@ def _count(entry: Entry, architecture: Architecture, source: str, device: torch.
     )
     return Counts(
         source=source,
-        architecture=complexity.architecture.as_dict(),
+        architecture=complexity.architecture,
         resolution=complexity.resolution,
         params=complexity.params,
         params_backbone=complexity.params_backbone,
@@ -168,24 +178,24 @@ def _count(entry: Entry, architecture: Architecture, source: str, device: torch.
     )
 
 
-def _accuracy(name: str, checkpoint: Checkpoint, validated: Validated) -> Accuracy:
-    tally = validated.tallies[name]
+def _accuracy(name: str, checkpoint: FileRecord, result: ValidationResult) -> Accuracy:
+    tally = result.tallies[name]
     return Accuracy(
         sha256=str(checkpoint.sha256),
         images=tally.images,
         correct1=tally.correct1,
         correct5=tally.correct5,
-        data=validated.data,
-        protocol=validated.protocol.as_dict(),
-        numerics=validated.numerics,
-        seconds=validated.seconds,
-        waited=validated.waited,
+        data=result.data,
+        protocol=result.protocol,
+        numerics=result.numerics,
+        seconds=result.seconds,
+        waited=result.waited,
         date=today(),
-        environment=validated.environment,
+        environment=result.environment,
     )
 
 
-def _keep(results: Path, old: Record | None, row: Row, *, asked: bool) -> None:
+def _keep(results: Path, old: Record | None, row: ModelRow, *, asked: bool) -> None:
     """Record what was measured in full, and a failed attempt beside it."""
     lost = asked and any(f.verdict == NOT_MEASURED for f in (row.top1, row.top5))
     spoiled = row.file_status in ("mismatch", "unreadable")

@@ -1,7 +1,7 @@
 """The benchmark: what it counts is right, what it times is kept, and it says all that it should."""
 
 import json
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 import torch
@@ -11,26 +11,26 @@ from torch import nn
 from benchmarks import figures
 from tests.support.models import TINY, randomized
 from vanbench.benchmark.bench import (
-    Load,
-    Plan,
-    Sample,
+    BenchOptions,
     bench,
-    compare,
-    drawn,
+    compare_logits,
     interleaved,
     percentiles,
     summarize,
     warm_up,
 )
 from vanbench.benchmark.ceiling import measure_ceiling, multiply_adds, pointwise
+from vanbench.benchmark.system_load import SystemLoad
 from vanbench.cli.group import main
 from vanbench.flops import count
-from vanbench.inference.autotune import candidates, choose, settle_choices
-from vanbench.inference.optimized import Choices, optimize
+from vanbench.inference.autotune import candidates, choose, resolve_config
+from vanbench.inference.optimized import optimize
+from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.architecture import ARCHITECTURES
+from vanbench.model.build import random_weights
 from vanbench.report import markers
 
-QUICK = Plan(batch_size=2, seconds=0, choices=Choices())
+QUICK = BenchOptions(batch_size=2, seconds=0, rewrite=RewriteConfig())
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_pointwise_convolutions_are_those_of_the_network():
 
 
 def test_the_ceiling_is_the_rate_divided_by_the_work():
-    ceiling = measure_ceiling(TINY, 64, torch.device("cpu"), lambda call: call())
+    ceiling = measure_ceiling(TINY, 64, torch.device("cpu"))
     assert ceiling.images_per_s * multiply_adds(TINY, 64) == pytest.approx(
         1e9 * ceiling.gmacs_per_s
     )
@@ -88,40 +88,39 @@ def test_summaries_are_of_the_samples():
     row = summarize(
         4,
         {
-            "reference": [Sample(2.0, 3.0), Sample(4.0, 3.0), Sample(6.0, 3.0)],
-            "optimized": [Sample(1.0, 2.0), Sample(1.0, 2.0), Sample(2.0, 2.0)],
+            "reference": [(2.0, 3.0), (4.0, 3.0), (6.0, 3.0)],
+            "optimized": [(1.0, 2.0), (1.0, 2.0), (2.0, 2.0)],
         },
     )
-    assert (row["reference"], row["optimized"], row["speedup"]) == (1.0, 4.0, 4.0)
-    assert row["speedup_range"] == [2.5, 3.5]
-    assert row["cpu_speedup"] == 1.5
-    assert percentiles([0.001 * i for i in range(101)]) == pytest.approx(
-        {"p50": 50.0, "p95": 95.0, "p99": 99.0}
-    )
+    assert (row.reference, row.optimized, row.speedup) == (1.0, 4.0, 4.0)
+    assert row.speedup_range == (2.5, 3.5)
+    assert row.cpu_speedup == 1.5
+    assert astuple(percentiles([0.001 * i for i in range(101)])) == pytest.approx((50, 95, 99))
 
 
 def test_answers_are_compared_and_a_wrong_model_is_seen():
-    reference, x = drawn(TINY), torch.randn(2, 3, 64, 64)
-    sound = compare({"reference": reference, "optimized": optimize(reference)}, x)
-    other = compare({"reference": reference, "optimized": drawn(TINY, seed=1)}, x)
-    assert sound["same_top5"]
-    assert sound["max_relative_error"] < 5e-5
-    assert not other["same_top5"]
-    assert other["max_relative_error"] > 0.01
+    reference, x = random_weights(TINY), torch.randn(2, 3, 64, 64)
+    error, same_top5 = compare_logits({"reference": reference, "optimized": optimize(reference)}, x)
+    assert same_top5
+    assert error < 5e-5
+    other = random_weights(TINY, seed=1)
+    error, same_top5 = compare_logits({"reference": reference, "optimized": other}, x)
+    assert not same_top5
+    assert error > 0.01
 
 
 def test_nothing_of_a_drawn_model_is_as_it_was_initialised():
-    for name, tensor in drawn(TINY).state_dict().items():
+    for name, tensor in random_weights(TINY).state_dict().items():
         assert name.endswith("num_batches_tracked") or tensor.unique().numel() > 1, name
 
 
 def test_load_of_others_is_not_negative():
-    load = Load().as_dict()
-    assert load["other_cores"] is None or load["other_cores"] >= 0
+    load = SystemLoad().summary()
+    assert load.other_cores is None or load.other_cores >= 0
 
 
 def test_a_form_is_chosen_only_when_clearly_faster():
-    usual = Choices()
+    usual = RewriteConfig()
     forms = candidates(usual, torch.device("cpu"))
     seconds = dict.fromkeys(forms, 1.0)
     assert choose(usual, forms, seconds | {"micro-batch 2": 0.95}) == usual
@@ -129,21 +128,24 @@ def test_a_form_is_chosen_only_when_clearly_faster():
 
 
 def test_a_record_holds_the_contract_and_every_sample(record):
+    document = record.as_json()
     for kind in ("reference", "optimized"):
-        assert record[kind]["images_per_s"] > 0
-        assert list(record[kind]["latency_ms"]) == ["p50", "p95", "p99"]
-        assert record[kind]["peak_memory"] is None or record[kind]["peak_memory"] > 0
-        assert [len(record["samples_s_cpu_s"][batch][kind]) for batch in ("1", "2")] == [3, 3]
-    assert record["same_top5"]
-    assert record["max_relative_error"] < 5e-5
-    assert record["speedup"] == pytest.approx(
-        record["optimized"]["images_per_s"] / record["reference"]["images_per_s"]
+        assert document[kind]["images_per_s"] > 0
+        assert list(document[kind]["latency_ms"]) == ["p50", "p95", "p99"]
+        assert document[kind]["peak_memory"] is None or document[kind]["peak_memory"] > 0
+        assert [len(document["samples_s_cpu_s"][batch][kind]) for batch in ("1", "2")] == [3, 3]
+    assert record.same_top5
+    assert record.max_relative_error < 5e-5
+    assert record.speedup == pytest.approx(
+        record.optimized.images_per_s / record.reference.images_per_s
     )
-    assert record["choices"] == Choices().as_dict()
+    assert record.choices == RewriteConfig()
 
 
 def test_the_command_prints_a_table_or_json_and_writes_the_record(tmp_path, monkeypatch, record):
-    monkeypatch.setattr("vanbench.benchmark.bench.bench", lambda name, *_: record | {"name": name})
+    monkeypatch.setattr(
+        "vanbench.benchmark.bench.bench", lambda name, *_: replace(record, name=name)
+    )
     run = CliRunner().invoke
     arguments = ["bench", "--all", "--zoo", "demo", "--results", str(tmp_path)]
     document = json.loads(run(main, [*arguments, "--json"], catch_exceptions=False).stdout)
@@ -172,8 +174,8 @@ def test_the_documented_figures_are_those_of_the_records():
 
 
 def test_packed_kernels_are_left_out_where_they_cannot_run():
-    cpu, usual = torch.device("cpu"), Choices()
-    assert settle_choices(usual, cpu, "fp32", compile=False) == usual
+    cpu, usual = torch.device("cpu"), RewriteConfig()
+    assert resolve_config(usual, cpu, "fp32", compile=False, on_message=print) == usual
     unpacked = replace(usual, pack=False)
-    assert settle_choices(usual, cpu, "bf16", compile=False) == unpacked
-    assert settle_choices(usual, cpu, "fp32", compile=True) == unpacked
+    assert resolve_config(usual, cpu, "bf16", compile=False, on_message=print) == unpacked
+    assert resolve_config(usual, cpu, "fp32", compile=True, on_message=print) == unpacked

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 
 from tests.support.forge import save, tiny_state
 from vanbench.checkpoints.convert import convert
-from vanbench.checkpoints.diff import compare
+from vanbench.checkpoints.diff import compare_files
 from vanbench.checkpoints.key_names import FORMATS, OFFICIAL, OPENMMLAB, TRANSFORMERS
-from vanbench.checkpoints.state_dict import read_metadata, read_state_dict
+from vanbench.checkpoints.state_dict import read_state_dict, read_state_dicts
 from vanbench.cli.group import main
-from vanbench.download.cache import sha256_of
 from vanbench.errors import CheckpointError, VanbenchError
+from vanbench.files import sha256_of
 
 
 def run(*arguments: object):
@@ -34,7 +34,7 @@ def test_convert_keeps_every_bit_and_says_where_it_is_from(pth, tmp_path):
     assert all(torch.equal(state[key], written[key]) for key in state)
     assert converted.sha256 == sha256_of(out)
     assert out.stat().st_mode == pth.stat().st_mode
-    metadata = read_metadata(out)
+    metadata = read_state_dicts(out).metadata
     assert metadata == converted.metadata
     assert metadata["source_sha256"] == sha256_of(pth)
     assert (metadata["source_file"], metadata["naming"]) == ("f.pth", "openmmlab")
@@ -58,7 +58,7 @@ def test_convert_keeps_the_type_and_nan(tmp_path, dtype):
     written = read_state_dict(tmp_path / "f.safetensors")
     assert written["head.fc.bias"].dtype == dtype
     assert written["head.fc.bias"][0].isnan()
-    assert converted.oddities == ("head.fc.bias has 1 of 10 values that are NaN or infinite",)
+    assert converted.suspicious == ("head.fc.bias has 1 of 10 values that are NaN or infinite",)
 
 
 def test_convert_refuses_what_is_no_van(tmp_path):
@@ -82,7 +82,7 @@ def test_the_command_convert(pth, tmp_path):
 @pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
 def test_the_same_network_in_every_naming(pth, tmp_path, fmt):
     other = save(tiny_state(fmt), tmp_path / "other.pth")
-    comparison = compare(pth, other)
+    comparison = compare_files(pth, other)
     assert comparison.same
     assert comparison.formats == ("openmmlab", fmt.name)
     assert comparison.equal == sum("num_batches" not in key for key in tiny_state())
@@ -92,7 +92,7 @@ def test_what_no_forward_pass_reads_does_not_count(pth, tmp_path):
     state = tiny_state(TRANSFORMERS)
     state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
     state |= {"van.layernorm.weight": torch.rand(20), "van.layernorm.bias": torch.rand(20)}
-    assert compare(pth, save(state, tmp_path / "other.pth")).same
+    assert compare_files(pth, save(state, tmp_path / "other.pth")).same
 
 
 def test_every_difference_is_named(pth, tmp_path):
@@ -102,7 +102,7 @@ def test_every_difference_is_named(pth, tmp_path):
     state["norm2.weight"] = state["norm2.weight"].double()
     del state["norm3.weight"]
     state["extra"] = torch.ones(1)
-    comparison = compare(pth, save(state, tmp_path / "other.pth"))
+    comparison = compare_files(pth, save(state, tmp_path / "other.pth"))
     found = {difference.name: difference.what for difference in comparison.differences}
     assert found == {
         "head.bias": "differs by up to 0.5",
@@ -117,7 +117,7 @@ def test_nan_is_equal_to_nan_and_to_nothing_else(tmp_path):
     state = tiny_state()
     state["head.fc.bias"][3] = float("nan")
     path = save(state, tmp_path / "nan.pth")
-    assert compare(path, save(state, tmp_path / "copy.pth")).same
+    assert compare_files(path, save(state, tmp_path / "copy.pth")).same
     state["head.fc.bias"][3] = 0
     done = run("compare-weights", path, save(state, tmp_path / "zero.pth"), "--json")
     assert done.exit_code == 1
@@ -130,7 +130,7 @@ def test_of_many_differences_the_first_are_shown(pth, tmp_path):
     state = {k: v + 0.25 if v.is_floating_point() else v for k, v in tiny_state().items()}
     other = save(state, tmp_path / "other.pth")
     lines = run("compare-weights", pth, other).stdout.splitlines()
-    more = len(compare(pth, other).differences) - 20
+    more = len(compare_files(pth, other).differences) - 20
     assert lines[20] == f"… and {more} more (-v shows all)"
     assert lines[21].startswith(
         f"different networks: 0 tensors equal, {more + 20} different, by up"

@@ -15,13 +15,12 @@ from vanbench.checkpoints.key_names import (
     TRANSFORMERS,
     detect,
     from_native,
-    read_architecture,
     to_native,
     translate,
 )
-from vanbench.checkpoints.load import build
 from vanbench.errors import CheckpointError
 from vanbench.model.architecture import ARCHITECTURES, Architecture
+from vanbench.model.build import build, read_architecture
 
 every_format = pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
 

@@ -13,12 +13,13 @@ import vanbench
 from tests.support.forge import save, tiny_state
 from tests.support.models import TINY, randomized
 from vanbench.checkpoints.key_names import FORMATS, OFFICIAL, OPENMMLAB, TRANSFORMERS, from_native
-from vanbench.checkpoints.load import architecture_of, build, load_model, model_from_state
+from vanbench.checkpoints.load import load_model, model_from_state
 from vanbench.checkpoints.state_dict import read_state_dict
 from vanbench.cli.group import main
 from vanbench.download.transfer import local_path
-from vanbench.errors import CheckpointError, OddWeightsWarning, UnknownModelError
+from vanbench.errors import CheckpointError, SuspiciousWeightsWarning, UnknownModelError
 from vanbench.model.architecture import ARCHITECTURES, Architecture
+from vanbench.model.build import architecture_of, build
 from vanbench.zoo.reader import load_zoo
 
 every_format = pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
@@ -163,7 +164,7 @@ def test_weights_that_no_training_leaves_are_warned_of(tmp_path):
     state["head.fc.weight"][:2, 3] = float("nan")
     state["backbone.norm1.weight"][:] = 0
     path = save(state, tmp_path / "f.pth")
-    with pytest.warns(OddWeightsWarning) as caught:
+    with pytest.warns(SuspiciousWeightsWarning) as caught:
         load_model(path)
     assert [str(warning.message) for warning in caught] == [
         f"{path}: backbone.norm1.weight is zero throughout.",

@@ -18,9 +18,10 @@ import torch
 from safetensors.torch import save_file
 
 from tests.support.forge import FakeStorage, FakeTensor, forge_legacy, forge_zip, save, tiny_state
-from vanbench.checkpoints.state_dict import oddities, read_metadata, read_state_dict
-from vanbench.download.cache import Wanted, fetch, sha256_of
+from vanbench.checkpoints.state_dict import read_state_dict, read_state_dicts, suspicious_tensors
+from vanbench.download.cache import Wanted, fetch
 from vanbench.errors import CheckpointError, MismatchError
+from vanbench.files import sha256_of
 
 BOTH = pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 
@@ -101,11 +102,11 @@ def test_safetensors(tmp_path):
     state = tiny_state()
     save_file(state, tmp_path / "f.safetensors", metadata={"source": "here"})
     assert same(read_state_dict(tmp_path / "f.safetensors"), state)
-    assert read_metadata(tmp_path / "f.safetensors") == {"source": "here"}
+    assert read_state_dicts(tmp_path / "f.safetensors").metadata == {"source": "here"}
 
 
 def test_metadata_of_other_files_is_empty(tmp_path):
-    assert read_metadata(save(tiny_state(), tmp_path / "f.pth")) == {}
+    assert read_state_dicts(save(tiny_state(), tmp_path / "f.pth")).metadata == {}
 
 
 # Files that are no checkpoints
@@ -260,7 +261,7 @@ def hostile_files(folder: Path, marker: Path) -> dict[Path, str]:
         ("up", "../../evil"), ("within", "a/../../evil"), ("absolute", "/tmp/evil"),
         ("backslash", "a\\..\\evil"), ("folders", "b/more"), ("empty", "a//evil"),
     ):  # fmt: skip
-        words = "not one folder" if name == "folders" else "leads astray"
+        words = "not one folder" if name == "folders" else "unsafe path"
         forge_zip({"a": tensor}, add(f"path-{name}.pth", words), bytes4, more={entry: b"x"})
     forge_zip(
         {"a": tensor}, add("case.pth", "two archive entries"), bytes4, more={"a/DATA/0": b"evil"}
@@ -277,7 +278,7 @@ def hostile_files(folder: Path, marker: Path) -> dict[Path, str]:
     forge_zip({}, add("script.pth", "TorchScript"), {}, more={"a/constants.pkl": b""})
     with zipfile.ZipFile(add("no-pickle.pth", "without data.pkl"), "w") as archive:
         archive.writestr("a/data/0", b"")
-    with zipfile.ZipFile(add("overlap.pth", "two accounts"), "w") as archive:
+    with zipfile.ZipFile(add("overlap.pth", "disagree"), "w") as archive:
         archive.writestr("a/data.pkl", pickle.dumps({}, protocol=2))
         archive.writestr("a/data/0", bytes(4))
         archive.infolist()[1].header_offset = 0
@@ -359,8 +360,8 @@ def test_newer_pickles_within_an_archive_are_refused_with_the_globals(tmp_path, 
 # Odd weights
 
 
-def test_sound_weights_have_no_oddities():
-    assert oddities(tiny_state()) == []
+def test_sound_weights_have_no_suspicious_tensors():
+    assert suspicious_tensors(tiny_state()) == []
 
 
 def test_oddities_are_named():
@@ -371,7 +372,7 @@ def test_oddities_are_named():
         "n.running_var": torch.zeros(2),
         "n.num_batches_tracked": torch.tensor(0),
     }
-    assert oddities(state) == [
+    assert suspicious_tensors(state) == [
         "a.weight has 2 of 3 values that are NaN or infinite",
         "b.weight is zero throughout",
         "n.running_var is zero throughout",

@@ -8,13 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 from tests.support import drawing
-from tests.support.drawing import class_ids_1k
+from tests.support.drawing import imagenet_1k
 from vanbench.cli.group import main
 from vanbench.data.inspect import inspect, refuse_broken
 from vanbench.data.open import open_images
 from vanbench.errors import DataError
 
-IDS = class_ids_1k()
+IDS = imagenet_1k()
 SOME = IDS[:4]
 
 

@@ -9,13 +9,13 @@ import shutil
 import pytest
 
 from tests.support import drawing
-from tests.support.drawing import class_ids_1k, official_name
+from tests.support.drawing import imagenet_1k, official_name
 from vanbench.data.layouts.images import basename
 from vanbench.data.layouts.official import official_label
 from vanbench.data.open import open_images
 from vanbench.errors import DataError
 
-IDS = class_ids_1k()
+IDS = imagenet_1k()
 SOME = (IDS[0], IDS[217], IDS[482], IDS[999])  # a subset with labels all over the range
 
 

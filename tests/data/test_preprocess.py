@@ -14,7 +14,8 @@ import vanbench
 from vanbench.data.decode import decode
 from vanbench.data.preprocess import normalize, to_pixels
 from vanbench.errors import DataError
-from vanbench.zoo.reader import INTERPOLATIONS, Protocol
+from vanbench.zoo.entries import EvaluationProtocol
+from vanbench.zoo.reader import INTERPOLATIONS
 
 
 def drawn(width, height, mode="RGB"):
@@ -68,7 +69,9 @@ def test_the_default_protocol_is_the_published_one(size, mode):
 )
 def test_the_pixels_are_those_of_torchvision(size, one, other, interpolation):
     crop, edge = sorted((one, other))
-    protocol = Protocol(resize_short_edge=edge, center_crop=crop, interpolation=interpolation)
+    protocol = EvaluationProtocol(
+        resize_short_edge=edge, center_crop=crop, interpolation=interpolation
+    )
     image = drawn(*size)
     expected = F.resize(image, edge, F.InterpolationMode(interpolation))
     expected = F.pil_to_tensor(F.center_crop(expected, crop))
@@ -86,8 +89,8 @@ def test_exif_orientation_is_applied(orientation):
         vanbench.preprocess(image).numpy(), by_hand(image).transpose(2, 0, 1)
     )
     if orientation != 1:
-        plain = to_pixels(image, Protocol(exif_orientation=False))
-        assert not torch.equal(plain, to_pixels(image, Protocol()))
+        plain = to_pixels(image, EvaluationProtocol(exif_orientation=False))
+        assert not torch.equal(plain, to_pixels(image, EvaluationProtocol()))
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "RGBA"])
@@ -97,7 +100,7 @@ def test_other_colour_modes_become_rgb(mode):
 
 def test_mean_and_std_are_per_channel_in_rgb_order():
     pixels = torch.full((1, 3, 2, 2), 100, dtype=torch.uint8)
-    protocol = Protocol(mean=(100.0, 90.0, 80.0), std=(1.0, 2.0, 5.0))
+    protocol = EvaluationProtocol(mean=(100.0, 90.0, 80.0), std=(1.0, 2.0, 5.0))
     assert normalize(pixels, protocol)[0, :, 0, 0].tolist() == [0.0, 5.0, 4.0]
 
 

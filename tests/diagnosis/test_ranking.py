@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -16,17 +17,25 @@ from tests.support import drawing
 from tests.support.arranged import CROP, SHORT, checkpoint, picture
 from tests.support.models import TINY, randomized
 from vanbench.checkpoints.key_names import OPENMMLAB, from_native
-from vanbench.checkpoints.load import load_model
+from vanbench.checkpoints.load import load_model, open_checkpoint
 from vanbench.cli.group import main
-from vanbench.data.layouts.official import class_ids_1k
-from vanbench.diagnosis.mistakes import class_names, class_orders
-from vanbench.diagnosis.ranking import Z, diagnose, paired_difference
-from vanbench.diagnosis.trial import AS_IS, Survey, layer_norm_eps, survey
-from vanbench.evaluation.validate import Candidate, Run
-from vanbench.report.verdicts import Reported
-from vanbench.zoo.reader import Protocol, load_zoo
+from vanbench.diagnosis.mistakes import class_orders, imagenet_class_names
+from vanbench.diagnosis.ranking import diagnose
+from vanbench.diagnosis.trial import AS_IS, TrialResult, run_trial
+from vanbench.evaluation.plan import Candidate, RunOptions
+from vanbench.intervals import Z, paired_difference
+from vanbench.zoo.class_ids import imagenet_1k
+from vanbench.zoo.entries import EvaluationProtocol
+from vanbench.zoo.reader import load_zoo
+from vanbench.zoo.reported import Reported
 
-RUN = Run(device="cpu", batch_size=64, workers=0)
+
+def candidate_of(name, path, protocol, layer_norm_eps=None):
+    opened = partial(open_checkpoint, path, layer_norm_eps=layer_norm_eps)
+    return Candidate(name, protocol, opened)
+
+
+RUN = RunOptions(device="cpu", batch_size=64, workers=0)
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 EMA = "averaged (EMA) weights in place of the plain ones"
 
@@ -96,11 +105,11 @@ def demo():
     zoo = load_zoo("demo")
     entry = zoo.entries[0]
     path = Path(unquote(urlsplit(entry.urls[0]).path))
-    candidate = Candidate(entry.name, path, entry.protocol, entry.layer_norm_eps)
+    candidate = candidate_of(entry.name, path, entry.protocol, entry.layer_norm_eps)
     paths = sorted(zoo.data.rglob("*.jpg"))
     labels = [entry.protocol.class_ids.index(path.parent.name) for path in paths]
     encoded = [path.read_bytes() for path in paths]
-    return survey(candidate, zoo.data, RUN), load_model(path), encoded, labels
+    return run_trial(candidate, zoo.data, RUN), load_model(path), encoded, labels
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -135,7 +144,7 @@ def test_what_no_mistake_gives_is_said_so(demo):
 
 def test_a_sample_gives_intervals_that_hold_the_whole_sets_figures(demo):
     found = demo[0]
-    part = Survey({name: right[::2] for name, right in found.right.items()}, 360, {})
+    part = TrialResult({name: right[::2] for name, right in found.right.items()}, 360, {})
     for reported, anchored in (
         (None, False),
         (Reported("95.83"), True),
@@ -149,7 +158,7 @@ def test_a_sample_gives_intervals_that_hold_the_whole_sets_figures(demo):
 
 
 def test_differences_are_more_precise_than_rates(demo):
-    part = Survey({name: right[::2] for name, right in demo[0].right.items()}, 360, {})
+    part = TrialResult({name: right[::2] for name, right in demo[0].right.items()}, 360, {})
     widths = [
         {e.name: e.estimate.high - e.estimate.low for e in diagnose(part, *figures).explanations}
         for figures in ((Reported("92.22"),), (Reported("92.22"), Reported("95.83")))
@@ -205,9 +214,9 @@ def drawn(tmp_path_factory):
         folder = root / "images" / CLASSES[label]
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{number:04d}.jpg").write_bytes(image)
-    protocol = Protocol(resize_short_edge=SHORT, center_crop=CROP, classes=CLASSES)
-    candidate = Candidate("van", root / "van.pth", protocol)
-    return survey(candidate, root / "images", RUN), model, averaged, encoded, labels
+    protocol = EvaluationProtocol(resize_short_edge=SHORT, center_crop=CROP, classes=CLASSES)
+    candidate = candidate_of("van", root / "van.pth", protocol)
+    return run_trial(candidate, root / "images", RUN), model, averaged, encoded, labels
 
 
 FINE = ("bilinear resizing", "blue and red swapped (BGR)",
@@ -229,7 +238,6 @@ def test_another_epsilon_is_named_first(drawn):
     found, model, _, encoded, labels = drawn
     other = randomized(layer_norm_eps=1e-6)
     other.load_state_dict(model.state_dict())
-    assert layer_norm_eps(other) == 1e-6
     name = "LayerNorm's eps 1e-06 in place of 1e-05"
     assert_named_first(found, top1(choices(other, encoded), labels), name)
 
@@ -247,7 +255,7 @@ def test_other_class_orders_are_named_first(drawn):
 ORDERS = {
     "classes in the devkit's order": drawing.devkit_order(),
     "classes sorted by name": [
-        wnid for _, wnid in sorted(zip(class_names(), class_ids_1k(), strict=True))
+        wnid for _, wnid in sorted(zip(imagenet_class_names(), imagenet_1k(), strict=True))
     ],
 }
 
@@ -267,17 +275,17 @@ def test_an_order_of_imagenets_classes_is_named_first(name, tmp_path):
     kit.mkdir(parents=True)
     for file, content in drawing.devkit_files().items():
         (kit / file).write_bytes(content)
-    candidate = Candidate(
-        "van", tmp_path / "van.pth", Protocol(resize_short_edge=SHORT, center_crop=CROP)
+    candidate = candidate_of(
+        "van", tmp_path / "van.pth", EvaluationProtocol(resize_short_edge=SHORT, center_crop=CROP)
     )
-    found = survey(candidate, tmp_path / "data", RUN)
+    found = run_trial(candidate, tmp_path / "data", RUN)
     assert_named_first(found, Reported("75.00"), name)
 
 
 def test_what_cannot_be_tried_is_named_with_its_reason(demo, tmp_path):
     assert "no averaged weights" in demo[0].untried[EMA]
     assert "already in that order" in demo[0].untried["classes sorted by name"]
-    reason = class_orders(Protocol(), tmp_path)["classes in the devkit's order"]
+    reason = class_orders(EvaluationProtocol(), tmp_path)["classes in the devkit's order"]
     assert reason == "no devkit beside the data says what that order is"
 
 

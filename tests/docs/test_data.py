@@ -9,9 +9,9 @@ import pytest
 from tests.support import drawing
 from vanbench.cli.group import COMMANDS
 from vanbench.data.inspect import inspect
-from vanbench.data.layouts.official import class_ids_1k
 from vanbench.data.open import open_images
 from vanbench.prediction_store.export import COLUMNS
+from vanbench.zoo.class_ids import imagenet_1k
 
 TEXT = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 RECIPES = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, re.S) if "sha256sum" in block]
@@ -22,10 +22,10 @@ RECIPES = [block for block in re.findall(r"```sh\n(.*?)```", TEXT, re.S) if "sha
     [(RECIPES[0], "val", drawing.class_folders), (RECIPES[1], "", drawing.kaggle)],
 )
 def test_the_fingerprint_can_be_had_with_shell_tools(recipe, place, lay_out, tmp_path):
-    root = lay_out(tmp_path / place, drawing.pictures(per_class=2, classes=class_ids_1k()[:30]))
+    root = lay_out(tmp_path / place, drawing.pictures(per_class=2, classes=imagenet_1k()[:30]))
     script = recipe.replace("/data/imagenet", str(tmp_path))
     done = subprocess.run(["bash", "-ec", script], capture_output=True, text=True, check=True)
-    report = inspect(open_images(root, class_ids_1k()))
+    report = inspect(open_images(root, imagenet_1k()))
     assert done.stdout.split()[0] == report.fingerprint
     assert report.images == 60
 

@@ -16,16 +16,16 @@ import torch
 from tests.support.faultserver import FaultServer
 from vanbench.download import error_messages
 from vanbench.download.cache import Wanted, default_cache, fetch, in_cache
-from vanbench.download.error_messages import describe_bytes, page_title
 from vanbench.download.partial import Origin, Part
-from vanbench.download.transfer import Patience, local_path, resume_headers
+from vanbench.download.transfer import RetryPolicy, local_path, resume_headers
 from vanbench.errors import FetchError, MismatchError, MissingError, StorageError
+from vanbench.file_types import describe_bytes, page_title
 
 CONTENT = bytes(range(256)) * 100
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 NAME = f"weights-{SHA256[:8]}.pth"
 OTHER = "weights-00000000.pth"
-QUICK = Patience(connect_timeout=2, read_timeout=0.5, attempts=2, backoff=0.005)
+QUICK = RetryPolicy(connect_timeout=2, read_timeout=0.5, attempts=2, backoff=0.005)
 TLS = Path(__file__).parents[1] / "support" / "tls"
 
 
@@ -44,11 +44,11 @@ def failure(wanted: Wanted, cache: Path, **options) -> FetchError:
     """The error with which a fetch ends; nothing new may have the name."""
     before = in_cache(wanted, cache)
     with pytest.raises(FetchError) as caught:
-        fetch(wanted, cache, patience=QUICK, **options)
+        fetch(wanted, cache, policy=QUICK, **options)
     assert in_cache(wanted, cache) == before
-    assert "://" not in caught.value.brief
-    assert not wanted.filename or wanted.filename not in caught.value.brief
-    assert not caught.value.brief.endswith(".")
+    assert "://" not in caught.value.cause
+    assert not wanted.filename or wanted.filename not in caught.value.cause
+    assert not caught.value.cause.endswith(".")
     return caught.value
 
 
@@ -199,9 +199,9 @@ def test_offline_asks_no_server(server, cache):
 def test_every_source_is_in_the_message_with_what_to_do(server, cache):
     urls = (server.put("/a", CONTENT, ["not_found"]), "http://127.0.0.1:1/b", "file:///no/c")
     error = failure(Wanted(NAME, urls), cache)
-    assert error.causes == ("absent", "refused", "absent")
+    assert error.kinds == ("absent", "refused", "absent")
     refused = "127.0.0.1:1 refused the connection"
-    assert error.brief == f"HTTP status 404; {refused}; no such file"
+    assert error.cause == f"HTTP status 404; {refused}; no such file"
     assert error.status == "unreachable"
     for text in (*urls, "404", "refused the connection", "no such file", "--mirror", "import DIR"):
         assert text in str(error)
@@ -209,21 +209,21 @@ def test_every_source_is_in_the_message_with_what_to_do(server, cache):
 
 def test_a_file_that_nobody_has_is_missing(server, cache):
     error = failure(Wanted(NAME, (server.put("/a", b"", ["gone"]), "/no/such/file")), cache)
-    assert (error.status, error.causes) == ("missing", ("absent", "absent"))
+    assert (error.status, error.kinds) == ("missing", ("absent", "absent"))
 
 
 def test_the_same_reason_twice_is_said_once_in_brief(server, cache):
     urls = [server.put(path, b"", ["forbidden"]) for path in ("/a", "/b")]
     error = failure(Wanted(NAME, tuple(urls)), cache)
-    assert error.causes == ("status", "status")
-    assert error.brief == "HTTP status 403"
+    assert error.kinds == ("status", "status")
+    assert error.cause == "HTTP status 403"
 
 
 def test_a_mismatch_says_all_there_is_to_say(server, cache):
     url = server.put(f"/{OTHER}", CONTENT)
     error = failure(Wanted(OTHER, (url,)), cache)
     assert error.status == "mismatch"
-    assert error.brief == f"hash mismatch: expected 00000000…, got {SHA256[:8]}…"
+    assert error.cause == f"hash mismatch: expected 00000000…, got {SHA256[:8]}…"
     rejected = cache / ".vanbench" / "rejected" / OTHER
     for text in (url, "00000000", SHA256, f"{len(CONTENT)} bytes", "the bytes b'", str(rejected)):
         assert text in str(error)
@@ -243,9 +243,9 @@ def test_an_unknown_host_is_asked_for_once(cache, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     error = failure(Wanted(NAME, ("http://no-such-host.invalid/x",)), cache)
-    assert (error.status, error.causes) == ("unreachable", ("dns",))
+    assert (error.status, error.kinds) == ("unreachable", ("dns",))
     assert "the host name no-such-host.invalid cannot be resolved (DNS)" in str(error)
-    assert error.brief == "the host name no-such-host.invalid cannot be resolved (DNS)"
+    assert error.cause == "the host name no-such-host.invalid cannot be resolved (DNS)"
     assert len(asked) == 1
 
 
@@ -260,7 +260,7 @@ def test_a_host_that_was_there_before_is_tried_again(server, cache, monkeypatch)
 
     monkeypatch.setattr(socket.socket, "connect", sometimes)
     url = server.put(f"/{NAME}", CONTENT, ["closes_after_a_quarter", "right"])
-    assert fetch(Wanted(NAME, (url,)), cache, patience=QUICK).status == "verified"
+    assert fetch(Wanted(NAME, (url,)), cache, policy=QUICK).status == "verified"
     assert len(tries) == 3
 
 
@@ -281,7 +281,7 @@ def test_a_host_that_is_not_to_be_reached_is_tried_once(cache, monkeypatch, erro
 
     monkeypatch.setattr(socket.socket, "connect", never)
     found = failure(Wanted(NAME, ("http://127.0.0.1:1/x",)), cache)
-    assert (found.causes, len(tries)) == ((cause,), 1)
+    assert (found.kinds, len(tries)) == ((cause,), 1)
 
 
 def tls_server(certificate: str) -> FaultServer:
@@ -302,7 +302,7 @@ def test_tls_failures(cache, monkeypatch, certificate, trusted, words):
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(TLS / f"{certificate}.pem"))
     with tls_server(certificate) as server:
         error = failure(Wanted(NAME, (server.put(f"/{NAME}", CONTENT),)), cache)
-    assert error.causes == ("tls",)
+    assert error.kinds == ("tls",)
     assert words in str(error)
 
 
@@ -316,7 +316,7 @@ def test_a_private_certificate_store(cache, monkeypatch):
 def test_a_certificate_store_that_is_not_there(cache, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/store")
     error = failure(Wanted(NAME, ("https://127.0.0.1:1/x",)), cache)
-    assert error.causes == ("tls",)
+    assert error.kinds == ("tls",)
     assert "/no/such/store" in str(error)
 
 
@@ -325,21 +325,21 @@ def test_a_proxy_that_does_not_answer(server, cache, monkeypatch):
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     error = failure(Wanted(NAME, ("http://weights.invalid/x",)), cache)
-    assert error.causes == ("proxy",)
+    assert error.kinds == ("proxy",)
     assert "HTTP_PROXY" in str(error)
 
 
 @pytest.mark.parametrize("url", ["gopher://host/x", "http://[bad/x", "http:///x"])
 def test_addresses_that_are_none(cache, url):
     error = failure(Wanted(NAME, (url,)), cache)
-    assert error.causes == ("address",)
+    assert error.kinds == ("address",)
     assert url in str(error)
 
 
 def test_a_page_is_named_with_its_title(server, cache):
     url = server.put(f"/{NAME}", CONTENT, ["page_with_status_200"])
     error = failure(Wanted(NAME, (url,)), cache)
-    assert error.causes == ("page",)
+    assert error.kinds == ("page",)
     assert 'an HTML or XML page ("Down for maintenance")' in str(error)
 
 
@@ -355,7 +355,7 @@ def test_a_page_does_not_cost_the_part(server, cache):
 def test_a_wait_that_is_too_long_is_said_and_not_waited(server, cache):
     url = server.put(f"/{NAME}", CONTENT, ["throttles_for_an_hour"])
     error = failure(Wanted(NAME, (url,)), cache)
-    assert error.causes == ("busy",)
+    assert error.kinds == ("busy",)
     assert "asks to wait 3600 s" in str(error)
     assert len(server.requests) == 1
 
@@ -403,7 +403,7 @@ def test_nothing_there_is_nothing_to_resume():
 def test_another_source_continues_what_one_began(server, cache):
     first = server.put("/first", CONTENT, ["closes_after_a_quarter", "gone"])
     second = server.put("/second", CONTENT, etag='"elsewhere"')
-    fetched = fetch(Wanted(NAME, (first, second)), cache, patience=QUICK)
+    fetched = fetch(Wanted(NAME, (first, second)), cache, policy=QUICK)
     assert fetched.url == second
     assert server.sent("/first") + server.sent("/second") == len(CONTENT)
 
@@ -487,5 +487,5 @@ def test_the_right_file_in_a_read_only_cache_needs_no_lock(cache):
 
 def test_an_unexpected_network_exception_is_still_a_sentence():
     error = error_messages.network_error(requests.RequestException("odd\x1b"), "http://h/x")
-    assert error.cause == "garbled"
+    assert error.kind == "garbled"
     assert "\x1b" not in str(error)

@@ -22,7 +22,7 @@ import pytest
 from tests.support.faultserver import BEHAVIOURS, FaultServer
 from vanbench.download.cache import Wanted, fetch
 from vanbench.download.partial import Origin, Part
-from vanbench.download.transfer import Patience
+from vanbench.download.transfer import RetryPolicy
 from vanbench.errors import FetchError
 
 CONTENT = random.Random(1).randbytes(40_000)
@@ -30,7 +30,7 @@ EARLIER = random.Random(2).randbytes(40_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 NAME = f"weights-{SHA256[:8]}.pth"
 
-QUICK = Patience(
+QUICK = RetryPolicy(
     connect_timeout=5, read_timeout=1.0, attempts=3, backoff=0.005, longest_wait=5, largest=200_000
 )
 HARMLESS = [name for name, b in BEHAVIOURS.items() if not b.causes]
@@ -111,10 +111,10 @@ def play(server: FaultServer, scenario: Scenario, number: int, cache: Path) -> O
     leave(cache, scenario.leftover, urls[0])
     outcome = Outcome()
     try:
-        fetched = fetch(Wanted(NAME, tuple(urls)), cache, patience=QUICK)
+        fetched = fetch(Wanted(NAME, tuple(urls)), cache, policy=QUICK)
         outcome.problem = wrong_success(fetched.path, cache)
     except FetchError as error:
-        outcome.causes = error.causes
+        outcome.causes = error.kinds
         outcome.problem = wrong_failure(scenario, error, cache)
     except Exception as error:  # a traceback is one of the outcomes that must not be
         outcome.problem = f"a traceback: {error!r}"
@@ -133,7 +133,7 @@ def wrong_failure(scenario: Scenario, error: FetchError, cache: Path) -> str:
         return "a failure, and yet a file under the name"
     if any(all(step in HARMLESS for step in script) for script in scenario.scripts):
         return f"a failure although a source has the file: {error}"
-    for script, cause in zip(scenario.scripts, error.causes, strict=True):
+    for script, cause in zip(scenario.scripts, error.kinds, strict=True):
         if cause not in possible_causes(script):
             return f"the wrong cause {cause}: {error}"
     return ""
@@ -219,7 +219,7 @@ def kill_and_resume(server: FaultServer, path: str, cache: Path, after: int) -> 
     assert not (cache / NAME).exists()
     kept = part.size
 
-    fetched = fetch(Wanted(NAME, (url,)), cache, patience=QUICK)
+    fetched = fetch(Wanted(NAME, (url,)), cache, policy=QUICK)
 
     assert fetched.path.read_bytes() == CONTENT
     last = server.requests_for(path)[-1]
@@ -261,7 +261,7 @@ def test_downloads_killed_at_any_time_leave_nothing_wrong(tmp_path):
             process.kill()
             process.communicate(timeout=60)
             killed += process.returncode == -signal.SIGKILL
-            assert fetch(Wanted(NAME, (url,)), cache, patience=QUICK).status == "verified"
+            assert fetch(Wanted(NAME, (url,)), cache, policy=QUICK).status == "verified"
             assert (cache / NAME).read_bytes() == CONTENT
     print(f"\nKilled by the clock: {killed} of 30 before they were done")
     assert killed

@@ -110,4 +110,4 @@ def test_the_command_finds_nothing(tmp_path):
     options = ["--cache", str(tmp_path / "cache")]
     done = CliRunner().invoke(main, ["import", str(tmp_path / "empty"), *options])
     assert done.exit_code == 3
-    assert "none of the files sought is there" in done.stderr
+    assert "no matching checkpoint found" in done.stderr

@@ -12,12 +12,13 @@ import pytest
 
 from tests.support.arranged import CROP, SHORT, arrange
 from tests.support.models import randomized
-from vanbench.evaluation.validate import Contender, Run, validate
+from vanbench.evaluation.plan import RunOptions
+from vanbench.evaluation.validate import ReadyModel, validate
 from vanbench.prediction_store.store import FILE, Store
-from vanbench.zoo.reader import Protocol
+from vanbench.zoo.entries import EvaluationProtocol
 
 CLASSES = tuple(f"class-{i}" for i in range(10))
-PROTOCOL = Protocol(resize_short_edge=SHORT, center_crop=CROP, classes=CLASSES)
+PROTOCOL = EvaluationProtocol(resize_short_edge=SHORT, center_crop=CROP, classes=CLASSES)
 RIGHT, AMONG5, WRONG = 60, 20, 16
 TOTAL = RIGHT + AMONG5 + WRONG
 FORK = multiprocessing.get_context("fork")  # starts at once: torch is imported here already
@@ -25,7 +26,7 @@ FORK = multiprocessing.get_context("fork")  # starts at once: torch is imported 
 
 @pytest.fixture(scope="module")
 def models():
-    return {name: Contender(randomized(seed=i), name * 64) for i, name in enumerate("ab")}
+    return {name: ReadyModel(randomized(seed=i), name * 64, 1e-5) for i, name in enumerate("ab")}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def kill_after(batches, seconds, models, data, run, log):
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_kills_at_random_moments_change_nothing(kills, models, data, tmp_path):
-    run = Run(device="cpu", batch_size=2, workers=0, store=tmp_path / FILE)
+    run = RunOptions(device="cpu", batch_size=2, workers=0, store=tmp_path / FILE)
     calm = counts(validate(models, data, PROTOCOL, replace(run, store=tmp_path / "calm.sqlite")))
     assert calm["a"] == (TOTAL, RIGHT, RIGHT + AMONG5)
     rng, log = random.Random(kills), tmp_path / "log"

@@ -17,19 +17,20 @@ from tests.support import drawing
 from tests.support.arranged import CROP, SHORT, arrange
 from tests.support.models import TINY, randomized
 from vanbench.errors import DataError
-from vanbench.evaluation.validate import Contender, Run, validate
+from vanbench.evaluation.plan import RunOptions
+from vanbench.evaluation.validate import ReadyModel, validate
 from vanbench.prediction_store.store import FILE, Store
-from vanbench.zoo.reader import Protocol
+from vanbench.zoo.entries import EvaluationProtocol
 
 CLASSES = tuple(f"class-{i}" for i in range(10))
-PROTOCOL = Protocol(resize_short_edge=SHORT, center_crop=CROP, classes=CLASSES)
+PROTOCOL = EvaluationProtocol(resize_short_edge=SHORT, center_crop=CROP, classes=CLASSES)
 RIGHT, AMONG5, WRONG = 11, 5, 8
 TOTAL = RIGHT + AMONG5 + WRONG
 
 
 @pytest.fixture(scope="module")
 def models():
-    return {name: Contender(randomized(seed=i), f"{i:064x}") for i, name in enumerate("ab")}
+    return {name: ReadyModel(randomized(seed=i), f"{i:064x}", 1e-5) for i, name in enumerate("ab")}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def data(models, tmp_path_factory):
 
 @pytest.fixture
 def run(tmp_path):
-    return Run(device="cpu", batch_size=4, workers=0, store=tmp_path / FILE)
+    return RunOptions(device="cpu", batch_size=4, workers=0, store=tmp_path / FILE)
 
 
 class Interrupted(Exception):
@@ -100,7 +101,7 @@ def test_a_model_that_joins_is_computed_alone(models, data, run):
 
 def test_other_numerics_or_files_do_not_share_predictions(models, data, run):
     validate(models, data, PROTOCOL, run)
-    other_file = {"a": replace(models["a"], checkpoint="ff" * 32)}
+    other_file = {"a": replace(models["a"], sha256="ff" * 32)}
     other_eps = {"a": replace(models["a"], layer_norm_eps=1e-3)}
     for contenders, protocol, how in (
         (models, PROTOCOL, replace(run, reference=True)),
@@ -137,16 +138,16 @@ def test_broken_images_stop_the_run_or_count_as_wrong(models, data, run, tmp_pat
         validate(models, broken, PROTOCOL, run)
     found = validate({"a": models["a"]}, broken, PROTOCOL, replace(run, on_error="count-wrong"))
     assert counts(found)["a"] == (TOTAL, RIGHT - 2, RIGHT - 2 + AMONG5)
-    assert len(found.data["unreadable"]) == 2
+    assert len(found.data.unreadable) == 2
     assert "2 unreadable images count as wrong" in found.describe()
 
 
 def test_every_layout_shares_the_predictions_and_gives_the_same_counts(tmp_path, run):
     """What was predicted from folders is not computed again from a tar, shards or Parquet."""
     thousand = replace(TINY, num_classes=1000)
-    models = {"a": Contender(randomized(thousand), "aa" * 32)}
+    models = {"a": ReadyModel(randomized(thousand), "aa" * 32, 1e-5)}
     protocol = replace(PROTOCOL, classes="imagenet-1k")
-    drawn = drawing.pictures(per_class=1, classes=drawing.class_ids_1k()[::60])
+    drawn = drawing.pictures(per_class=1, classes=drawing.imagenet_1k()[::60])
     seen = []
     for i, make in enumerate(drawing.LAYOUTS.values()):
         root = make(tmp_path / str(i), drawn)
@@ -154,7 +155,7 @@ def test_every_layout_shares_the_predictions_and_gives_the_same_counts(tmp_path,
         alone, shared = (validate(models, root, protocol, how) for how in (own, run))
         assert shared.computed == (len(drawn) if i == 0 else 0)
         assert counts(alone) == counts(shared)
-        seen.append((shared.data["fingerprint"], counts(shared), first_choices(own.store)))
+        seen.append((shared.data.fingerprint, counts(shared), first_choices(own.store)))
     assert all(found == seen[0] for found in seen)
     assert len(set(seen[0][2].values())) > 1
 

@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from tests.support.models import TINY, randomized
-from vanbench.benchmark.bench import drawn
 from vanbench.inference import passes
-from vanbench.inference.optimized import STEPS, Choices, _pool, optimize
+from vanbench.inference.optimized import STEPS, _pool, optimize
+from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.architecture import ARCHITECTURES
+from vanbench.model.build import random_weights
+from vanbench.typed_json import to_json
 
 ALONE = [name for name in STEPS if name != "fuse_operators"]
 SIZES = [(64, 64), (45, 77), (32, 130)]
@@ -73,7 +75,7 @@ def test_an_mlp_in_parts_is_exact(steps):
     ],
 )
 def test_mlps_are_halved_down_to_size(name, channels):
-    model = drawn(replace(ARCHITECTURES[name], depths=(1, 1, 1, 1)))
+    model = random_weights(replace(ARCHITECTURES[name], depths=(1, 1, 1, 1)))
     passes.split_mlp(model)
     parts = [[part.fc1.out_channels for part in mlp.parts] for mlp in split_parts(model)]
     assert parts == channels
@@ -85,7 +87,9 @@ def split_parts(model):
 
 def test_each_thread_of_the_pool_keeps_to_one_core(threads):
     threads(2)
-    optimize(randomized(), choices=Choices(micro_batch=1))(images(batch=4, dtype=torch.float32))
+    optimize(randomized(), config=RewriteConfig(micro_batch=1))(
+        images(batch=4, dtype=torch.float32)
+    )
     assert {_pool(2).submit(torch.get_num_threads).result() for _ in range(8)} == {1}
     assert torch.get_num_threads() == 2
 
@@ -99,19 +103,19 @@ def test_regrouping_is_undone_exactly(size):
 @pytest.mark.parametrize(
     "choices",
     [
-        Choices(),
-        Choices(pack=False),
-        Choices(part_bytes=0),
-        Choices(regroup=(True, False, True, False)),
-        Choices(micro_batch=2),
-        Choices(micro_batch=0, parallel=False),
+        RewriteConfig(),
+        RewriteConfig(pack=False),
+        RewriteConfig(part_bytes=0),
+        RewriteConfig(regroup=(True, False, True, False)),
+        RewriteConfig(micro_batch=2),
+        RewriteConfig(micro_batch=0, parallel=False),
     ],
 )
 @pytest.mark.parametrize("batch", [1, 5])
 def test_any_choice_gives_the_same_logits_in_float32(choices, batch):
     model, x = randomized(), images((65, 95), batch, torch.float32)
     expected = model(x)
-    found = optimize(model, choices=choices)(x)
+    found = optimize(model, config=choices)(x)
     assert relative(found, expected) < 5e-5
     assert torch.equal(found.topk(5).indices, expected.topk(5).indices)
 
@@ -124,8 +128,8 @@ def test_all_steps_together_are_exact_in_float64():
 def test_cores_with_micro_batches_of_their_own_give_the_same(threads):
     threads(2)
     model, x = randomized(), images(batch=7, dtype=torch.float32)
-    apart = optimize(model, choices=Choices(micro_batch=2))(x)
-    together = optimize(model, choices=Choices(micro_batch=2, parallel=False))(x)
+    apart = optimize(model, config=RewriteConfig(micro_batch=2))(x)
+    together = optimize(model, config=RewriteConfig(micro_batch=2, parallel=False))(x)
     assert relative(apart, together) < 5e-5
 
 
@@ -138,7 +142,7 @@ def threads():
 
 def test_autocast_reaches_the_threads(threads):
     threads(2)
-    fast = optimize(randomized(), choices=Choices(pack=False))
+    fast = optimize(randomized(), config=RewriteConfig(pack=False))
     with torch.autocast("cpu", torch.bfloat16):
         assert fast(images(dtype=torch.float32)).dtype == torch.bfloat16
 
@@ -158,11 +162,11 @@ def test_a_packed_model_says_why_it_cannot_be_copied_or_saved(tmp_path):
     for attempt in (copy.deepcopy, lambda model: torch.save(model, tmp_path / "fast.pth")):
         with pytest.raises(TypeError, match="pack=False"):
             attempt(fast)
-    copy.deepcopy(optimize(randomized(), choices=Choices(pack=False)))
+    copy.deepcopy(optimize(randomized(), config=RewriteConfig(pack=False)))
 
 
 def test_the_callers_random_numbers_stay_as_they_are():
-    model, before = drawn(ARCHITECTURES["van_b0"]), torch.get_rng_state()
+    model, before = random_weights(ARCHITECTURES["van_b0"]), torch.get_rng_state()
     optimize(model)
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -178,31 +182,31 @@ def test_the_given_model_stays_as_it_is():
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_published_width_is_exact(name):
     """With one block a stage; depth repeats the block."""
-    model = drawn(replace(ARCHITECTURES[name], depths=(1, 1, 1, 1)))
+    model = random_weights(replace(ARCHITECTURES[name], depths=(1, 1, 1, 1)))
     x = images(batch=1, dtype=torch.float32)
     assert relative(optimize(model)(x), model(x)) < 5e-5
 
 
 def test_choices_come_back_from_their_json():
-    choices = Choices(regroup=(True, False, True, False), micro_batch=2, parallel=False)
-    assert Choices.from_json(json.dumps(choices.as_dict())) == choices
+    choices = RewriteConfig(regroup=(True, False, True, False), micro_batch=2, parallel=False)
+    assert RewriteConfig.from_json(json.dumps(to_json(choices))) == choices
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "message"),
     [
-        "{",
-        "[]",
-        '{"other": 1}',
-        '{"pack": 1}',
-        '{"micro_batch": -1}',
-        '{"part_bytes": true}',
-        '{"regroup": [true]}',
+        ("{", "Invalid JSON"),
+        ("[]", "should be an object"),
+        ('{"other": 1}', "unknown key 'other'"),
+        ('{"pack": 1}', "key 'pack': Input should be a valid boolean, found 1"),
+        ('{"micro_batch": -1}', "must be 0 or more"),
+        ('{"part_bytes": true}', "key 'part_bytes': Input should be a valid integer, found True"),
+        ('{"regroup": [true]}', "missing key 'regroup.1'"),
     ],
 )
-def test_choices_that_are_none_are_refused(text):
-    with pytest.raises(ValueError, match=r"expect|Expect"):
-        Choices.from_json(text)
+def test_choices_that_are_none_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        RewriteConfig.from_json(text)
 
 
 def test_a_network_without_a_head_gives_the_same_features():

@@ -8,8 +8,8 @@ import torch
 
 from tests.support.models import TINY, randomized
 from vanbench import create_model
-from vanbench.checkpoints.load import build
 from vanbench.model.architecture import ARCHITECTURES
+from vanbench.model.build import build
 from vanbench.model.van import VAN, initialize
 
 RTOL = 1e-10

@@ -10,21 +10,23 @@ from scipy.stats import binomtest
 from tests.evaluation.test_resume import CLASSES, PROTOCOL, TOTAL, arrange, randomized
 from vanbench.cli.group import main
 from vanbench.errors import DataError
-from vanbench.evaluation.validate import Contender, Run, validate
-from vanbench.prediction_store.compare import Predicted, compare, mcnemar
-from vanbench.prediction_store.export import COLUMNS, Row, read_csv, write
+from vanbench.evaluation.plan import RunOptions
+from vanbench.evaluation.validate import ReadyModel, validate
+from vanbench.intervals import mcnemar
+from vanbench.prediction_store.compare import RunPredictions, compare_runs
+from vanbench.prediction_store.export import COLUMNS, PredictionRow, read_csv, write
 from vanbench.prediction_store.store import FILE
 
-MODELS = {"van_a": Contender(randomized(seed=0), "aa" * 32)}
-OTHER = {"van_a": Contender(randomized(seed=1), "bb" * 32)}
+MODELS = {"van_a": ReadyModel(randomized(seed=0), "aa" * 32, 1e-5)}
+OTHER = {"van_a": ReadyModel(randomized(seed=1), "bb" * 32, 1e-5)}
 
 
 def row(name, wnid, top, logits=(5.0, 4.0, 3.0)):
-    return Row(name, name.encode().hex().rjust(64, "0"), wnid, tuple(top), logits)
+    return PredictionRow(name, name.encode().hex().rjust(64, "0"), wnid, tuple(top), logits)
 
 
 def predicted(title, *rows, **key):
-    return Predicted(title, key, {r.sha256: r for r in rows})
+    return RunPredictions(title, key, {r.sha256: r for r in rows})
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(0, 0), (0, 1), (3, 3), (0, 5), (2, 11), (40, 61)])
@@ -55,7 +57,7 @@ def test_every_kind_of_change_is_counted():
         torch="2.14",
         device="cpu",
     )
-    found = compare(first, second)
+    found = compare_runs(first, second)
     assert (found.images, found.only_first, found.only_second) == (4, 1, 2)
     assert (found.same_top1, found.same_top5, found.correct) == (1, 3, (2, 2))
     assert {flip.name: flip.effect for flip in found.flips} == {
@@ -69,7 +71,7 @@ def test_every_kind_of_change_is_counted():
 
 
 def test_logits_are_compared_class_by_class():
-    found = compare(
+    found = compare_runs(
         predicted("a", row("x", "p", "pq", (5.0, 4.0))),
         predicted("b", row("x", "p", "qp", (4.25, 4.125))),
     )
@@ -78,7 +80,7 @@ def test_logits_are_compared_class_by_class():
 
 def test_runs_over_different_images_cannot_be_compared():
     with pytest.raises(DataError, match="a and b have no image in common"):
-        compare(predicted("a", row("x", "p", "p")), predicted("b", row("y", "p", "p")))
+        compare_runs(predicted("a", row("x", "p", "p")), predicted("b", row("y", "p", "p")))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +88,7 @@ def results(tmp_path_factory):
     """A store with the runs of two files of one model."""
     root = tmp_path_factory.mktemp("runs")
     data = arrange(root / "data", MODELS["van_a"].model, list(CLASSES), 11, 5, 8)
-    run = Run(device="cpu", workers=0, store=root / FILE)
+    run = RunOptions(device="cpu", workers=0, store=root / FILE)
     validate(MODELS, data, PROTOCOL, run)
     validate(OTHER, data, PROTOCOL, run)
     return root

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vanbench.intervals import wilson_interval
 from vanbench.report import verdicts as s
-from vanbench.report.verdicts import Reported, judge, wilson_interval, worst
+from vanbench.report.verdicts import judge, worst
+from vanbench.zoo.reported import Reported
 
 
 @pytest.mark.parametrize(

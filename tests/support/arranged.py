@@ -15,8 +15,8 @@ import torch
 from PIL import Image, ImageOps
 
 from vanbench.checkpoints.key_names import OPENMMLAB, Format, from_native
-from vanbench.checkpoints.load import architecture_of
-from vanbench.flops import count_openmmlab
+from vanbench.flops import count_from_shapes
+from vanbench.model.build import architecture_of
 from vanbench.model.van import VAN
 
 CROP, SHORT = 32, 36
@@ -100,7 +100,7 @@ class Claim:
 
     def toml(self) -> str:
         a = architecture_of(self.model)
-        params, flops = count_openmmlab(a, CROP)
+        params, flops = count_from_shapes(a, CROP)
         return f"""
 [models."{self.name}"]
 architecture = {{ embed_dims = {list(a.embed_dims)}, depths = {list(a.depths)}, mlp_ratios = {list(a.mlp_ratios)} }}

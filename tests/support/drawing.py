@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vanbench.data.layouts.official import VALIDATION_IMAGES, class_ids_1k, official_label
+from vanbench.data.layouts.official import VALIDATION_IMAGES, official_label
+from vanbench.zoo.class_ids import imagenet_1k
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,11 @@ def official_name(number: int) -> str:
 
 def pictures(per_class: int = 2, classes: Sequence[str] | None = None) -> list[Picture]:
     """The first validation images of each class, drawn, in the order of their numbers."""
-    left = dict.fromkeys(classes or class_ids_1k(), per_class)
+    left = dict.fromkeys(classes or imagenet_1k(), per_class)
     drawn = []
     for number in range(1, VALIDATION_IMAGES + 1):
         name = official_name(number)
-        wnid = class_ids_1k()[official_label(name)]
+        wnid = imagenet_1k()[official_label(name)]
         if left.get(wnid):
             left[wnid] -= 1
             drawn.append(Picture(name, wnid, jpeg(number)))
@@ -74,7 +75,7 @@ def flat(root: Path, drawn: Iterable[Picture]) -> Path:
 def flat_with_val_txt(root: Path, drawn: Sequence[Picture], prefix: str = "") -> Path:
     """Images in ``root/val`` and ``root/val.txt``."""
     flat(root / "val", drawn)
-    index = class_ids_1k().index
+    index = imagenet_1k().index
     lines = (f"{prefix}{picture.name} {index(picture.wnid)}\n" for picture in drawn)
     (root / "val.txt").write_text("".join(lines))
     return root
@@ -120,7 +121,7 @@ def parquet(root: Path, drawn: Sequence[Picture], shards: int = 3, group: int = 
     for number in range(shards):
         part = drawn[number::shards]
         images = [{"bytes": p.encoded, "path": p.name} for p in part]
-        labels = [class_ids_1k().index(p.wnid) for p in part]
+        labels = [imagenet_1k().index(p.wnid) for p in part]
         table = pa.table({"image": images, "label": labels})
         table = table.replace_schema_metadata({"huggingface": json.dumps(about)})
         name = f"validation-{number:05d}-of-{shards:05d}.parquet"
@@ -138,7 +139,7 @@ def webdataset(root: Path, drawn: Sequence[Picture], shards: int = 3) -> Path:
             members += [
                 (f"{key}.jpg", p.encoded),
                 (f"{key}.json", json.dumps({"filename": p.name}).encode()),
-                (f"{key}.cls", str(class_ids_1k().index(p.wnid)).encode()),
+                (f"{key}.cls", str(imagenet_1k().index(p.wnid)).encode()),
             ]
         write_tar(root / f"imagenet1k-validation-{number:02d}.tar", members)
     return root
@@ -166,7 +167,7 @@ def write_tar(path: Path, members: Iterable[tuple[str, bytes]], mode: str = "w")
 
 def devkit_order() -> list[str]:
     """The WordNet id of class number 1, 2, … 1000: shuffled, as the real devkit's order seems."""
-    return random.Random(2012).sample(class_ids_1k(), 1000)
+    return random.Random(2012).sample(imagenet_1k(), 1000)
 
 
 @cache
@@ -177,7 +178,7 @@ def devkit_files() -> dict[str, bytes]:
     order = devkit_order()
     number = {wnid: i for i, wnid in enumerate(order, 1)}
     truth = "".join(
-        f"{number[class_ids_1k()[official_label(official_name(i))]]}\n"
+        f"{number[imagenet_1k()[official_label(official_name(i))]]}\n"
         for i in range(1, VALIDATION_IMAGES + 1)
     )
     fields = ["ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children"]

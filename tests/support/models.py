@@ -2,8 +2,8 @@
 
 import torch
 
-from vanbench.checkpoints.load import build
 from vanbench.model.architecture import Architecture
+from vanbench.model.build import build
 from vanbench.model.van import VAN
 
 TINY = Architecture((8, 12, 16, 20), (1, 2, 1, 1), (2, 3, 2, 2), 10)

@@ -5,7 +5,8 @@ import tomllib
 import pytest
 
 from vanbench.errors import UnknownModelError, ZooError
-from vanbench.zoo.reader import SHIPPED, Protocol, load_zoo
+from vanbench.zoo.entries import EvaluationProtocol
+from vanbench.zoo.reader import SHIPPED, load_zoo
 
 PUBLISHED = """\
 van_b0.in1k 4.11 0.88 75.41 93.02 van-tiny_8xb128_in1k_20220501-385941af.pth
@@ -41,7 +42,7 @@ def test_every_published_figure_is_kept_as_printed():
 
 def test_the_published_protocol_is_the_default():
     entry = load_zoo("openmmlab").entries[0]
-    assert entry.protocol == Protocol()
+    assert entry.protocol == EvaluationProtocol()
     assert entry.layer_norm_eps == 1e-5
     assert len(entry.protocol.class_ids) == 1000
     assert list(entry.protocol.class_ids) == sorted(entry.protocol.class_ids)
@@ -80,7 +81,7 @@ def test_a_zoo_of_ones_own(tmp_path):
     assert entry.urls == ((tmp_path / "files/my-van-0123abcd.pth").as_uri(),)
     assert entry.architecture.mlp_ratios == (8, 8, 4, 4)
     assert entry.claims.flops_g is None
-    assert entry.protocol == Protocol()
+    assert entry.protocol == EvaluationProtocol()
 
 
 def test_a_model_may_have_its_own_protocol(tmp_path):

@@ -12,9 +12,11 @@ import pytest
 import torch
 from PIL import ExifTags, Image, ImageOps
 
-from vanbench.checkpoints.load import architecture_of, load_model
+from vanbench.checkpoints.load import load_model
 from vanbench.flops import count
-from vanbench.zoo.reader import SHIPPED, Entry, load_zoo
+from vanbench.model.build import architecture_of
+from vanbench.zoo.entries import Entry
+from vanbench.zoo.reader import SHIPPED, load_zoo
 
 ZOO = load_zoo("demo")
 CLASSES = [f"digit-{digit}" for digit in range(10)]

@@ -6,13 +6,13 @@ of the network ran at their rate, it would reach the ceiling.
 Shapes: N images, C channels, H × W positions of a feature map.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
 import torch
 from torch import Tensor, nn
 
+from vanbench.devices import synchronize
 from vanbench.inference.fused_conv import PackedConvolution, can_pack
 from vanbench.model.architecture import Architecture
 
@@ -74,38 +74,38 @@ def _sides(resolution: int) -> list[int]:
     return [-(-resolution // stride) for stride in (4, 8, 16, 32)]
 
 
-def measure_ceiling(
-    architecture: Architecture, resolution: int, device: torch.device, run: Callable
-) -> Ceiling:
-    """Time each 1×1 convolution of the network alone, in its fastest form.
-
-    ``run`` takes a function, calls it under the precision asked for, and returns when the device
-    is done.
-    """
+def measure_ceiling(architecture: Architecture, resolution: int, device: torch.device) -> Ceiling:
+    """Time each 1×1 convolution of the network alone, in its fastest variant."""
     shapes = pointwise(architecture, resolution)
-    seconds = sum(shape.times * _seconds_per_image(shape, device, run) for shape in shapes)
+    seconds = sum(shape.times * _seconds_per_image(shape, device) for shape in shapes)
     rate = sum(shape.macs for shape in shapes) / seconds
     return Ceiling(rate / 1e9, rate / multiply_adds(architecture, resolution))
 
 
-def _seconds_per_image(shape: Pointwise, device: torch.device, run: Callable) -> float:
-    conv = nn.Conv2d(shape.in_dim, shape.dim, 1).to(device)
-    forms: list[nn.Module] = [conv.requires_grad_(False)]
+def _seconds_per_image(shape: Pointwise, device: torch.device) -> float:
+    generator = torch.Generator().manual_seed(0)
+    with torch.device("meta"):  # no random number of the global generator is drawn
+        conv = nn.Conv2d(shape.in_dim, shape.dim, 1)
+    conv = conv.to_empty(device=device).requires_grad_(False)
+    for tensor in conv.parameters():
+        tensor.copy_(torch.randn(tensor.shape, generator=generator))
+    variants: list[nn.Module] = [conv]
     if can_pack(conv.weight):
-        forms.append(PackedConvolution(conv, (4, shape.in_dim, shape.side, shape.side)))
+        variants.append(PackedConvolution(conv, (4, shape.in_dim, shape.side, shape.side)))
     fastest = []
     for batch in BATCHES:
-        x = torch.randn(batch, shape.in_dim, shape.side, shape.side, device=device)
-        x = x.contiguous(memory_format=torch.channels_last)
-        fastest += [_shortest(form, x, run) / batch for form in forms]
+        x = torch.randn(batch, shape.in_dim, shape.side, shape.side, generator=generator)
+        x = x.to(device).contiguous(memory_format=torch.channels_last)
+        fastest += [_shortest(variant, x) / batch for variant in variants]
     return min(fastest)
 
 
-def _shortest(form: nn.Module, x: Tensor, run: Callable) -> float:
+def _shortest(variant: nn.Module, x: Tensor) -> float:
     """The least of a few durations: what the machine can do when nothing disturbs it."""
     durations = []
     for _ in range(REPEATS):
         start = perf_counter()
-        run(lambda: form(x))
+        variant(x)
+        synchronize(x.device)
         durations.append(perf_counter() - start)
     return min(durations)

@@ -12,21 +12,20 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vanbench._version import __version__
-from vanbench.checkpoints.key_names import detect
-from vanbench.checkpoints.load import about, model_from_state
-from vanbench.checkpoints.state_dict import oddities, read_metadata, read_state_dict
-from vanbench.download.cache import sha256_of
+from vanbench.checkpoints.load import open_checkpoint
+from vanbench.checkpoints.state_dict import read_state_dict
 from vanbench.errors import VanbenchError
+from vanbench.files import sha256_of
 
 
 @dataclass(frozen=True)
 class Converted:
-    """The written file, its hash and metadata, and what is odd about the weights in it."""
+    """The written file, its hash and metadata, and sentences on suspicious tensors in it."""
 
     path: Path
     sha256: str
     metadata: dict[str, str]
-    oddities: tuple[str, ...]
+    suspicious: tuple[str, ...]
 
 
 def convert(source: Path, target: Path) -> Converted:
@@ -37,24 +36,24 @@ def convert(source: Path, target: Path) -> Converted:
     a VAN's, and VanbenchError if the target exists or cannot be written.
     """
     if target.exists():
-        raise VanbenchError(f"{target} exists already. Choose another name, or delete it first.")
-    with about(source):
-        state = read_state_dict(source)
-        model_from_state(state)  # strictly: what is no whole VAN is not converted
+        raise VanbenchError(
+            f"{target} exists already", remedy="Choose another name, or delete it first."
+        )
+    checkpoint = open_checkpoint(source)  # strictly: what is no whole VAN is not converted
     metadata = {
-        **{f"source_{key}": value for key, value in read_metadata(source).items()},
+        **{f"source_{key}": value for key, value in checkpoint.metadata.items()},
         "format": "pt",
         "vanbench_version": __version__,
         "source_file": source.name,
-        "source_sha256": sha256_of(source),
-        "naming": detect(state).name,
+        "source_sha256": checkpoint.sha256,
+        "naming": checkpoint.naming.name,
     }
     try:
-        _write(state, target, metadata)
+        _write(checkpoint.state, target, metadata)
     except OSError as error:
-        reason = error.strerror or error
-        raise VanbenchError(f"{target}: cannot be written: {reason}.") from error
-    return Converted(target, sha256_of(target), metadata, tuple(oddities(state)))
+        problem = f"cannot be written: {error.strerror or error}"
+        raise VanbenchError(problem, where=target) from error
+    return Converted(target, sha256_of(target), metadata, checkpoint.suspicious)
 
 
 def _write(state: Mapping[str, Tensor], target: Path, metadata: dict[str, str]) -> None:
@@ -64,7 +63,7 @@ def _write(state: Mapping[str, Tensor], target: Path, metadata: dict[str, str]) 
         save_file({k: v.contiguous() for k, v in state.items()}, fresh, metadata)
         written = read_state_dict(fresh)
         if written.keys() != state.keys() or not all(_same(state[k], written[k]) for k in state):
-            raise VanbenchError(f"{target}: what was written does not read back the same.")
+            raise VanbenchError("what was written does not read back the same", where=target)
         usual = Path(folder) / "usual"
         usual.touch()
         shutil.copymode(usual, fresh)  # safetensors lets only the owner read

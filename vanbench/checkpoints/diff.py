@@ -8,12 +8,12 @@ from pathlib import Path
 from torch import Tensor
 
 from vanbench.checkpoints.key_names import detect, to_native
-from vanbench.checkpoints.load import about
 from vanbench.checkpoints.state_dict import read_state_dict
+from vanbench.errors import located
 
 
 @dataclass(frozen=True)
-class Difference:
+class TensorDifference:
     """One tensor, by the reference model's name, that the two files do not share."""
 
     name: str
@@ -22,7 +22,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FileComparison:
     """``formats`` are the namings of both files; ``equal`` counts the tensors that are the same.
 
     The same are two tensors of one type with equal values; NaN is equal to NaN here.
@@ -30,7 +30,7 @@ class Comparison:
 
     formats: tuple[str, str]
     equal: int
-    differences: tuple[Difference, ...]
+    differences: tuple[TensorDifference, ...]
 
     @property
     def same(self) -> bool:
@@ -44,7 +44,7 @@ class Comparison:
         return max(apart, default=None)
 
 
-def compare(first: Path, second: Path) -> Comparison:
+def compare_files(first: Path, second: Path) -> FileComparison:
     """What two checkpoints share and where they differ.
 
     Counters of training steps (``num_batches_tracked``) and tensors that a format never uses are
@@ -52,13 +52,13 @@ def compare(first: Path, second: Path) -> Comparison:
     """
     (name_a, a), (name_b, b) = _native(first), _native(second)
     differences = [d for name in sorted(a.keys() | b.keys()) if (d := _difference(name, a, b))]
-    return Comparison((name_a, name_b), len(a.keys() | b.keys()) - len(differences),
+    return FileComparison((name_a, name_b), len(a.keys() | b.keys()) - len(differences),
                       tuple(differences))  # fmt: skip
 
 
 def _native(path: Path) -> tuple[str, dict[str, Tensor]]:
     """The naming of a file, and its tensors by the reference model's names."""
-    with about(path):
+    with located(path):
         state = read_state_dict(path)
         source = detect(state)
     native, unknown = to_native(state, source)
@@ -66,19 +66,21 @@ def _native(path: Path) -> tuple[str, dict[str, Tensor]]:
     return source.name, {k: v for k, v in named.items() if not k.endswith("num_batches_tracked")}
 
 
-def _difference(name: str, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Difference | None:
+def _difference(
+    name: str, a: Mapping[str, Tensor], b: Mapping[str, Tensor]
+) -> TensorDifference | None:
     if name not in a or name not in b:
-        return Difference(name, f"only in the {'first' if name in a else 'second'} file")
+        return TensorDifference(name, f"only in the {'first' if name in a else 'second'} file")
     left, right = a[name], b[name]
     if left.shape != right.shape:
-        return Difference(name, f"shape {tuple(left.shape)} and {tuple(right.shape)}")
+        return TensorDifference(name, f"shape {tuple(left.shape)} and {tuple(right.shape)}")
     x, y = left.double(), right.double()
     unequal = ~((x == y) | (x.isnan() & y.isnan()))
     if not unequal.any():
         if left.dtype == right.dtype:
             return None
-        return Difference(name, f"the same values as {left.dtype} and {right.dtype}", 0.0)
+        return TensorDifference(name, f"the same values as {left.dtype} and {right.dtype}", 0.0)
     apart = float((x - y)[unequal].abs().max())
     if not math.isfinite(apart):
-        return Difference(name, "NaN or infinite in one of the files only")
-    return Difference(name, f"differs by up to {apart:.3g}", apart)
+        return TensorDifference(name, "NaN or infinite in one of the files only")
+    return TensorDifference(name, f"differs by up to {apart:.3g}", apart)

@@ -6,7 +6,6 @@ prefixes of the reference model itself. ``{s}`` is the stage counted from 0, ``{
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,7 +13,6 @@ from functools import cache
 from torch import Tensor
 
 from vanbench.errors import CheckpointError
-from vanbench.model.architecture import Architecture
 
 _BLOCK = "stages.{s}.blocks.{b}."
 NATIVE_PARTS = (
@@ -169,37 +167,6 @@ def from_native(state: Mapping[str, Tensor], target: Format) -> dict[str, Tensor
     """The reference model's state dict under the names of ``target``."""
     renamed = {translate(key, NATIVE, target): tensor for key, tensor in state.items()}
     return {key: tensor for key, tensor in renamed.items() if key is not None}
-
-
-def read_architecture(native: Mapping[str, Tensor]) -> Architecture:
-    """The architecture that the shapes of these tensors describe.
-
-    Where tensors of one stage disagree, the majority counts, so that the odd one out is the one
-    that strict loading names.
-    """
-    dims, depths, ratios = [], [], []
-    for stage in (f"stages.{s}." for s in range(4)):
-        blocks = {key.split(".")[3] for key in native if key.startswith(stage + "blocks.")}
-        dim = _common_length(native, stage, (".conv.bias", "norm.weight", "norm1.weight", "scale1"))
-        hidden = _common_length(native, stage, ("mlp.fc1.bias", "mlp.depthwise.bias"))
-        dims.append(dim)
-        depths.append(len(blocks))
-        ratios.append(max(1, hidden // dim))
-    head = native.get("head.weight")
-    num_classes = 0 if head is None else head.shape[0]
-    return Architecture(tuple(dims), tuple(depths), tuple(ratios), num_classes)
-
-
-def _common_length(native: Mapping[str, Tensor], stage: str, endings: tuple[str, ...]) -> int:
-    """The most common length of the one-dimensional tensors of a stage with these endings."""
-    lengths = Counter(
-        tensor.shape[0]
-        for key, tensor in native.items()
-        if key.startswith(stage) and key.endswith(endings) and tensor.ndim == 1
-    )
-    if not lengths:
-        raise CheckpointError(f"expected the four stages of a VAN, found no tensors of {stage}*")
-    return lengths.most_common(1)[0][0] or 1
 
 
 @cache

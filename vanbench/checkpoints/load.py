@@ -1,91 +1,132 @@
-"""Models: built from numbers, or from a file's own tensors, strictly."""
+"""A checkpoint file, opened once: what it is, and the model that it holds.
+
+Every command opens a file with ``open_checkpoint`` and hands the Checkpoint on, so that no file is
+read, hashed, recognised or built twice.
+"""
 
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from vanbench.checkpoints.key_names import (
-    NATIVE,
-    Format,
-    detect,
-    read_architecture,
-    to_native,
-    translate,
-)
-from vanbench.checkpoints.state_dict import oddities, read_state_dict
-from vanbench.errors import CheckpointError, OddWeightsWarning, UnknownModelError
-from vanbench.model.architecture import ARCHITECTURES, Architecture
-from vanbench.model.van import VAN, initialize
+from vanbench.checkpoints.key_names import NATIVE, Format, detect, to_native, translate
+from vanbench.checkpoints.state_dict import read_state_dicts, suspicious_tensors
+from vanbench.errors import CheckpointError, SuspiciousWeightsWarning, located
+from vanbench.files import HashedFile, hash_file
+from vanbench.model.architecture import Architecture
+from vanbench.model.build import build_uninitialized, read_architecture
+from vanbench.model.van import VAN
 
 
-def create_model(name: str, num_classes: int = 1000, *, layer_norm_eps: float = 1e-5) -> VAN:
-    """The reference VAN of a published architecture (``van_b0`` … ``van_b6``), random weights."""
-    key = name.lower().replace("-", "_")
-    if key not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise UnknownModelError(f"No architecture {name!r}. The published ones are {known}.")
-    architecture = replace(ARCHITECTURES[key], num_classes=num_classes)
-    return initialize(build(architecture, layer_norm_eps))
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """An opened file: its hash, what its tensors say, and its model in eval mode.
+
+    ``model`` has LayerNorm's epsilon as asked for, else that of the code that uses the file's
+    naming. ``suspicious`` are sentences on weights that no training leaves. ``state`` has the
+    tensors under the file's own names, ``ema`` averaged ones that are beside them, ``metadata`` the
+    text that a safetensors file carries.
+    """
+
+    path: Path
+    sha256: str
+    naming: Format
+    architecture: Architecture
+    suspicious: tuple[str, ...]
+    model: VAN = field(repr=False)
+    state: Mapping[str, Tensor] = field(repr=False)
+    ema: Mapping[str, Tensor] | None = field(repr=False)
+    metadata: Mapping[str, str]
+
+    @property
+    def layer_norm_eps(self) -> float:
+        """The epsilon of the model's LayerNorms."""
+        return float(self.model.stages[0].norm.eps)  # type: ignore[union-attr, arg-type]
+
+    def warn(self) -> None:
+        """Issue a SuspiciousWeightsWarning for each suspicious tensor."""
+        for sentence in self.suspicious:
+            warnings.warn(f"{self.path}: {sentence}.", SuspiciousWeightsWarning, stacklevel=2)
+
+
+def open_checkpoint(
+    file: str | Path | HashedFile, *, layer_norm_eps: float | None = None
+) -> Checkpoint:
+    """Read a file, which is hashed first unless it is a HashedFile.
+
+    Raises CheckpointError with every missing, unexpected and mis-shaped tensor, and where the file
+    that was read is not the file that was hashed.
+    """
+    hashed = file if isinstance(file, HashedFile) else _hash(Path(file))
+    path = hashed.path
+    with located(path):
+        content = read_state_dicts(path)
+        if not hashed.is_unchanged():
+            raise CheckpointError(
+                "the file changed after its hash was computed",
+                remedy="Run the command again when no other program writes to it.",
+            )
+        model, naming, architecture = _build(content.state, layer_norm_eps)
+    return Checkpoint(
+        path=path,
+        sha256=hashed.sha256,
+        naming=naming,
+        architecture=architecture,
+        suspicious=tuple(suspicious_tensors(content.state)),
+        model=model,
+        state=content.state,
+        ema=content.ema,
+        metadata=content.metadata,
+    )
 
 
 def load_model(path: str | Path, *, layer_norm_eps: float | None = None) -> VAN:
-    """The model a checkpoint holds, in eval mode; format and architecture are read from the file.
+    """The model that a checkpoint holds, in eval mode; naming and architecture are read from it.
 
     ``layer_norm_eps`` defaults to the one of the code that uses the file's naming. Raises
-    CheckpointError with every missing, unexpected and mis-shaped tensor; warns (OddWeightsWarning)
-    of each that holds NaN or infinity, or nothing but zeros.
+    CheckpointError with every missing, unexpected and mis-shaped tensor; warns of each tensor that
+    holds NaN or infinity, or nothing but zeros (SuspiciousWeightsWarning).
     """
-    with about(path):
-        state = read_state_dict(path)
+    with located(path):
+        state = read_state_dicts(path).state
         model = model_from_state(state, layer_norm_eps=layer_norm_eps)
-    for oddity in oddities(state):
-        warnings.warn(f"{path}: {oddity}.", OddWeightsWarning, stacklevel=2)
+    for sentence in suspicious_tensors(state):
+        warnings.warn(f"{path}: {sentence}.", SuspiciousWeightsWarning, stacklevel=2)
     return model
-
-
-@contextmanager
-def about(path: str | Path) -> Iterator[None]:
-    """Let each CheckpointError from within name the file that it is about."""
-    try:
-        yield
-    except CheckpointError as error:
-        if str(path) in str(error):
-            raise
-        raise CheckpointError(f"{path}: {error}") from error
-
-
-def build(architecture: Architecture, layer_norm_eps: float = 1e-5) -> VAN:
-    """The reference VAN of ``architecture``, weights as torch's constructors leave them."""
-    a = architecture
-    return VAN(a.embed_dims, a.depths, a.mlp_ratios, a.num_classes, layer_norm_eps)
-
-
-def architecture_of(model: VAN) -> Architecture:
-    """The numbers of a model."""
-    return read_architecture(model.state_dict())
 
 
 def model_from_state(state: Mapping[str, Tensor], *, layer_norm_eps: float | None = None) -> VAN:
     """The model of a state dict in any known naming; it takes the given tensors over, uncopied."""
-    source = detect(state)
-    native, unknown = to_native(state, source)
+    return _build(state, layer_norm_eps)[0]
+
+
+def _hash(path: Path) -> HashedFile:
+    try:
+        return hash_file(path)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror or error}"
+        raise CheckpointError(problem, where=path) from error
+
+
+def _build(
+    state: Mapping[str, Tensor], layer_norm_eps: float | None
+) -> tuple[VAN, Format, Architecture]:
+    naming = detect(state)
+    native, unknown = to_native(state, naming)
     architecture = read_architecture(native)
-    with torch.device("meta"):
-        model = build(architecture, layer_norm_eps or source.layer_norm_eps)
-    _complain(native, unknown, model.state_dict(), source)
+    model = build_uninitialized(architecture, layer_norm_eps or naming.layer_norm_eps)
+    _check_names_and_shapes(native, unknown, model.state_dict(), naming)
     for name, buffer in model.named_buffers():  # absent from old files, and never used in eval mode
         if name.endswith("num_batches_tracked"):
             native.setdefault(name, torch.zeros_like(buffer, device="cpu"))
     model.load_state_dict({k: _as_float32(v) for k, v in native.items()}, assign=True)
-    return model.eval().requires_grad_(False)
+    return model.eval().requires_grad_(False), naming, architecture
 
 
-def _complain(
+def _check_names_and_shapes(
     native: Mapping[str, Tensor], unknown: list[str], wanted: Mapping[str, Tensor], source: Format
 ) -> None:
     """Raise CheckpointError with all that does not fit, in the file's own names."""
@@ -106,8 +147,10 @@ def _complain(
         lists = "; ".join(
             f"{k} ({len(v)}): {', '.join(sorted(v))}" for k, v in problems.items() if v
         )
+        counts = ", ".join(f"{len(v)} {k}" for k, v in problems.items() if v)
         raise CheckpointError(
-            f"the tensors ({source.name} naming) are not those of one VAN: {lists}"
+            f"the tensors ({source.name} naming) are not those of one VAN: {lists}",
+            cause=f"the tensors ({source.name} naming) are not those of one VAN: {counts}",
         )
 
 

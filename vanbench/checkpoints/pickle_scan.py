@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from mmap import mmap
 from typing import IO, Any
 
-from vanbench.download.error_messages import printable
 from vanbench.errors import CheckpointError
+from vanbench.file_types import printable
 
 MOST_STEPS = 4_000_000  # of the stack machine; the largest VAN takes 150,000
 
@@ -34,7 +34,7 @@ ITEM_BYTES = {
 }
 
 # Objects that files of the OpenMMLab and timm era hold beside the tensors. torch gets inert
-# stand-ins under these names (``checkpoint.Leftover``), so the packages need not be there.
+# stand-ins under these names (``torch_file.Leftover``), so the packages need not be there.
 LEFTOVERS = (
     "argparse.Namespace",
     "mmengine.logging.history_buffer.HistoryBuffer",
@@ -96,14 +96,14 @@ class Storage:
 
 
 @dataclass
-class Survey:
-    """What a walk found: the value the pickle stands for, and the storages it declares."""
+class Content:
+    """The value that a pickle stands for, and the storages that it declares."""
 
     value: Any = None
     storages: dict[str, Storage] = field(default_factory=dict)
 
 
-def survey(stream: IO[bytes] | mmap) -> Survey:
+def scan(stream: IO[bytes] | mmap) -> Content:
     """Walk the pickle at the position of ``stream``, which is left behind its end.
 
     Raises CheckpointError naming every class and function that is not allowed, and Malformed for
@@ -124,12 +124,13 @@ def survey(stream: IO[bytes] | mmap) -> Survey:
     if refused:
         shown = ", ".join(refused[:20]) + (", …" if len(refused) > 20 else "")
         raise CheckpointError(
-            f"refused, because it asks for more than tensors: {shown}. Nothing of it was run. "
-            "If you trust where it is from, save only its state_dict with torch.save there."
+            f"refused, because it asks for more than tensors: {shown}. Nothing of it was run",
+            cause="refused, because it asks for more than tensors",
+            remedy="If you trust its source, save only its state_dict with torch.save there.",
         )
     if problem:
         raise problem if isinstance(problem, Malformed) else Malformed(str(problem))
-    return Survey(machine.value, machine.storages)
+    return Content(machine.value, machine.storages)
 
 
 def _noting(operations: Iterator, names: set[str]) -> Iterator[tuple[str, Any]]:
@@ -165,12 +166,12 @@ class _Machine:
             self.stack.append(_EMPTY[opcode]())
         elif opcode in _TUPLES:
             count = _TUPLES[opcode]
-            self._require(len(self.stack) >= count, "a tuple of what is not there")
+            self._require(len(self.stack) >= count, "pickle stack underflow")
             self.stack[-count:] = [tuple(self.stack[-count:])]
         elif opcode in ("BINPUT", "LONG_BINPUT"):
             self.memo[argument] = self.stack[-1]
         elif opcode in ("BINGET", "LONG_BINGET"):
-            self._require(argument in self.memo, "a reference to nothing")
+            self._require(argument in self.memo, "a reference to an unknown memo entry")
             self.stack.append(self.memo[argument])
         elif handler := getattr(self, f"_{opcode.lower()}", None):
             handler(argument)

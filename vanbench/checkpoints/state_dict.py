@@ -1,11 +1,10 @@
-"""Files of weights: read as data, never run. Only tensors leave this module.
+"""The tensors of a checkpoint file under their own names, whatever contains them.
 
-A ``.pth`` is a pickle, which is a program: ``containers`` and ``pickles`` look through it first,
-and only ``torch.load(weights_only=True)`` reads it.
+Only tensors leave this module: a file is read as data and never run.
 """
 
-import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,20 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from vanbench.checkpoints.pickle_scan import LEFTOVERS, Malformed
-from vanbench.checkpoints.torch_file import LEGACY_MAGIC, ZIP_MAGIC, check_legacy, check_zip
-from vanbench.download.error_messages import HEAD_BYTES, describe_bytes
-from vanbench.errors import CheckpointError
+from vanbench.checkpoints import torch_file
+from vanbench.checkpoints.pickle_scan import Malformed
+from vanbench.checkpoints.torch_file import Leftover
+from vanbench.errors import CheckpointError, located
+from vanbench.file_types import (
+    HEAD_BYTES,
+    describe_bytes,
+    is_legacy_torch,
+    is_safetensors,
+    is_zip,
+)
 
 EMA = "state_dict_ema"  # where timm's and the authors' code keep the averaged weights
+
 _NESTS = ("state_dict", "model", EMA)
 _WRAPPER = "module."  # DataParallel's
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
@@ -27,58 +34,44 @@ _COUNTER = "num_batches_tracked"
 _OFTEN_ZERO = (".bias", ".running_mean")
 
 
-class Leftover:
-    """Takes the place of whatever a training framework left beside the tensors, and holds nothing.
+@dataclass(frozen=True, eq=False)
+class StateDicts:
+    """What one file holds: the tensors that it is read for, and averaged ones beside them.
 
-    torch's safe unpickler calls it, or sets its state, under the names in ``pickles.LEFTOVERS``.
+    ``metadata`` is the text that a safetensors file carries; empty for other files.
     """
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "Leftover":
-        return super().__new__(cls)
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        pass
+    state: dict[str, Tensor]
+    ema: dict[str, Tensor] | None
+    metadata: dict[str, str]
 
 
-def read_state_dict(path: str | Path, *, nest: str | None = None) -> dict[str, Tensor]:
+def read_state_dicts(path: str | Path) -> StateDicts:
     """The tensors of a checkpoint under their own names, without ``module.`` prefixes.
 
-    ``nest`` is the key that they are under, such as EMA; by default the first known one.
     Zip and safetensors files are memory-mapped; the legacy serialisation is read into memory once.
     Raises CheckpointError, naming the file, for everything that is wrong with it.
     """
     path = Path(path)
-    try:
-        state = _without_wrapper(_nested(_load(path), _NESTS if nest is None else (nest,)))
-        _check_tensors(state)
-    except Malformed as error:
-        raise CheckpointError(f"{path}: expected a checkpoint, found {error}.") from error
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    return state
+    with located(path):
+        try:
+            content, metadata = _load(path)
+        except Malformed as error:
+            raise CheckpointError(f"expected a checkpoint, found {error}") from error
+        except OSError as error:
+            raise CheckpointError(f"cannot be read: {error.strerror or error}") from error
+        nests = _nests(content)
+        state = _tensors(next(iter(nests.values()), content))
+        ema = _tensors(nests[EMA]) if len(nests) > 1 and EMA in nests else None
+    return StateDicts(state, ema, metadata)
 
 
-def read_metadata(path: str | Path) -> dict[str, str]:
-    """The texts that a safetensors file carries beside its tensors; nothing for other files."""
-    with Path(path).open("rb") as file:
-        if not _is_safetensors(file.read(9)):
-            return {}
-    with safe_open(path, framework="pt") as file:
-        return dict(file.metadata() or {})
+def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """The tensors that a checkpoint is read for; see ``read_state_dicts``."""
+    return read_state_dicts(path).state
 
 
-def has_ema(path: str | Path) -> bool:
-    """Whether a checkpoint has averaged weights beside the ones that it is read for."""
-    content = _load(Path(path))
-    return isinstance(content, dict) and len(content.keys() & {*_NESTS}) > 1 and EMA in content
-
-
-def oddities(state: Mapping[str, Tensor]) -> list[str]:
+def suspicious_tensors(state: Mapping[str, Tensor]) -> list[str]:
     """Sentences on weights that no training leaves: NaN, infinite, or zero where zero is useless.
 
     Reads every value once.
@@ -96,71 +89,54 @@ def oddities(state: Mapping[str, Tensor]) -> list[str]:
     return found
 
 
-def _load(path: Path) -> Any:
-    """Whatever the file holds, made of plain containers, tensors and Leftovers."""
+def _load(path: Path) -> tuple[Any, dict[str, str]]:
+    """Whatever the file holds, made of plain containers, tensors and Leftovers; its metadata."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    if _is_safetensors(head):
+    if is_safetensors(head):
         return _load_safetensors(path)
-    if head.startswith(ZIP_MAGIC):
-        check_zip(path)
-    elif head.startswith(LEGACY_MAGIC):
-        check_legacy(path)
-    else:
-        raise CheckpointError(_not_one(path, head))
-    stand_ins: list = [(Leftover, name) for name in LEFTOVERS]
-    try:
-        with torch.serialization.safe_globals(stand_ins):
-            return torch.load(
-                path, map_location="cpu", weights_only=True, mmap=head.startswith(ZIP_MAGIC)
-            )
-    except Exception as error:  # of any kind: torch checks little before it trips over damage
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f"torch cannot read it: {reason}") from error
+    if is_zip(head) or is_legacy_torch(head):
+        return torch_file.load(path, head), {}
+    size = path.stat().st_size
+    raise CheckpointError(
+        f"expected a checkpoint (PyTorch's or safetensors), found {describe_bytes(head)}; "
+        f"{size} bytes",
+        cause=f"not a checkpoint but {describe_bytes(head)}",
+        remedy="Download it again, and compare its SHA-256 with the published one.",
+    )
 
 
-def _is_safetensors(head: bytes) -> bool:
-    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100 << 20
-
-
-def _load_safetensors(path: Path) -> dict[str, Tensor]:
+def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, dict(file.metadata() or {})
     except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
         raise Malformed(f"a damaged or truncated safetensors file ({error})") from error
 
 
-def _not_one(path: Path, head: bytes) -> str:
-    size = os.stat(path).st_size
-    return (
-        f"expected a checkpoint (PyTorch's or safetensors), found {describe_bytes(head)}; "
-        f"{size} bytes. Fetch it again, and compare its SHA-256 with the published one."
-    )
-
-
-def _nested(content: Any, nests: tuple[str, ...]) -> Any:
-    if isinstance(content, dict):
-        for nest in nests:
-            if isinstance(content.get(nest), dict):
-                return content[nest]
-    return content
-
-
-def _without_wrapper(content: Any) -> dict[str, Tensor]:
-    """The content, if it is a dict of tensors, without a prefix that all its names share."""
+def _nests(content: Any) -> dict[str, Any]:
+    """The dicts of tensors within the content by key, in the order in which they are preferred."""
     if not isinstance(content, dict):
-        raise CheckpointError(f"expected a dict of tensors, found {_kind(content)}.")
-    odd = [
+        return {}
+    return {nest: content[nest] for nest in _NESTS if isinstance(content.get(nest), dict)}
+
+
+def _tensors(content: Any) -> dict[str, Tensor]:
+    """The content, if it is a dict of weights, without a prefix that all its names share."""
+    if not isinstance(content, dict):
+        raise CheckpointError(f"expected a dict of tensors, found {_kind(content)}")
+    others = [
         f"{key!r} ({_kind(value)})"
         for key, value in content.items()
         if not isinstance(value, Tensor) or not isinstance(key, str)
     ]
-    if odd or not content:
-        found = f"entries that are none: {', '.join(odd[:5])}" if odd else "an empty dict"
-        raise CheckpointError(f"expected a dict of tensors, found {found}.")
+    if others or not content:
+        found = f"entries that are none: {', '.join(others[:5])}" if others else "an empty dict"
+        raise CheckpointError(f"expected a dict of tensors, found {found}")
     while all(key.startswith(_WRAPPER) for key in content):
         content = {key.removeprefix(_WRAPPER): tensor for key, tensor in content.items()}
+    _check_tensors(content)
     return dict(content)
 
 
@@ -170,17 +146,17 @@ def _kind(value: Any) -> str:
 
 def _check_tensors(state: Mapping[str, Tensor]) -> None:
     """Refuse tensors that are no weights, or share memory."""
-    odd = [
+    others = [
         f"{name} ({tensor.dtype})"
         for name, tensor in state.items()
         if tensor.dtype not in _FLOATS and not (name.endswith(_COUNTER) and _is_count(tensor))
     ]
-    if odd:
-        raise CheckpointError(f"expected floating-point weights, found {', '.join(odd)}.")
+    if others:
+        raise CheckpointError(f"expected floating-point weights, found {', '.join(others)}")
     spans = sorted((*_span(tensor), name) for name, tensor in state.items() if tensor.numel())
     for (_, end, first), (start, _, second) in pairwise(spans):
         if start < end:
-            raise CheckpointError(f"the tensors {first} and {second} share memory.")
+            raise CheckpointError(f"the tensors {first} and {second} share memory")
 
 
 def _is_count(tensor: Tensor) -> bool:

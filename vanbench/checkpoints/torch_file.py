@@ -1,8 +1,11 @@
-"""The two containers of ``torch.save``, checked before torch reads them and memory is taken.
+"""Files of ``torch.save``: checked before torch reads them, and read as data.
 
-Zip (since PyTorch 1.6): ``<name>/data.pkl`` and one stored entry ``<name>/data/<key>`` for each
-storage. Legacy: five pickles (magic number, protocol, system, content, storage keys), then for
-each key the number of elements as int64 and the elements.
+A ``.pth`` is a pickle, which is a program: ``pickle_scan`` looks through it first, and only
+``torch.load(weights_only=True)`` reads it.
+
+There are two containers. Zip (since PyTorch 1.6): ``<name>/data.pkl`` and one stored entry
+``<name>/data/<key>`` for each storage. Legacy: five pickles (magic number, protocol, system,
+content, storage keys), then for each key the number of elements as int64 and the elements.
 """
 
 import io
@@ -10,19 +13,51 @@ import mmap
 import struct
 import zipfile
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from vanbench.checkpoints.pickle_scan import Malformed, Storage, survey
-from vanbench.download.error_messages import printable
+import torch
+
+from vanbench.checkpoints.pickle_scan import LEFTOVERS, Malformed, Storage, scan
 from vanbench.errors import CheckpointError
-
-ZIP_MAGIC = b"PK\x03\x04"
-LEGACY_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # pickle of 0x1950a86a20f9469cfc6c
+from vanbench.file_types import ZIP_MAGIC, is_zip, printable
 
 _MOST_ENTRIES = 64 << 20  # bytes of a zip's directory
 _MOST_PICKLE = 64 << 20
 _END = b"PK\x05\x06"
 _LOCAL = struct.Struct("<4s5H3I2H")
+
+
+class Leftover:
+    """Stands in for whatever a training framework left beside the tensors, and holds nothing.
+
+    torch's safe unpickler calls it, or sets its state, under the names in
+    ``pickle_scan.LEFTOVERS``.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Leftover":
+        return super().__new__(cls)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+def load(path: Path, head: bytes) -> Any:
+    """What ``torch.save`` wrote, made of plain containers, tensors and Leftovers.
+
+    ``head`` is how the file begins. A zip archive is memory-mapped; the legacy serialisation is
+    read into memory once. Raises Malformed or CheckpointError.
+    """
+    (check_zip if is_zip(head) else check_legacy)(path)
+    stand_ins: list[Any] = [(Leftover, name) for name in LEFTOVERS]
+    try:
+        with torch.serialization.safe_globals(stand_ins):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(head))
+    except Exception as error:  # of any kind: torch checks little before it fails on damage
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise CheckpointError(f"torch cannot read it: {reason}") from error
 
 
 def check_zip(path: Path) -> None:
@@ -33,7 +68,7 @@ def check_zip(path: Path) -> None:
             with zipfile.ZipFile(file) as archive:
                 entries = _entries(archive)
                 _check_layout(file, entries, path.stat().st_size)
-                storages = survey(io.BytesIO(archive.read(_pickle(entries)))).storages
+                storages = scan(io.BytesIO(archive.read(_pickle(entries)))).storages
         except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
             raise Malformed(f"a damaged or truncated zip archive ({error})") from error
     for storage in storages.values():
@@ -44,11 +79,11 @@ def check_legacy(path: Path) -> None:
     """Raise Malformed or CheckpointError unless all that the file declares is in it."""
     size = path.stat().st_size
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as stream:
-        _magic, protocol, _system = (survey(stream).value for _ in range(3))
+        _magic, protocol, _system = (scan(stream).value for _ in range(3))
         if protocol != 1001:
             raise Malformed(f"the protocol version {protocol!r}, where 1001 is the only one")
-        storages = survey(stream).storages
-        keys = survey(stream).value
+        storages = scan(stream).storages
+        keys = scan(stream).value
         if type(keys) is not list or sorted(map(str, keys)) != sorted(storages):
             raise Malformed("a list of storages that differs from those of the tensors")
         at = stream.tell()
@@ -91,7 +126,7 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
     name = printable(info.orig_filename)
     parts = info.orig_filename.split("/")
     if len(parts) < 2 or {"", ".", ".."} & set(parts) or "\\" in name or name != info.filename:
-        raise Malformed(f"the archive entry {name!r}, whose name leads astray")
+        raise Malformed(f"the archive entry {name!r}, which has an unsafe path")
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
         raise Malformed(
             f"the compressed archive entry {name!r} ({info.compress_size} bytes for "
@@ -112,7 +147,9 @@ def _check_layout(file: IO[bytes], entries: dict[str, zipfile.ZipInfo], size: in
         magic, _, _, method, *_, name_length, extra_length = _LOCAL.unpack(header)
         name = file.read(name_length)
         if magic != ZIP_MAGIC or method or name.decode("utf-8", "replace") != info.filename:
-            raise Malformed(f"two accounts of the archive entry {info.filename!r}")
+            raise Malformed(
+                f"the archive entry {info.filename!r}: header and central directory disagree"
+            )
         if info.header_offset < end:
             raise Malformed(f"the archive entry {info.filename!r}, which overlaps another")
         end = info.header_offset + _LOCAL.size + name_length + extra_length + info.file_size
@@ -123,8 +160,8 @@ def _check_layout(file: IO[bytes], entries: dict[str, zipfile.ZipInfo], size: in
 def _pickle(entries: dict[str, zipfile.ZipInfo]) -> zipfile.ZipInfo:
     if "constants.pkl" in entries:
         raise CheckpointError(
-            "expected a state dict, found a TorchScript archive, which is a program. "
-            "Save the state_dict of the module instead."
+            "expected a state dict, found a TorchScript archive, which is a program",
+            remedy="Save the state_dict of the module instead.",
         )
     if "data.pkl" not in entries:
         raise Malformed("a zip archive without data.pkl, so not from torch.save")

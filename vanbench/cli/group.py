@@ -15,7 +15,7 @@ import click
 
 from vanbench._version import __version__
 from vanbench.cli.options import VERBOSE
-from vanbench.errors import OddWeightsWarning, VanbenchError
+from vanbench.errors import SuspiciousWeightsWarning, VanbenchError
 
 COMMANDS = {
     "list": "list",
@@ -93,7 +93,7 @@ def _warnings_as_sentences() -> Iterator[None]:
     show_others = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
-        if issubclass(category, OddWeightsWarning):
+        if issubclass(category, SuspiciousWeightsWarning):
             click.echo(f"Warning: {message}", err=True)
         else:
             show_others(message, category, *place)

@@ -5,11 +5,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vanbench.zoo.reader import Entry, Zoo, load_zoo
+from vanbench.devices import PRECISIONS
+from vanbench.evaluation.plan import ON_ERROR, RunOptions
+from vanbench.progress import Update
+from vanbench.zoo.entries import Entry, Zoo
+from vanbench.zoo.reader import load_zoo
+
+if TYPE_CHECKING:
+    from vanbench.inference.rewrite_config import RewriteConfig
 
 VERBOSE = "vanbench.verbose"  # the key in click's context for -v
 
@@ -42,7 +49,7 @@ class Settings:
         if not self.quiet:
             click.echo(message, err=True)
 
-    def progress(self, label: str, unit: str) -> AbstractContextManager[Callable[..., None]]:
+    def progress(self, label: str, unit: str) -> AbstractContextManager[Update]:
         """A progress bar on stderr, unless -q."""
         from vanbench.cli.output import progress
 
@@ -54,7 +61,7 @@ class Settings:
             click.echo(message, err=True)
 
 
-def common(function: Callable) -> Callable:
+def common_options(function: Callable) -> Callable:
     """The options that every command has; the command receives them as ``settings``."""
 
     @functools.wraps(function)
@@ -89,14 +96,14 @@ def common(function: Callable) -> Callable:
             default="openmmlab",
             show_default=True,
             metavar="FILE|NAME",
-            help="Whose table: a shipped one (openmmlab, demo) or a TOML file.",
+            help="Model zoo: a shipped one (openmmlab, demo) or a TOML file.",
         ),
     ):
         wrapper = decorator(wrapper)
     return wrapper
 
 
-def models(function: Callable) -> Callable:
+def model_arguments(function: Callable) -> Callable:
     """``[MODEL]…`` or ``--all``; the command receives the zoo entries as ``entries``."""
 
     @functools.wraps(function)
@@ -107,7 +114,7 @@ def models(function: Callable) -> Callable:
     return click.argument("model", nargs=-1)(wrapper)
 
 
-def sources(function: Callable) -> Callable:
+def source_options(function: Callable) -> Callable:
     """``--mirror`` and ``--offline``; the command receives ``mirrors`` and ``offline``."""
     function = option("--offline", is_flag=True, help="No network: only the cache and folders.")(
         function
@@ -121,47 +128,85 @@ def sources(function: Callable) -> Callable:
     )(function)
 
 
-def rewriting(function: Callable) -> Callable:
-    """How the exact rewrite runs; the command receives ``compile`` and ``choices``."""
+def rewriting_options(function: Callable) -> Callable:
+    """How the exact rewrite runs; the command receives ``compile`` and ``rewrite``."""
 
     @functools.wraps(function)
     def wrapper(choices: str | None, **kwargs: Any) -> Any:
-        return function(choices=_choices(choices), **kwargs)
+        return function(rewrite=_rewrite_config(choices), **kwargs)
 
     wrapper = option(
-        "--compile", is_flag=True, help="Compile the rewrite; takes minutes before it pays."
+        "--compile", is_flag=True, help="Compile the rewrite; the first run takes minutes."
     )(wrapper)
     return option(
         "--choices",
         metavar="JSON",
-        help="Forms of the rewrite, as a record names them.  [default: a short trial decides]",
+        help="Variants of the rewrite, as in a record.  [default: a short trial decides]",
     )(wrapper)
 
 
-def _choices(text: str | None) -> Any:
-    """The choices of ``--choices``; a usage error if they are none."""
+def _rewrite_config(text: str | None) -> "RewriteConfig | None":
+    """The config of ``--choices``; a usage error if it is none."""
     if text is None:
         return None
-    from vanbench.inference.optimized import Choices
+    from vanbench.inference.rewrite_config import RewriteConfig
 
     try:
-        return Choices.from_json(text)
+        return RewriteConfig.from_json(text)
     except ValueError as error:
         raise click.BadParameter(f"{error}", param_hint="--choices") from error
 
 
-def runs(function: Callable) -> Callable:
-    """How a validation runs; the command receives a dict ``run`` for ``validation.Run``."""
+def device_option(function: Callable) -> Callable:
+    """``--device``."""
+    return option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")(
+        function
+    )
+
+
+def precision_option(function: Callable) -> Callable:
+    """``--precision``."""
+    return option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        default="fp32",
+        show_default=True,
+        help="Arithmetic; only fp32 (without TF32) counts as reproduction.",
+    )(function)
+
+
+def decoding_options(function: Callable) -> Callable:
+    """How images are decoded and batched, and what an unreadable one does."""
+    for decorator in (
+        option(
+            "--on-error",
+            type=click.Choice(ON_ERROR),
+            default=ON_ERROR[0],
+            show_default=True,
+            help="What an unreadable image does: stop the run, or count as wrong.",
+        ),
+        device_option,
+        option("--workers", type=click.IntRange(min=0), help="Decoding processes."),
+        option("--batch-size", type=click.IntRange(min=1), help="Images per batch."),
+    ):
+        function = decorator(function)
+    return function
+
+
+def run_options(function: Callable) -> Callable:
+    """How a validation runs; the command receives RunOptions as ``options``."""
 
     @functools.wraps(function)
-    def run_wrapper(**kwargs: Any) -> Any:
+    def run_wrapper(settings: Settings, **kwargs: Any) -> Any:
         from vanbench.prediction_store.store import FILE
 
         names = ("device", "batch_size", "workers", "limit", "on_error", "reference", "fresh")
-        run = {name: kwargs.pop(name) for name in (*names, "compile", "choices")}
-        settings = kwargs["settings"]
-        run |= {"store": settings.results / FILE, "say": settings.detail}
-        return function(run=run, **kwargs)
+        options = RunOptions(
+            **{name: kwargs.pop(name) for name in (*names, "compile", "rewrite")},
+            store=settings.results / FILE,
+            on_message=settings.detail,
+        )
+        return function(settings=settings, options=options, **kwargs)
 
     wrapper: Callable = run_wrapper
     for decorator in (
@@ -170,18 +215,9 @@ def runs(function: Callable) -> Callable:
             is_flag=True,
             help="Predict every image again, also where the prediction is stored.",
         ),
-        rewriting,
+        rewriting_options,
         option("--reference", is_flag=True, help="Run the plain model, not its exact rewrite."),
-        option(
-            "--on-error",
-            type=click.Choice(["stop", "count-wrong"]),
-            default="stop",
-            show_default=True,
-            help="What an unreadable image does: stop the run, or count as wrong.",
-        ),
-        option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …"),
-        option("--workers", type=click.IntRange(min=0), help="Decoding processes."),
-        option("--batch-size", type=click.IntRange(min=1), help="Images per batch."),
+        decoding_options,
         option(
             "--limit",
             type=click.IntRange(min=1),

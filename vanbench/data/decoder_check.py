@@ -4,8 +4,7 @@
 ``draw.py`` there drew them. The steps are those of every protocol, at a quarter of the size.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 
@@ -16,74 +15,46 @@ from torch import Tensor
 
 from vanbench.data.decode import decode
 from vanbench.data.preprocess import to_pixels
-from vanbench.zoo.reader import Protocol
+from vanbench.data.summary import DecoderReport, PixelDifference
+from vanbench.zoo.entries import EvaluationProtocol
 
 PIXELS = Path(str(files("vanbench"))) / "data" / "pixels"
-PROTOCOL = Protocol(resize_short_edge=62, center_crop=56)
-
-
-@dataclass(frozen=True)
-class Difference:
-    """How the pixels of one kind of image differ: how many of ``values``, and the most by which."""
-
-    kind: str
-    values: int
-    different: int
-    largest: int
-
-
-@dataclass(frozen=True)
-class SelfCheck:
-    """The outcome for every kind of image, and the libraries that gave it."""
-
-    differences: tuple[Difference, ...]
-    libraries: dict[str, str]
-
-    @property
-    def ok(self) -> bool:
-        """Whether every pixel is as expected."""
-        return not any(difference.different for difference in self.differences)
-
-    def describe(self) -> str:
-        """One line for people."""
-        versions = ", ".join(f"{name} {version}" for name, version in self.libraries.items())
-        if self.ok:
-            kinds = len(self.differences)
-            return (
-                f"the decoder gives the expected pixels for all {kinds} kinds of image ({versions})"
-            )
-        wrong = "; ".join(
-            f"{d.kind}: {d.different:,} of {d.values:,} values differ, by up to {d.largest}"
-            for d in self.differences
-            if d.different
-        )
-        return f"the decoder differs from the expected pixels: {wrong} ({versions})"
-
-    def as_dict(self) -> dict:
-        """The form for the record: the kinds that differ, by name."""
-        return {
-            "ok": self.ok,
-            "summary": self.describe(),
-            "kinds": len(self.differences),
-            "differences": {
-                d.kind: {"values": d.values, "different": d.different, "largest": d.largest}
-                for d in self.differences
-                if d.different
-            },
-            "libraries": self.libraries,
-        }
+PROTOCOL = EvaluationProtocol(resize_short_edge=62, center_crop=56)
 
 
 def check_decoder(
-    pixels_of: Callable[[Image.Image, Protocol], Tensor] = to_pixels,
-) -> SelfCheck:
+    pixels_of: Callable[[Image.Image, EvaluationProtocol], Tensor] = to_pixels,
+) -> DecoderReport:
     """Decode and preprocess the shipped images, and compare every value with the expected one.
 
     ``pixels_of`` is what turns a decoded image into uint8 (3, H, W) by a protocol.
     """
     kinds = sorted(path.stem for path in PIXELS.glob("*.JPEG"))
     assert kinds, f"no images in {PIXELS}"
-    return SelfCheck(tuple(_compare(kind, pixels_of) for kind in kinds), libraries())
+    found = {kind: _compare(kind, pixels_of) for kind in kinds}
+    different = {kind: d for kind, d in found.items() if d.different}
+    versions = libraries()
+    return DecoderReport(
+        ok=not different,
+        summary=_describe(len(kinds), different, versions),
+        kinds=len(kinds),
+        differences=different,
+        libraries=versions,
+    )
+
+
+def _describe(
+    kinds: int, different: Mapping[str, PixelDifference], versions: Mapping[str, str]
+) -> str:
+    """One line for people."""
+    made_by = ", ".join(f"{name} {version}" for name, version in versions.items())
+    if not different:
+        return f"the decoder gives the expected pixels for all {kinds} kinds of image ({made_by})"
+    wrong = "; ".join(
+        f"{kind}: {d.different:,} of {d.values:,} values differ, by up to {d.largest}"
+        for kind, d in different.items()
+    )
+    return f"the decoder differs from the expected pixels: {wrong} ({made_by})"
 
 
 def libraries() -> dict[str, str]:
@@ -94,9 +65,11 @@ def libraries() -> dict[str, str]:
     }
 
 
-def _compare(kind: str, pixels_of: Callable[[Image.Image, Protocol], Tensor]) -> Difference:
+def _compare(
+    kind: str, pixels_of: Callable[[Image.Image, EvaluationProtocol], Tensor]
+) -> PixelDifference:
     found = pixels_of(decode((PIXELS / f"{kind}.JPEG").read_bytes()), PROTOCOL)
     png = decode((PIXELS / f"{kind}.png").read_bytes())
     expected = torch.from_numpy(np.array(png)).permute(2, 0, 1)  # (3, H, W)
     distance = (found.to(torch.int16) - expected.to(torch.int16)).abs()
-    return Difference(kind, distance.numel(), int((distance > 0).sum()), int(distance.max()))
+    return PixelDifference(distance.numel(), int((distance > 0).sum()), int(distance.max()))

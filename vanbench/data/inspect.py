@@ -4,18 +4,22 @@ Every image is read once, in threads: reading, hashing and decoding all release 
 """
 
 import hashlib
-import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from vanbench.data.decode import check_header
 from vanbench.data.decode import decode as decode_image
-from vanbench.data.layouts.images import Finding, ImageSet, finding
-from vanbench.data.layouts.official import VALIDATION_IMAGES, class_ids_1k
+from vanbench.data.layouts.images import ImageSet
+from vanbench.data.layouts.official import VALIDATION_IMAGES
+from vanbench.data.summary import DataSummary, Finding, finding
+from vanbench.devices import available_cores
 from vanbench.errors import DataError
+from vanbench.progress import Update, ignore
+from vanbench.typed_json import Json, to_json
+from vanbench.zoo.class_ids import imagenet_1k
 
 OFFICIAL, ALTERED, SUBSET, CUSTOM = "official", "altered", "subset", "custom"
 PER_CLASS = 50  # in ImageNet-1k's validation set
@@ -29,8 +33,6 @@ FAULTS = {
     "unreadable": "{n} files cannot be read",
     "damaged": "{n} files are not whole images",
 }
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -61,19 +63,28 @@ class DataReport:
         """The problems that make the set another one than it claims to be."""
         return tuple(problem for problem in self.problems if problem.fault)
 
-    def as_dict(self) -> dict:
+    def summary(self, total: int, unreadable: Mapping[str, str]) -> DataSummary:
+        """What is recorded, when the set has ``total`` images of which these were used."""
+        return DataSummary(
+            layout=self.layout,
+            images=self.images,
+            classes=self.classes,
+            verdict=self.verdict,
+            fingerprint=self.fingerprint,
+            whole=self.whole,
+            decoded=self.decoded,
+            problems=self.problems,
+            used=self.images,
+            total=total,
+            unreadable=unreadable,
+        )
+
+    def as_json(self) -> Json:
         """The JSON form, without the hash of every image."""
-        return {
-            "layout": self.layout,
-            "path": self.path,
-            "images": self.images,
-            "classes": self.classes,
-            "verdict": self.verdict,
-            "fingerprint": self.fingerprint,
-            "whole": self.whole,
-            "decoded": self.decoded,
-            "problems": [problem.as_dict() for problem in self.problems],
-        }
+        names = ("layout", "path", "images", "classes", "verdict", "fingerprint", "whole",
+                 "decoded")  # fmt: skip
+        document: Json = {name: getattr(self, name) for name in names}
+        return document | {"problems": [to_json(problem) for problem in self.problems]}
 
 
 @dataclass(frozen=True)
@@ -92,7 +103,7 @@ def inspect(
     indices: Sequence[int] | None = None,
     decode: bool = False,
     workers: int | None = None,
-    progress: Progress | None = None,
+    progress: Update = ignore,
 ) -> DataReport:
     """Read every image at ``indices`` (default: all) once and say what the data set is.
 
@@ -109,7 +120,7 @@ def inspect(
         *_counts(images, counts),
         *_duplicates(images, content),
     )
-    verdict = judge(images, counts, problems)
+    verdict = data_verdict(images, counts, problems)
     unbroken = [problem for problem in problems if problem.kind not in FAULTS]
     return DataReport(
         layout=images.layout,
@@ -121,7 +132,7 @@ def inspect(
             (images.class_ids[images.labels[index]], content.get(index)) for index in chosen
         ),
         problems=(*problems, *_archive(images, verdict)),
-        whole=judge(images, counts, unbroken) in (OFFICIAL, CUSTOM),
+        whole=data_verdict(images, counts, unbroken) in (OFFICIAL, CUSTOM),
         decoded=decode,
         content=content,
     )
@@ -139,7 +150,7 @@ def refuse_broken(report: DataReport) -> None:
 
 def default_threads() -> int:
     """Threads for reading: one per core that this process may use, within reason."""
-    return min(MOST_THREADS, len(os.sched_getaffinity(0)))
+    return min(MOST_THREADS, available_cores())
 
 
 def fingerprint(lines: Iterable[tuple[str, str | None]]) -> str:
@@ -152,11 +163,11 @@ def fingerprint(lines: Iterable[tuple[str, str | None]]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def judge(images: ImageSet, counts: Counter[int], problems: Iterable[Finding]) -> str:
+def data_verdict(images: ImageSet, counts: Counter[int], problems: Iterable[Finding]) -> str:
     """The verdict on a set with these images per label and these problems."""
     if any(problem.fault for problem in problems):
         return ALTERED
-    if images.class_ids == class_ids_1k():
+    if images.class_ids == imagenet_1k():
         return OFFICIAL if counts.total() == VALIDATION_IMAGES else SUBSET
     return CUSTOM if counts.total() == len(images) else SUBSET
 
@@ -166,7 +177,7 @@ def _check_all(
     indices: Sequence[int],
     decode: bool,
     threads: int,
-    progress: Progress | None,
+    progress: Update,
 ) -> Iterator[Check]:
     """The check of each image, in the order in which they are stored."""
     done = 0
@@ -177,8 +188,7 @@ def _check_all(
         for checks in pool.map(check_chunk, chunks):
             yield from checks
             done += len(checks)
-            if progress:
-                progress(done, len(indices))
+            progress(done, len(indices))
 
 
 def _check_chunk(images: ImageSet, decode: bool, indices: Sequence[int]) -> list[Check]:
@@ -220,7 +230,7 @@ def _counts(images: ImageSet, counts: Counter[int]) -> list[Finding]:
     absent = [ids[label] for label in range(len(ids)) if not counts[label]]
     text = f"{{n}} of {len(ids):,} classes have no images"
     found = finding("missing class", absent, text, fault=False)
-    if ids != class_ids_1k():
+    if ids != imagenet_1k():
         return found
     few = [f"{ids[label]}: {n}" for label, n in counts.items() if n < PER_CLASS]
     many = [f"{ids[label]}: {n}" for label, n in counts.items() if n > PER_CLASS]

@@ -13,14 +13,12 @@ from pathlib import Path
 from vanbench.data.layouts.archives import open_tar
 from vanbench.data.layouts.flat import open_flat
 from vanbench.data.layouts.folders import open_class_folders
-from vanbench.data.layouts.images import Finding, ImageSet, Listing, look
+from vanbench.data.layouts.images import ImageSet, Listing, look
 from vanbench.data.layouts.labels import LISTINGS
 from vanbench.data.layouts.official import label_conflicts
 from vanbench.data.layouts.parquet import open_parquet
 from vanbench.data.layouts.webdataset import open_shards
 from vanbench.errors import DataError
-
-__all__ = ["Finding", "ImageSet", "open_images"]
 
 # Folders that a validation set is found under, in the order in which they are tried.
 INSIDE = ("val", "validation", "ILSVRC2012_img_val", "ILSVRC2012", "ILSVRC", "imagenet", "ImageNet",

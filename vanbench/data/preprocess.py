@@ -12,12 +12,14 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from vanbench.data.decode import decode as decode  # where the models' half looks for it
-from vanbench.zoo.reader import Protocol
+from vanbench.zoo.entries import EvaluationProtocol
 
-PixelsOf = Callable[[Image.Image, Protocol], Tensor]  # to_pixels, or what stands in for it
+PixelsOf = Callable[
+    [Image.Image, EvaluationProtocol], Tensor
+]  # to_pixels, or what stands in for it
 
 
-def to_pixels(image: Image.Image, protocol: Protocol) -> Tensor:
+def to_pixels(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
     """The uint8 RGB crop (3, center_crop, center_crop) that the network sees.
 
     The long edge is truncated to an integer in proportion and the crop's offsets are rounded half
@@ -35,7 +37,7 @@ def to_pixels(image: Image.Image, protocol: Protocol) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1)
 
 
-def normalize(pixels: Tensor, protocol: Protocol) -> Tensor:
+def normalize(pixels: Tensor, protocol: EvaluationProtocol) -> Tensor:
     """float32 ``(pixels − mean) / std`` per channel of uint8 (…, 3, H, W), on the same device."""
     mean, std = (
         torch.tensor(values, dtype=torch.float32, device=pixels.device)[:, None, None]
@@ -44,10 +46,10 @@ def normalize(pixels: Tensor, protocol: Protocol) -> Tensor:
     return (pixels.float() - mean) / std
 
 
-def preprocess(image: Image.Image, protocol: Protocol | None = None) -> Tensor:
+def preprocess(image: Image.Image, protocol: EvaluationProtocol | None = None) -> Tensor:
     """The network's input for a Pillow image: float32 (3, center_crop, center_crop).
 
     Without ``protocol``, the one behind OpenMMLab's reported VAN numbers: (3, 224, 224).
     """
-    protocol = protocol or Protocol()
+    protocol = protocol or EvaluationProtocol()
     return normalize(to_pixels(image, protocol), protocol)

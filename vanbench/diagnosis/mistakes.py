@@ -15,9 +15,9 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as F
 
 from vanbench.data.layouts.labels import find_devkit
-from vanbench.data.layouts.official import class_ids_1k
 from vanbench.data.preprocess import PixelsOf, to_pixels
-from vanbench.zoo.reader import Protocol
+from vanbench.zoo.class_ids import imagenet_1k
+from vanbench.zoo.entries import EvaluationProtocol
 
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
 HALF = {"mean": (127.5,) * 3, "std": (127.5,) * 3}
@@ -29,11 +29,11 @@ CROP_RATIOS = (0.875, 0.9, 0.95, 1.0)  # of crop to short edge, as common code h
 class Preprocessing:
     """A way from a decoded image to the network's input."""
 
-    protocol: Protocol
+    protocol: EvaluationProtocol
     pixels_of: PixelsOf = to_pixels
 
 
-def preprocessings(protocol: Protocol) -> dict[str, Preprocessing]:
+def preprocessings(protocol: EvaluationProtocol) -> dict[str, Preprocessing]:
     """The mistaken ways to the network's input, by name."""
     changed = {name: replace(protocol, **change) for name, change in _changes(protocol)}
     ways = {name: Preprocessing(other) for name, other in changed.items() if other != protocol}
@@ -45,7 +45,7 @@ def preprocessings(protocol: Protocol) -> dict[str, Preprocessing]:
     }
 
 
-def _changes(protocol: Protocol) -> Iterator[tuple[str, dict[str, Any]]]:
+def _changes(protocol: EvaluationProtocol) -> Iterator[tuple[str, dict[str, Any]]]:
     """What is mistaken, and the protocol's fields that then have other values."""
     yield "mean and std of ImageNet", IMAGENET
     yield "mean and std of 127.5", HALF
@@ -59,12 +59,12 @@ def _changes(protocol: Protocol) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"short edge {edge}", {"resize_short_edge": edge}
 
 
-def swapped(image: Image.Image, protocol: Protocol) -> Tensor:
+def swapped(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
     """The pixels in the order blue, green, red."""
     return to_pixels(image, protocol).flip(0)
 
 
-def aliased(image: Image.Image, protocol: Protocol) -> Tensor:
+def aliased(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
     """The pixels of a resize that samples the image without low-pass filter."""
     pixels = F.pil_to_tensor(_upright(image, protocol))
     how = InterpolationMode(protocol.interpolation)
@@ -72,14 +72,14 @@ def aliased(image: Image.Image, protocol: Protocol) -> Tensor:
     return F.center_crop(resized, [protocol.center_crop])
 
 
-def squashed(image: Image.Image, protocol: Protocol) -> Tensor:
+def squashed(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
     """The pixels of the whole image at the crop's size, whatever its shape was."""
     side = protocol.center_crop
     how = InterpolationMode(protocol.interpolation)
     return F.pil_to_tensor(F.resize(_upright(image, protocol), [side, side], how))
 
 
-def _upright(image: Image.Image, protocol: Protocol) -> Image.Image:
+def _upright(image: Image.Image, protocol: EvaluationProtocol) -> Image.Image:
     turned = ImageOps.exif_transpose(image) if protocol.exif_orientation else image
     return turned.convert("RGB")
 
@@ -91,22 +91,22 @@ class ClassOrder:
     believed: tuple[int, ...]
 
 
-def class_orders(protocol: Protocol, data: Path) -> dict[str, ClassOrder | str]:
+def class_orders(protocol: EvaluationProtocol, data: Path) -> dict[str, ClassOrder | str]:
     """The mistaken class orders by name, or why one cannot be tried. ``data`` is the set's path."""
     ids = protocol.class_ids
-    names = class_names() if ids == class_ids_1k() else ids
+    names = imagenet_class_names() if ids == imagenet_1k() else ids
     orders: dict[str, ClassOrder | str] = {
         "class indices one too high (a stray folder before them)": ClassOrder(
             tuple(range(1, len(ids) + 1))
         ),
         "classes sorted by name": _by_name(names),
     }
-    if ids == class_ids_1k():
+    if ids == imagenet_1k():
         orders["classes in the devkit's order"] = _by_devkit(ids, data)
     return orders
 
 
-def class_names() -> tuple[str, ...]:
+def imagenet_class_names() -> tuple[str, ...]:
     """The English name of each ImageNet-1k class in label order, as torchvision has them."""
     return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
 

@@ -1,14 +1,12 @@
 """Which single mistake explains a Top-1: the figure that each gives, ranked by how near it is."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from vanbench.diagnosis.trial import AS_IS, Survey
-from vanbench.report.verdicts import Reported, wilson_interval
-
-Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
+from vanbench.diagnosis.trial import AS_IS, TrialResult
+from vanbench.intervals import paired_difference, wilson_interval
+from vanbench.zoo.reported import Reported
 
 
 @dataclass(frozen=True)
@@ -103,22 +101,22 @@ class Diagnosis:
         }
 
 
-def diagnose(survey: Survey, target: Reported, reported: Reported | None = None) -> Diagnosis:
+def diagnose(trial: TrialResult, target: Reported, reported: Reported | None = None) -> Diagnosis:
     """What explains that the Top-1 was ``target``, nearest first.
 
     ``reported`` is what the protocol is known to give, when that is not itself the target: a
     mistake's difference to it is more precise than its rate on a sample.
     """
-    whole = survey.images == survey.total
-    anchor = None if whole or not _agrees(survey.right[AS_IS], reported) else reported
-    explanations = [_explain(name, survey, target, whole, anchor) for name in survey.right]
+    whole = trial.images == trial.total
+    anchor = None if whole or not _agrees(trial.right[AS_IS], reported) else reported
+    explanations = [_explain(name, trial, target, whole, anchor) for name in trial.right]
     return Diagnosis(
         target=target,
-        images=survey.images,
-        total=survey.total,
+        images=trial.images,
+        total=trial.total,
         anchored=anchor is not None,
         explanations=tuple(sorted(explanations, key=lambda e: (not e.fits, e.distance))),
-        untried=survey.untried,
+        untried=trial.untried,
     )
 
 
@@ -144,25 +142,11 @@ def _estimate(
     return Estimate(centre, max(0.0, centre - half), min(100.0, centre + half))
 
 
-def paired_difference(gained: int, lost: int, n: int) -> tuple[float, float]:
-    """The difference of two proportions over the same ``n`` images, and half its 95 % interval.
-
-    In points. Agresti and Min, "Simple improved confidence intervals for comparing matched
-    proportions", Statistics in Medicine 24 (2005): half an image is added to each of four cells.
-
-    >>> [round(x, 2) for x in paired_difference(20, 80, 2000)]
-    [-3.0, 0.98]
-    """
-    b, c, m = gained + 0.5, lost + 0.5, n + 2
-    spread = math.sqrt(b + c - (b - c) ** 2 / m) / m
-    return 100 * (b - c) / m, 100 * Z * spread
-
-
 def _explain(
-    name: str, survey: Survey, target: Reported, whole: bool, anchor: Reported | None
+    name: str, trial: TrialResult, target: Reported, whole: bool, anchor: Reported | None
 ) -> Explanation:
-    right = survey.right[name]
-    estimate = _estimate(right, survey.right[AS_IS], whole, anchor)
+    right = trial.right[name]
+    estimate = _estimate(right, trial.right[AS_IS], whole, anchor)
     slack = Fraction(1, 2 * 10**target.decimals)
     within = estimate.low - slack <= target.value <= estimate.high + slack
     return Explanation(
@@ -171,5 +155,5 @@ def _explain(
         estimate=estimate,
         distance=abs(estimate.top1 - float(target.value)),
         fits=target.equals(Fraction(100 * sum(right), len(right))) if whole else within,
-        same_as=tuple(n for n, other in survey.right.items() if other == right and n != name),
+        same_as=tuple(n for n, other in trial.right.items() if other == right and n != name),
     )

@@ -3,7 +3,6 @@
 How one transfer goes is in ``transfer``; what is unfinished, in ``partial``. No torch here.
 """
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +12,16 @@ from urllib.parse import quote
 
 from filelock import FileLock
 
-from vanbench.download.error_messages import HEAD_BYTES, describe_bytes, disk_error
+from vanbench.download.error_messages import disk_error
 from vanbench.download.partial import Part
-from vanbench.download.transfer import PATIENCE, Patience, Progress, local_path, transfer
+from vanbench.download.transfer import RETRY_POLICY, RetryPolicy, local_path, transfer
 from vanbench.errors import FetchError, MismatchError, MissingError, SourceError
-from vanbench.zoo.reader import hash_in_name
+from vanbench.file_types import HEAD_BYTES, describe_bytes
+from vanbench.files import HashedFile, hash_file
+from vanbench.progress import Update, ignore
+from vanbench.zoo.entries import hash_in_name
 
+_IMPORT = "import existing files with `vanbench import DIR`."
 _WORK = ".vanbench"  # folder in the cache for what has no name yet
 
 
@@ -51,11 +54,24 @@ class Fetched:
     ``status`` is ``verified``, or ``unverifiable`` when nothing was published to compare with.
     """
 
-    path: Path
-    bytes: int
-    sha256: str
+    file: HashedFile
     url: str | None
     status: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self.file.path
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return self.file.bytes
+
+    @property
+    def sha256(self) -> str:
+        """Its hash, as computed in this run."""
+        return self.file.sha256
 
 
 def default_cache() -> Path:
@@ -76,8 +92,8 @@ def fetch(
     *,
     mirrors: Sequence[str] = (),
     offline: bool = False,
-    progress: Progress | None = None,
-    patience: Patience = PATIENCE,
+    progress: Update = ignore,
+    policy: RetryPolicy = RETRY_POLICY,
 ) -> Fetched:
     """The file under its name in ``cache``, fetched if need be, its hash checked in any case.
 
@@ -98,21 +114,17 @@ def fetch(
             found = _look(wanted, cache)  # another process may have been faster
             if isinstance(found, Fetched):
                 return found
-            return _from_sources(wanted, cache, sources, part, found, progress, patience)
+            return _from_sources(wanted, cache, sources, part, found, progress, policy)
     except OSError as error:
         raise disk_error(error, cache) from error
 
 
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _check_name(filename: str) -> None:
     if filename in ("", ".", "..") or not filename.isprintable() or set("/\\") & set(filename):
-        message = f"Expected the plain name of a file, found {filename!r}."
-        raise MissingError(message, "not the plain name of a file")
+        raise MissingError(
+            f"Expected the plain name of a file, found {filename!r}",
+            cause="not the plain name of a file",
+        )
 
 
 def _look(wanted: Wanted, cache: Path) -> Fetched | MismatchError | None:
@@ -149,38 +161,38 @@ def _from_sources(
     cache: Path,
     sources: Sequence[str],
     part: Part,
-    impostor: MismatchError | None,
-    progress: Progress | None,
-    patience: Patience,
+    cached_mismatch: MismatchError | None,
+    progress: Update,
+    policy: RetryPolicy,
 ) -> Fetched:
-    """The file from the first source that has it; the impostor in the cache makes room for it."""
-    failures: list[FetchError] = [impostor] if impostor else []
+    """The file from the first source that has it; a wrong file in the cache is moved aside."""
+    failures: list[FetchError] = [cached_mismatch] if cached_mismatch else []
     for source in sources:
         try:
-            fetched = _from_source(wanted, source, part, progress, patience)
+            fetched = _from_source(wanted, source, part, progress, policy)
         except (SourceError, MismatchError) as error:
             failures.append(error)
             continue
         target = cache / wanted.filename
-        part.finish(target, str(impostor) if impostor else None)
-        return replace(fetched, path=target)
+        part.finish(target, str(cached_mismatch) if cached_mismatch else None)
+        return replace(fetched, file=replace(fetched.file, path=target))
     raise _failure(wanted, failures)
 
 
 def _from_source(
-    wanted: Wanted, source: str, part: Part, progress: Progress | None, patience: Patience
+    wanted: Wanted, source: str, part: Part, progress: Update, policy: RetryPolicy
 ) -> Fetched:
     """The part, complete and proven; after a mismatch once more from zero."""
     hashed = wanted.published is not None
     for last in (local_path(source) is not None, True):
-        transfer(source, part, hashed=hashed, patience=patience, progress=progress)
+        transfer(source, part, hashed=hashed, policy=policy, progress=progress)
         try:
             return _proven(wanted, part.path, source)
         except MismatchError as error:
             aside = part.set_aside(str(error))
             if last:
-                message = f"{error} It is kept as {aside}."
-                raise MismatchError(message, error.brief, error.causes) from None
+                error.problem += f". It is kept as {aside}"
+                raise
     raise AssertionError("unreachable")
 
 
@@ -191,16 +203,17 @@ def matches(wanted: Wanted, sha256: str) -> bool:
 
 def _proven(wanted: Wanted, path: Path, source: str | None) -> Fetched:
     """The file at ``path`` if it is the one wanted; MismatchError if not."""
-    found, size = sha256_of(path), path.stat().st_size
-    if problem := _difference(wanted, found):
-        with path.open("rb") as file:
-            kind = describe_bytes(file.read(HEAD_BYTES))
+    file = hash_file(path)
+    if problem := _difference(wanted, file.sha256):
+        with path.open("rb") as opened:
+            kind = describe_bytes(opened.read(HEAD_BYTES))
         raise MismatchError(
-            f"{source or path}: {problem}, got SHA-256 {found} ({size} bytes; it is {kind}).",
-            _mismatch(wanted, found),
-            ("mismatch",),
+            f"{problem}, got SHA-256 {file.sha256} ({file.bytes} bytes; it is {kind})",
+            where=source or path,
+            cause=_mismatch(wanted, file.sha256),
+            kinds=("mismatch",),
         )
-    return Fetched(path, size, found, source, "verified" if wanted.published else "unverifiable")
+    return Fetched(file, source, "verified" if wanted.published else "unverifiable")
 
 
 def _difference(wanted: Wanted, found: str) -> str | None:
@@ -226,25 +239,24 @@ def _mismatch(wanted: Wanted, found: str) -> str:
 
 def _missing(wanted: Wanted, cache: Path) -> MissingError:
     return MissingError(
-        f"{wanted.filename} is not in {cache}, and offline it cannot be fetched. "
-        f"Go on without --offline, or take over files that you have with `vanbench import DIR`.",
-        "not in the cache, and offline",
+        f"{wanted.filename} is not in {cache}, and offline it cannot be downloaded",
+        cause="not in the cache, and offline",
+        remedy=f"Run it without --offline, or {_IMPORT}",
     )
 
 
 def _failure(wanted: Wanted, failures: Sequence[FetchError]) -> FetchError:
     """The failures of all sources as one; a mismatch anywhere is what counts most."""
-    causes = tuple(cause for failure in failures for cause in failure.causes)
-    kind: type[FetchError] = FetchError
-    if "mismatch" in causes:
-        kind = MismatchError
-    elif set(causes) <= {"absent"}:
-        kind = MissingError
+    kinds = tuple(kind for failure in failures for kind in failure.kinds)
+    error: type[FetchError] = FetchError
+    if "mismatch" in kinds:
+        error = MismatchError
+    elif set(kinds) <= {"absent"}:
+        error = MissingError
     reasons = "".join(f"\n  {failure}" for failure in failures)
-    return kind(
-        f"{wanted.filename} could not be had:{reasons}\n"
-        "Give another source with --mirror URL, or take over files that you have with "
-        "`vanbench import DIR`.",
-        "; ".join(dict.fromkeys(failure.brief for failure in failures)),
-        causes,
+    return error(
+        f"{wanted.filename} could not be downloaded:{reasons}\n",
+        cause="; ".join(dict.fromkeys(failure.cause for failure in failures)),
+        remedy=f"Give another source with --mirror URL, or {_IMPORT}",
+        kinds=kinds,
     )

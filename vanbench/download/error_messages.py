@@ -1,8 +1,6 @@
-"""Why a file could not be had, in words: exceptions, first bytes and disk errors as sentences."""
+"""Why a file could not be downloaded: exceptions of the network and the disk as sentences."""
 
 import errno
-import html
-import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -12,11 +10,7 @@ import requests
 from urllib3 import exceptions as urllib3
 
 from vanbench.errors import SourceError, StorageError
-
-HEAD_BYTES = 1 << 16  # how much of a file's beginning is looked at
-
-_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype|!--|\?xml|html|head|body|error)", re.I)
-_TITLE = re.compile(rb"<(title|h1|message|code)\b[^>]*>(.*?)</\1", re.I | re.S)
+from vanbench.file_types import printable
 
 _TLS = {  # OpenSSL's X509_V_ERR_* numbers
     9: "its certificate is not valid yet by this machine's clock",
@@ -42,56 +36,6 @@ _DISK = {
 }
 
 
-def is_page(head: bytes) -> bool:
-    """Whether a file that begins so is an HTML or XML page, and so no checkpoint."""
-    return _PAGE.match(head) is not None
-
-
-def page_title(head: bytes) -> str | None:
-    """What a page says of itself: its title, or the first heading or message.
-
-    >>> page_title(b"<html><title>Sign &amp; in</title>")
-    'Sign & in'
-    """
-    match = _TITLE.search(head)
-    if match is None:
-        return None
-    text = html.unescape(match.group(2).decode("utf-8", "replace"))
-    return printable(" ".join(re.sub("<[^>]*>", " ", text).split()))[:100] or None
-
-
-def describe_bytes(head: bytes) -> str:
-    """What a file that begins with ``head`` is.
-
-    >>> describe_bytes(b"<!DOCTYPE html><title>Moved</title>")
-    'an HTML or XML page ("Moved")'
-    """
-    if not head:
-        return "nothing (it is empty)"
-    if is_page(head):
-        title = page_title(head)
-        return "an HTML or XML page" + (f' ("{title}")' if title else "")
-    for magic, name in (
-        (b"PK\x03\x04", "a zip archive, as PyTorch writes since 1.6"),
-        (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "a legacy PyTorch file"),
-        (b"\x1f\x8b", "gzip-compressed data"),
-        (b"version https://git-lfs", "a Git LFS pointer, not the file it points to"),
-        (b"\x80", "a pickle"),
-    ):
-        if head.startswith(magic):
-            return name
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 30:
-        return "a safetensors file"
-    if not any(head[:512]):
-        return "zero bytes"
-    return f"the bytes {head[:16]!r}"
-
-
-def printable(text: str) -> str:
-    """Text from elsewhere without control characters, which could steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
 def network_error(error: Exception, url: str) -> SourceError:
     """An exception of requests, urllib3 or a socket as one sentence with its cause."""
     host = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
@@ -100,11 +44,9 @@ def network_error(error: Exception, url: str) -> SourceError:
     def has(*kinds: type) -> bool:
         return any(isinstance(link, kinds) for link in chain)
 
-    def say(cause: str, what: str, more: str = "", *, transient: bool = True) -> SourceError:
+    def say(kind: str, what: str, more: str = "", *, transient: bool = True) -> SourceError:
         reached = not has(urllib3.NewConnectionError, urllib3.ConnectTimeoutError)
-        return SourceError(
-            url, what + more, cause, brief=what, transient=transient, reached=reached
-        )
+        return SourceError(url, what + more, kind, cause=what, transient=transient, reached=reached)
 
     last = f" ({printable(str(error))[:200]})"
 
@@ -131,16 +73,17 @@ def network_error(error: Exception, url: str) -> SourceError:
         return say("garbled", "it compressed the file and sent broken data")
     if has(urllib3.IncompleteRead, urllib3.ProtocolError, ConnectionError):
         return say("closed", f"{host} closed the connection before the file was complete")
-    return say("garbled", "it does not answer as a web server does", last)
+    return say("garbled", "invalid HTTP response", last)
 
 
 def disk_error(error: OSError, folder: Path) -> StorageError:
     """An OSError from writing to the cache as a sentence."""
     reason = _DISK.get(error.errno or 0, error.strerror or str(error))
     return StorageError(
-        f"{folder}: the file cannot be written: {reason}. "
-        "Make room or rights there, or choose another folder with --cache DIR.",
         f"the file cannot be written: {reason}",
+        where=folder,
+        remedy="Free disk space, or fix the permissions, or choose another folder with "
+        "--cache DIR.",
     )
 
 

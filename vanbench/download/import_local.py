@@ -1,14 +1,16 @@
-"""Files that one already has, recognised by their hash and taken over into the cache."""
+"""Import existing files into the cache; they are recognised by their hash."""
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vanbench.download.cache import Wanted, in_cache, locked, matches, sha256_of
+from vanbench.download.cache import Wanted, in_cache, locked, matches
 from vanbench.download.error_messages import disk_error
 from vanbench.errors import FetchError, MissingError
+from vanbench.files import sha256_of
+from vanbench.progress import Update, ignore
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def import_files(
     folder: Path,
     wanted: Sequence[Wanted],
     cache: Path,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Update = ignore,
 ) -> list[Imported]:
     """For each wanted file what became of it; any file below ``folder`` may be it, by its hash.
 
@@ -37,8 +39,7 @@ def import_files(
     MissingError if there is no such folder, and StorageError if the cache cannot take them.
     """
     if not folder.is_dir():
-        what = "expected a folder with checkpoint files, found no folder"
-        raise MissingError(f"{folder}: {what}.", what)
+        raise MissingError("expected a folder with checkpoint files, found no folder", where=folder)
     try:
         present = [w for w in wanted if _is_present(w, cache)]
         sought = [w for w in wanted if w.published and w not in present]
@@ -51,7 +52,7 @@ def import_files(
 def _search(
     folder: Path,
     sought: Sequence[Wanted],
-    progress: Callable[[int, int | None], None] | None,
+    progress: Update,
 ) -> dict[Wanted, Path]:
     """The first file that is each of those sought; stops when all are found."""
     found: dict[Wanted, Path] = {}
@@ -64,8 +65,7 @@ def _search(
         for wanted in sought:
             if sha256 and matches(wanted, sha256):
                 found.setdefault(wanted, path)
-        if progress:
-            progress(number, len(files))
+        progress(number, len(files))
         if len(found) == len(sought):
             break
     return found
@@ -97,8 +97,11 @@ def _import(wanted: Wanted, source: Path | None, cache: Path, present: bool) -> 
         status = _link_or_copy(source.resolve(), part.path)
         if not matches(wanted, sha256_of(part.path)):
             part.discard()
-            what = "it changed while it was read"
-            raise FetchError(f"{source}: {what}. Try again when it is at rest.", what)
+            raise FetchError(
+                "it changed while it was read",
+                where=source,
+                remedy="Run the command again when no other program writes to it.",
+            )
         part.finish(target, "another file than the published one had this name")
     return Imported(wanted, source, target, status)
 

@@ -1,23 +1,16 @@
 """Where a zoo entry and its file meet: the published hash, the recorded one, and the sources."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vanbench.download.cache import Fetched, Wanted, fetch
 from vanbench.errors import FetchError
+from vanbench.progress import Progress, silent
 from vanbench.report import records
 from vanbench.report.records import Record
-from vanbench.zoo.reader import Entry, Zoo
-
-# progress(label, unit) is a context manager that yields update(done, total, note="")
-Progress = Callable[[str, str], AbstractContextManager[Callable[..., None]]]
-
-
-def silent(label: str, unit: str) -> AbstractContextManager[Callable[..., None]]:
-    """A progress display that shows nothing."""
-    return nullcontext(lambda done, total, note="": None)
+from vanbench.typed_json import Json
+from vanbench.zoo.entries import Entry, Zoo
 
 
 @dataclass(frozen=True)
@@ -37,7 +30,7 @@ class Outcome:
     fetched: Fetched | None
     error: FetchError | None
 
-    def as_json(self) -> dict:
+    def as_json(self) -> Json:
         """The checkpoint object of the contract, with the model's name."""
         fetched = self.fetched
         return {

@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -19,17 +19,11 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from vanbench._version import __version__
-from vanbench.download.error_messages import (
-    HEAD_BYTES,
-    describe_bytes,
-    is_page,
-    network_error,
-    printable,
-)
+from vanbench.download.error_messages import network_error
 from vanbench.download.partial import Origin, Part
 from vanbench.errors import SourceError
-
-Progress = Callable[[int, int | None], None]  # bytes done, bytes in all where known
+from vanbench.file_types import HEAD_BYTES, describe_bytes, is_page, printable
+from vanbench.progress import Update
 
 _CHUNK = 1 << 18
 _STEP = 1 << 20  # bytes that count as progress
@@ -42,8 +36,8 @@ _NETWORK = (OSError, ValueError, HTTPError, http.client.HTTPException)  # OSErro
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long to put up with a source; times in seconds.
+class RetryPolicy:
+    """When a transfer is tried again, and when it is given up; times in seconds.
 
     ``attempts`` in a row may bring no progress (1 MiB, or a sixteenth of the file), and as many in
     all may lose what was there, by starting again; but a host that is not to be reached from the
@@ -61,7 +55,7 @@ class Patience:
     largest: int = 8 << 30  # bytes; ten times the largest published file
 
 
-PATIENCE = Patience()
+RETRY_POLICY = RetryPolicy()
 
 
 def local_path(source: str) -> Path | None:
@@ -72,7 +66,7 @@ def local_path(source: str) -> Path | None:
 
 
 def transfer(
-    source: str, part: Part, *, hashed: bool, patience: Patience, progress: Progress | None
+    source: str, part: Part, *, hashed: bool, policy: RetryPolicy, progress: Update
 ) -> None:
     """Bring the whole of what ``source`` (http(s)://, file:// or a path) holds into ``part``.
 
@@ -80,15 +74,14 @@ def transfer(
     or, when ``hashed`` says that a hash will prove the whole, by the length alone. Raises
     SourceError when the source fails, and OSError when the part cannot be written.
     """
-    report = progress or (lambda done, total: None)
     path = local_path(source)
     if path is not None:
-        _copy(path, source, part, patience, report)
+        _copy(path, source, part, policy, progress)
     else:
-        _download(source, part, hashed, patience, report)
+        _download(source, part, hashed, policy, progress)
 
 
-def _copy(path: Path, source: str, part: Part, patience: Patience, report: Progress) -> None:
+def _copy(path: Path, source: str, part: Part, policy: RetryPolicy, report: Update) -> None:
     try:
         file = path.open("rb")
     except FileNotFoundError:
@@ -99,7 +92,7 @@ def _copy(path: Path, source: str, part: Part, patience: Patience, report: Progr
         length = os.fstat(file.fileno()).st_size
         chunks = _first_look(_read_local(file, source), source)
         part.begin(Origin(source, length=length))
-        _append(part, chunks, source, length, patience, report)
+        _append(part, chunks, source, length, policy, report)
 
 
 def _read_local(file: IO[bytes], source: str) -> Iterator[bytes]:
@@ -113,34 +106,36 @@ def _read_local(file: IO[bytes], source: str) -> Iterator[bytes]:
         yield chunk
 
 
-def _download(url: str, part: Part, hashed: bool, patience: Patience, report: Progress) -> None:
-    idle, lost, met = 0, 0, False
+def _download(url: str, part: Part, hashed: bool, policy: RetryPolicy, report: Update) -> None:
+    without_progress, restarts, reached = 0, 0, False
     while True:
         before = part.size
         try:
-            return _attempt(url, part, hashed, patience, report)
+            return _attempt(url, part, hashed, policy, report)
         except SourceError as error:
             gained = part.size - before
             total = part.origin.length if part.origin else None
-            idle = 0 if gained > min(_STEP, max(total or 0, before) / 16) else idle + 1
-            lost += gained < 0
-            met = met or error.reached
-            wait = patience.backoff * 2 ** max(0, idle - 1) if error.wait is None else error.wait
-            worn = max(idle, lost) >= patience.attempts
-            tired = worn or not met or wait > patience.longest_wait
-            if tired or not error.transient:
+            enough = min(_STEP, max(total or 0, before) / 16)
+            without_progress = 0 if gained > enough else without_progress + 1
+            restarts += gained < 0
+            reached = reached or error.reached
+            wait = policy.backoff * 2 ** max(0, without_progress - 1)
+            wait = wait if error.wait is None else error.wait
+            exhausted = max(without_progress, restarts) >= policy.attempts
+            give_up = exhausted or not reached or wait > policy.longest_wait
+            if give_up or not error.transient:
                 raise
             time.sleep(wait)
 
 
-def _attempt(url: str, part: Part, hashed: bool, patience: Patience, report: Progress) -> None:
+def _attempt(url: str, part: Part, hashed: bool, policy: RetryPolicy, report: Update) -> None:
     """One request and its answer; returns when the part is complete."""
     origin, have = part.origin, part.size
     if have and origin and origin.length == have:
         return  # killed between the last byte and the check of the hash
     headers = resume_headers(origin, have, url, hashed)
-    with _answer(url, headers, patience) as response:
-        chunks = _receive(response, url, patience)
+    with _answer(url, headers, policy) as response:
+        chunks = _receive(response, url, policy)
         if response.status_code == 416 and headers:
             if _content_range(response)[1] == have:
                 return
@@ -155,7 +150,7 @@ def _attempt(url: str, part: Part, hashed: bool, patience: Patience, report: Pro
             chunks = _first_look(chunks, url)
             part.begin(_origin(response, url))
         length = part.origin.length if part.origin else None
-        _append(part, chunks, url, length, patience, report)
+        _append(part, chunks, url, length, policy, report)
 
 
 def resume_headers(origin: Origin | None, have: int, url: str, hashed: bool) -> dict[str, str]:
@@ -174,12 +169,12 @@ def resume_headers(origin: Origin | None, have: int, url: str, hashed: bool) -> 
 
 @contextmanager
 def _answer(
-    url: str, headers: Mapping[str, str], patience: Patience
+    url: str, headers: Mapping[str, str], policy: RetryPolicy
 ) -> Iterator[requests.Response]:
     """The response behind all redirects, its body unread; a redirect's own body is never read."""
     place = url
     for _ in range(_REDIRECTS):
-        response = _get(place, url, headers, patience)
+        response = _get(place, url, headers, policy)
         with response:
             if not response.is_redirect:
                 yield response
@@ -194,13 +189,17 @@ def _next_place(place: str, location: str, url: str) -> str:
         there = urljoin(place, location)
         if urlsplit(there).scheme in ("http", "https"):
             return there
-    what = f"it redirects to {printable(location)[:200]}, which is no web address"
-    raise SourceError(url, what, "redirect", brief="it redirects to what is no web address")
+    what = f"it redirects to {printable(location)[:200]}, which is not a web address"
+    raise SourceError(
+        url, what, "redirect", cause="it redirects to something that is not a web address"
+    )
 
 
-def _get(place: str, url: str, headers: Mapping[str, str], patience: Patience) -> requests.Response:
+def _get(
+    place: str, url: str, headers: Mapping[str, str], policy: RetryPolicy
+) -> requests.Response:
     asked = {"User-Agent": f"vanbench/{__version__}", "Accept-Encoding": "identity", **headers}
-    timeout = (patience.connect_timeout, patience.read_timeout)
+    timeout = (policy.connect_timeout, policy.read_timeout)
     try:
         # Not requests.get: it would read a redirect's whole body into memory.
         with requests.Session() as session:
@@ -213,7 +212,7 @@ def _get(place: str, url: str, headers: Mapping[str, str], patience: Patience) -
         raise network_error(error, url) from error
 
 
-def _receive(response: requests.Response, url: str, patience: Patience) -> Iterator[bytes]:
+def _receive(response: requests.Response, url: str, policy: RetryPolicy) -> Iterator[bytes]:
     """The body as it comes, decompressed where the server compressed it unasked."""
     encoded = _encoding(response) is not None
     since, received = time.monotonic(), 0
@@ -227,9 +226,9 @@ def _receive(response: requests.Response, url: str, patience: Patience) -> Itera
         yield chunk
         received += len(chunk)
         waited = time.monotonic() - since
-        if waited >= patience.read_timeout:
-            if received < patience.least_rate * waited:
-                what = f"it sends fewer than {patience.least_rate:.0f} bytes per second"
+        if waited >= policy.read_timeout:
+            if received < policy.least_rate * waited:
+                what = f"it sends fewer than {policy.least_rate:.0f} bytes per second"
                 raise SourceError(url, what, "timeout", transient=True)
             since, received = time.monotonic(), 0
 
@@ -253,18 +252,18 @@ def _append(
     chunks: Iterator[bytes],
     source: str,
     length: int | None,
-    patience: Patience,
-    report: Progress,
+    policy: RetryPolicy,
+    report: Update,
 ) -> None:
     """Write the chunks behind what is there; SourceError unless that makes ``length`` bytes."""
     done = part.size
-    _check_size(part, source, length or done, patience)
+    _check_size(part, source, length or done, policy)
     _check_room(part.path.parent, (length or done) - done)
     with part.append() as file:
         for chunk in chunks:
             done += _write(file, chunk)
             report(done, length)
-            _check_size(part, source, done, patience)
+            _check_size(part, source, done, policy)
     if length is not None and done != length:
         what = f"it ended after {done} of {length} bytes"
         raise SourceError(source, what, "closed", transient=True)
@@ -277,10 +276,10 @@ def _write(file: IO[bytes], chunk: bytes) -> int:
     return len(chunk)
 
 
-def _check_size(part: Part, source: str, size: int, patience: Patience) -> None:
-    if size > patience.largest:
+def _check_size(part: Part, source: str, size: int, policy: RetryPolicy) -> None:
+    if size > policy.largest:
         part.discard()
-        most = f"more than the {patience.largest} bytes that a checkpoint may have"
+        most = f"more than the {policy.largest} bytes that a checkpoint may have"
         raise SourceError(source, f"{size} bytes or more, {most}", "too-large")
 
 
@@ -297,12 +296,12 @@ def _check_status(response: requests.Response, url: str) -> None:
     what = f"the server answered {status} ({printable(response.reason or '?')})"
     brief = f"HTTP status {status}"
     if status in _ABSENT:
-        raise SourceError(url, f"{what}: it does not have this file", "absent", brief=brief)
+        raise SourceError(url, f"{what}: it does not have this file", "absent", cause=brief)
     wait = _retry_after(response)
     if wait is not None:
         what += f" and asks to wait {wait:.0f} s"
     cause = "busy" if status in (429, 503) else "status"
-    raise SourceError(url, what, cause, brief=brief, transient=status in _RETRIED, wait=wait)
+    raise SourceError(url, what, cause, cause=brief, transient=status in _RETRIED, wait=wait)
 
 
 def _retry_after(response: requests.Response) -> float | None:
@@ -329,7 +328,7 @@ def _check_range(response: requests.Response, url: str, part: Part) -> None:
 
 def _start_again(part: Part, url: str) -> SourceError:
     part.discard()
-    what = "what it serves does not continue the part that was here"
+    what = "the remote file changed; cannot resume"
     return SourceError(url, what, "changed", transient=True, wait=0)
 
 

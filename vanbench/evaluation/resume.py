@@ -1,15 +1,17 @@
 """What is done and what is left of a validation: images, models and the stored predictions.
 
-A pass asks the ledger for its work, enters each batch as it comes, and takes the final counts from
-what is stored, so that a pass that was cut off goes on where it was.
+A pass asks for its work, stores each batch as it comes, and takes the final counts from what is
+stored, so that an interrupted pass resumes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from vanbench.data.inspect import DataReport
-from vanbench.data.open import ImageSet
-from vanbench.evaluation.predict import Predictions, Tally
+from vanbench.data.layouts.images import ImageSet
+from vanbench.errors import RecordError
+from vanbench.evaluation.predict import BatchPredictions
+from vanbench.evaluation.result import Tally
 from vanbench.prediction_store.store import Member, Prediction, RunKey, Store
 
 
@@ -21,8 +23,8 @@ class Work:
     indices: list[int]
 
 
-class Ledger:
-    """The images at ``indices`` and the runs of some models over them."""
+class StoredRuns:
+    """The images at ``indices``, and the predictions of some models for them."""
 
     def __init__(
         self,
@@ -43,7 +45,7 @@ class Ledger:
         self._remember(report)
 
     def _remember(self, report: DataReport) -> None:
-        """Write down which images, under which labels and names, the runs are applied to."""
+        """Store which images, under which labels and names, the runs are applied to."""
         members = [
             Member(self._image[i], self.images.labels[i], self.images.names[i])
             for i in self.indices
@@ -69,34 +71,50 @@ class Ledger:
                 left.setdefault(names, []).append(index)
         return [Work(names, self.images.storage_order(some)) for names, some in left.items()]
 
-    def add(self, batch: Predictions, names: Iterable[str]) -> None:
-        """Store what these models said about a batch, and remember what was unreadable."""
-        self.unreadable |= batch.unreadable
-        rows = []
-        for name in names:
-            top, logits = batch.top[name].tolist(), batch.logits[name].tolist()
-            for position, index in enumerate(batch.indices):
-                if index not in batch.unreadable:
-                    prediction = Prediction(tuple(top[position]), tuple(logits[position]))
-                    rows.append((self._runs[name], self._image[index], prediction))
-        self.store.add(rows)
+    def add(self, batch: BatchPredictions, names: Iterable[str]) -> dict[str, Tally]:
+        """Store what these models predicted for a batch; its counts.
 
-    def tally(self, name: str, *, whole: bool = True) -> Tally:
-        """The counts of one model from what is stored, each image once; unreadable ones are wrong.
-
-        ``whole`` asserts that no image is without a prediction.
+        An unreadable image has no prediction to store; it is remembered, and counts as wrong.
         """
+        self.unreadable |= batch.unreadable
+        rows, tallies = [], {}
+        for name in names:
+            answers = []
+            pairs = zip(batch.top[name].tolist(), batch.logits[name].tolist(), strict=True)
+            for index, (top, logits) in zip(batch.indices, pairs, strict=True):
+                prediction = Prediction(tuple(top), tuple(logits))
+                answers.append((self.images.labels[index], prediction.top))
+                if index not in batch.unreadable:
+                    rows.append((self._runs[name], self._image[index], prediction))
+            tallies[name] = Tally.of(answers)
+        self.store.add(rows)
+        return tallies
+
+    def stored_tally(self, name: str) -> Tally:
+        """The counts of what is stored of one model so far."""
+        return Tally.of(self._answers(name))
+
+    def final_tally(self, name: str) -> Tally:
+        """The counts of one model over all images, unreadable ones as wrong.
+
+        Raises RecordError where an image has no prediction.
+        """
+        tally = Tally.of(self._answers(name))
+        if tally.images != len(self.indices):
+            raise RecordError(
+                f"expected a prediction of {name} for each of {len(self.indices):,} images, "
+                f"found {tally.images:,}",
+                where=self.store.path,
+                remedy="Another process may have deleted some. Run the command again.",
+            )
+        return tally
+
+    def _answers(self, name: str) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """(label, classes best first) of each image that is stored or unreadable."""
         stored = self.store.read(self._runs[name])
-        tally = Tally()
         for index in self.indices:
             prediction = stored.get(self._image.get(index, -1))
-            if prediction is None and index not in self.unreadable:
-                assert not whole, f"no prediction for {self.images.names[index]}"
-                continue
-            top = prediction.top if prediction else ()
-            label = self.images.labels[index]
-            tally.images += 1
-            tally.correct1 += label in top[:1]
-            tally.correct5 += label in top[:5]
-            tally.seen.add(index)
-        return tally
+            if prediction is not None:
+                yield self.images.labels[index], prediction.top
+            elif index in self.unreadable:
+                yield self.images.labels[index], ()

@@ -57,7 +57,7 @@ class PackedConvolution(nn.Module):
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise TypeError(
             "A model with packed weights cannot be copied or saved: optimize the original again, "
-            "or with Choices(pack=False)."
+            "or with RewriteConfig(pack=False)."
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,14 +1,13 @@
-"""The fast form of a VAN: the exact rewrite's steps in order, and the choices of the machine.
+"""The fast form of a VAN: the exact rewrite's steps in order, and how they are configured.
 
 ``optimize`` is what a program calls. Which of several exact ways is fastest depends on the
 machine; ``tune`` finds out in a second or two, and its answer can be recorded and given again.
 """
 
 import copy
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cache
 from threading import Barrier
 from typing import Any
@@ -18,73 +17,27 @@ from torch import Tensor, nn
 
 from vanbench.inference import passes
 from vanbench.inference.fused_conv import PackedConvolution
+from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.van import VAN
 
 
-@dataclass(frozen=True)
-class Choices:
-    """What a trial decides; any choice gives the same logits up to rounding.
-
-    ``regroup``: for each stage, whether its dilated convolutions run on regrouped planes.
-    ``pack``: whether oneDNN's fused kernels are used where they can be (CPU, float32).
-    ``part_bytes``: about what the hidden features of one image take in a part of an MLP; 0: whole.
-    ``micro_batch``: images that go through the network together; 0 means the whole batch.
-    ``parallel``: whether each core takes micro-batches of its own; else all share each operation.
-    """
-
-    regroup: tuple[bool, bool, bool, bool] = (True, True, True, True)
-    pack: bool = True
-    part_bytes: int = passes.PART_BYTES
-    micro_batch: int = 4
-    parallel: bool = True
-
-    def as_dict(self) -> dict:
-        """The choices as JSON."""
-        return asdict(self) | {"regroup": list(self.regroup)}
-
-    @classmethod
-    def from_json(cls, text: str) -> "Choices":
-        """The choices that a record holds; ValueError if the text is no such object.
-
-        What it does not name is as in the usual choices.
-
-        >>> Choices.from_json('{"micro_batch": 2}').micro_batch
-        2
-        """
-        found, usual = json.loads(text), cls().as_dict()
-        if not isinstance(found, dict) or not found.keys() <= usual.keys():
-            raise ValueError(f"expected an object with some of {', '.join(usual)}")
-        for name, value in found.items():
-            if isinstance(usual[name], list):
-                right = isinstance(value, list) and [type(each) for each in value] == [bool] * 4
-                wanted = "four of true and false"
-            elif isinstance(usual[name], bool):
-                right, wanted = isinstance(value, bool), "true or false"
-            else:
-                right, wanted = type(value) is int and value >= 0, "a number from 0 up"
-            if not right:
-                raise ValueError(f"{name}: expected {wanted}, found {json.dumps(value)}")
-        full = usual | found
-        return cls(**full | {"regroup": tuple(full["regroup"])})
-
-
-def default_choices(device: torch.device) -> Choices:
+def default_config(device: torch.device) -> RewriteConfig:
     """What is right for most machines of this kind."""
     if device.type == "cpu":
-        return Choices()
-    return Choices(pack=False, part_bytes=0, micro_batch=0, parallel=False)
+        return RewriteConfig()
+    return RewriteConfig(pack=False, part_bytes=0, micro_batch=0, parallel=False)
 
 
-class Fast(nn.Module):
+class OptimizedVAN(nn.Module):
     """A rewritten VAN for inference: maps (N, 3, H, W) to logits (N, classes), micro-batch-wise.
 
     With packed weights it computes in float32, under autocast too, and can be neither copied nor
     saved nor moved: its ``state_dict`` lacks them.
     """
 
-    def __init__(self, network: nn.Module, choices: Choices):
+    def __init__(self, network: nn.Module, config: RewriteConfig):
         super().__init__()
-        self.network, self.choices = network, choices
+        self.network, self.config = network, config
         self.packed = any(isinstance(module, PackedConvolution) for module in network.modules())
 
     @torch.no_grad()
@@ -96,8 +49,8 @@ class Fast(nn.Module):
             return self._in_pieces(x.float())
 
     def _in_pieces(self, x: Tensor) -> Tensor:
-        threads = torch.get_num_threads() if self.choices.parallel else 1
-        pieces = x.split(_piece_size(len(x), self.choices.micro_batch, threads))
+        threads = torch.get_num_threads() if self.config.parallel else 1
+        pieces = x.split(_piece_size(len(x), self.config.micro_batch, threads))
         if len(pieces) == 1:
             return self.network(x)
         if threads == 1:
@@ -156,36 +109,36 @@ STEPS: dict[str, Callable[..., None]] = {
     "channels_last": passes.channels_last,
     "fuse_operators": passes.fuse_operators,
 }
-"""The steps in their order; ``micro_batch`` and ``parallel`` are Fast's, and follow them."""
+"""The steps in their order; OptimizedVAN does ``micro_batch`` and ``parallel`` after them."""
 
 
-def optimize(model: VAN, *, choices: Choices | None = None) -> Fast:
+def optimize(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN:
     """A module with the same logits as ``model`` in eval mode, faster (docs/performance.md).
 
-    It is a copy on the same device in the same dtype; ``model`` stays as it is. ``choices``
+    It is a copy on the same device in the same dtype; ``model`` stays as it is. ``config``
     defaults to what is right for most machines; ``tune`` finds the best for this one. On a CPU
     its weights are packed: it computes in float32 also under autocast, and cannot be copied,
-    saved or moved. ``Choices(pack=False)`` makes one that can, somewhat slower.
+    saved or moved. ``RewriteConfig(pack=False)`` makes one that can, somewhat slower.
     """
-    choices = choices or default_choices(next(model.parameters()).device)
+    config = config or default_config(next(model.parameters()).device)
     network = copy.deepcopy(model).eval().requires_grad_(False)
     options: dict[str, dict[str, Any]] = {
-        "regroup_dilated": {"stages": choices.regroup},
-        "split_mlp": {"part_bytes": choices.part_bytes},
-        "fuse_operators": {"pack": choices.pack},
+        "regroup_dilated": {"stages": config.regroup},
+        "split_mlp": {"part_bytes": config.part_bytes},
+        "fuse_operators": {"pack": config.pack},
     }
     for name, step in STEPS.items():
         step(network, **options.get(name, {}))
-    return Fast(network, choices)
+    return OptimizedVAN(network, config)
 
 
-def compiled(model: VAN, *, choices: Choices | None = None) -> Fast:
+def compiled(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN:
     """``optimize(model)`` with torch's compiler on top; its first call takes minutes.
 
     The compiler fuses element-wise operations itself and cannot see into packed weights, so it
     gets torch's own convolutions.
     """
-    choices = choices or default_choices(next(model.parameters()).device)
-    fast = optimize(model, choices=replace(choices, pack=False))
+    config = config or default_config(next(model.parameters()).device)
+    fast = optimize(model, config=replace(config, pack=False))
     fast.network.compile(options={"freezing": True})
     return fast

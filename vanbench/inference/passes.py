@@ -16,12 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vanbench.inference.fused_conv import PackedConvolution, PlainConvolution, can_pack
+from vanbench.inference.rewrite_config import PART_BYTES
 from vanbench.model.van import VAN, Attention, Block, LargeKernelAttention, PatchEmbed, Stage
 
 Fused = PlainConvolution | PackedConvolution
 
 TYPICAL_SIDES = (56, 28, 14, 7)  # of the feature maps of a 224×224 image
-PART_BYTES = 850_000  # of a part of an MLP; found by trial where a core has 1 MiB of second cache
 
 
 def fold_patch_embed(model: VAN) -> None:

@@ -4,6 +4,7 @@ Source: table 2 of the paper (arXiv 2202.09741) for B0 to B3, the released tenso
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Architecture:
                 return name
         return "custom"
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """The JSON form of the contract."""
         return {
             "arch": self.name,
@@ -36,6 +37,21 @@ class Architecture:
             "mlp_ratios": list(self.mlp_ratios),
             "num_classes": self.num_classes,
         }
+
+    @classmethod
+    def from_dict(cls, document: Any) -> "Architecture":
+        """The inverse of ``as_dict``, which also takes an Architecture; ValueError for others."""
+        if isinstance(document, Architecture):
+            return document
+        names = ("embed_dims", "depths", "mlp_ratios", "num_classes")
+        if not isinstance(document, dict) or {"arch", *names} != document.keys():
+            raise ValueError(f"expected an object of arch, {', '.join(names)}")
+        *lists, num_classes = (document[name] for name in names)
+        numbers = [*(n for numbers in lists for n in numbers), num_classes]
+        if not all(type(n) is int and n >= 0 for n in numbers):
+            raise ValueError("expected whole numbers")
+        embed_dims, depths, mlp_ratios = map(tuple, lists)
+        return cls(embed_dims, depths, mlp_ratios, num_classes)
 
     def same_body(self, other: "Architecture") -> bool:
         """Whether both are the same network up to the classification head."""

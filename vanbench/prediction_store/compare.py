@@ -4,25 +4,25 @@ A run comes from the stored predictions or from an exported CSV file. Images are
 SHA-256 of their encoded files, so the runs may have read different layouts.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vanbench.errors import DataError, RecordError, UnknownRunError
-from vanbench.prediction_store.export import FIVE, Row, read_csv
+from vanbench.intervals import mcnemar
+from vanbench.prediction_store.export import FIVE, PredictionRow, read_csv
 from vanbench.prediction_store.store import Store, StoredRun
 
 EXPORTS = (".csv",)
 
 
 @dataclass(frozen=True)
-class Predicted:
+class RunPredictions:
     """The rows of one run, by the image's SHA-256, and what to call the run."""
 
     title: str
     key: Mapping
-    rows: dict[str, Row]
+    rows: dict[str, PredictionRow]
 
 
 @dataclass(frozen=True)
@@ -94,21 +94,7 @@ class Agreement:
         }
 
 
-def mcnemar(gained: int, lost: int) -> float:
-    """The two-sided exact p-value that ``gained`` and ``lost`` differ by chance alone.
-
-    McNemar, "Note on the sampling error of the difference between correlated proportions or
-    percentages", Psychometrika 12 (1947), with the binomial distribution in place of chi-squared.
-
-    >>> mcnemar(0, 5)
-    0.0625
-    """
-    n, k = gained + lost, min(gained, lost)
-    tail = sum(math.comb(n, i) for i in range(k + 1))
-    return min(1.0, 2 * tail / 2**n)
-
-
-def compare(first: Predicted, second: Predicted) -> Agreement:
+def compare_runs(first: RunPredictions, second: RunPredictions) -> Agreement:
     """The agreement over the images that both have; DataError if there are none."""
     common = [sha256 for sha256 in first.rows if sha256 in second.rows]
     if not common:
@@ -135,13 +121,13 @@ def compare(first: Predicted, second: Predicted) -> Agreement:
     )
 
 
-def _flip(a: Row, b: Row) -> Flip:
+def _flip(a: PredictionRow, b: PredictionRow) -> Flip:
     """``margin`` is by how much the first run preferred its choice to its next one."""
     margin = a.logits[0] - a.logits[1] if len(a.logits) > 1 else 0.0
     return Flip(b.name, b.wnid, a.top[0], b.top[0], margin)
 
 
-def _differences(pairs: Sequence[tuple[Row, Row]]) -> Iterator[float]:
+def _differences(pairs: Sequence[tuple[PredictionRow, PredictionRow]]) -> Iterator[float]:
     """Absolute differences of the logits of the classes that both runs list."""
     for a, b in pairs:
         other = dict(zip(b.top, b.logits, strict=True))
@@ -150,17 +136,17 @@ def _differences(pairs: Sequence[tuple[Row, Row]]) -> Iterator[float]:
                 yield abs(logit - other[wnid])
 
 
-def load_run(store_path: Path, run: str) -> Predicted:
+def load_run(store_path: Path, run: str) -> RunPredictions:
     """The run of that number in the store, the last one of that model, or that of a CSV file."""
     if Path(run).suffix in EXPORTS:
-        return Predicted(run, {}, {row.sha256: row for row in read_csv(Path(run))})
+        return RunPredictions(run, {}, {row.sha256: row for row in read_csv(Path(run))})
     with Store(store_path, create=False) as store:
         stored = find_run(store, run)
         rows = {row.sha256: row for row in export(store, stored)}
     numerics = {f"numerics.{k}": v for k, v in stored.key.numerics.items()}
     protocol = {f"protocol.{k}": v for k, v in stored.key.protocol.items()}
     key = {"checkpoint": stored.key.checkpoint, **protocol, **numerics}
-    return Predicted(f"run {stored.id} ({stored.model})", key, rows)
+    return RunPredictions(f"run {stored.id} ({stored.model})", key, rows)
 
 
 def find_run(store: Store, run: str) -> StoredRun:
@@ -173,7 +159,7 @@ def find_run(store: Store, run: str) -> StoredRun:
     raise UnknownRunError(f"No run {run!r} in {store.path}. It has {known}.")
 
 
-def export(store: Store, run: StoredRun) -> Iterator[Row]:
+def export(store: Store, run: StoredRun) -> Iterator[PredictionRow]:
     """A row for each image of the set that the run was last applied to, in its order."""
     if run.fingerprint is None:
         raise RecordError(f"{store.path}: run {run.id} was never applied to a data set.")
@@ -183,6 +169,6 @@ def export(store: Store, run: StoredRun) -> Iterator[Row]:
         prediction = predictions.get(member.image)
         if prediction is not None:
             top = tuple(class_ids[label] for label in prediction.top[:FIVE])
-            yield Row(
+            yield PredictionRow(
                 member.name, hashes[member.image], class_ids[member.label], top, prediction.logits
             )

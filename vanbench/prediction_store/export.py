@@ -14,7 +14,7 @@ COLUMNS = ["image", "sha256", "class", "correct1", "correct5", *TOP, *LOGITS]
 
 
 @dataclass(frozen=True)
-class Row:
+class PredictionRow:
     """What a run said about one image; ``top`` are class ids, best first, with their logits."""
 
     name: str
@@ -42,7 +42,7 @@ class Row:
         ]  # fmt: skip
 
 
-def write(path: Path, rows: Iterable[Row]) -> int:
+def write(path: Path, rows: Iterable[PredictionRow]) -> int:
     """Write the rows to a ``.csv`` or ``.parquet`` file; how many there were."""
     rows = list(rows)
     if path.suffix == ".csv":
@@ -57,7 +57,7 @@ def write(path: Path, rows: Iterable[Row]) -> int:
     return len(rows)
 
 
-def _write_parquet(path: Path, rows: list[Row]) -> None:
+def _write_parquet(path: Path, rows: list[PredictionRow]) -> None:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -70,7 +70,7 @@ def _write_parquet(path: Path, rows: list[Row]) -> None:
     pyarrow.parquet.write_table(pyarrow.table(columns), path)
 
 
-def read_csv(path: Path) -> Iterator[Row]:
+def read_csv(path: Path) -> Iterator[PredictionRow]:
     """The rows of a file that ``write`` wrote; DataError if it is another one."""
     try:
         with open(path, newline="", encoding="utf-8") as file:
@@ -86,8 +86,8 @@ def read_csv(path: Path) -> Iterator[Row]:
         raise DataError(f"{path}: the predictions cannot be read: {error}.") from error
 
 
-def _row(cells: dict[str, str]) -> Row:
-    return Row(
+def _row(cells: dict[str, str]) -> PredictionRow:
+    return PredictionRow(
         cells["image"],
         cells["sha256"],
         cells["class"],

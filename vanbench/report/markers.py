@@ -4,7 +4,7 @@ import difflib
 from pathlib import Path
 
 from vanbench.errors import MarkerError
-from vanbench.report.records import write_atomically
+from vanbench.files import write_atomically
 
 BEGIN = "<!-- vanbench:results:begin -->"
 END = "<!-- vanbench:results:end -->"

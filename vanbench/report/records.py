@@ -7,23 +7,60 @@ instead, which the next success removes. No record holds a path of a machine.
 """
 
 import json
-import os
-import tempfile
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated
 
+from pydantic import BeforeValidator, PlainSerializer
+
+from vanbench.data.summary import DataSummary, DecoderReport
+from vanbench.environment import Environment
 from vanbench.errors import RecordError
+from vanbench.files import write_atomically
+from vanbench.inference.rewrite_config import RewriteConfig
+from vanbench.model.architecture import Architecture
+from vanbench.typed_json import from_json, to_json
+from vanbench.zoo.entries import EvaluationProtocol
 
 SCHEMA = 1
 VERIFIED = "verified"
 UNVERIFIABLE = "unverifiable"
 HAVE_FILE = (VERIFIED, UNVERIFIABLE)
 
+ArchitectureJson = Annotated[
+    Architecture,
+    BeforeValidator(lambda value: Architecture.from_dict(value)),
+    PlainSerializer(Architecture.as_dict),
+]
+"""An Architecture, in JSON beside its published name."""
+
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """The file: what was found of it, and the architecture read from its tensors.
+class Numerics:
+    """How the logits were computed.
+
+    ``model`` is ``reference`` or ``optimized``; ``choices`` is how the rewrite ran.
+    """
+
+    precision: str
+    tf32: bool
+    device: str
+    model: str
+    choices: RewriteConfig | None
+    compile: bool
+
+
+@dataclass(frozen=True)
+class ValidationEnvironment(Environment):
+    """The environment, with the outcome of the decoder's check."""
+
+    decoder: DecoderReport
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """The checkpoint file: what was found, and the architecture read from its tensors.
 
     Where there is no sound file, ``reason`` is the whole message and ``cause`` one clause of it.
     ``oddities`` are what no training leaves in weights, such as NaN or a tensor of zeros.
@@ -38,23 +75,27 @@ class Checkpoint:
     bytes: int | None = None
     sha256: str | None = None
     format: str | None = None
-    architecture: dict | None = None
-    oddities: list | None = None
+    architecture: ArchitectureJson | None = None
+    oddities: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Parameters and FLOPs; ``source`` is ``checkpoint`` or ``architecture`` (the declared one)."""
+    """Parameters and FLOPs; ``source`` is ``checkpoint`` or ``architecture`` (the declared one).
+
+    ``flops`` has the total by convention, ``uncounted`` how often fvcore met each operator that it
+    does not count.
+    """
 
     source: str
-    architecture: dict
+    architecture: ArchitectureJson
     resolution: int
     params: int
     params_backbone: int
-    flops: dict
-    uncounted: dict
+    flops: Mapping[str, int]
+    uncounted: Mapping[str, int]
     date: str
-    environment: dict
+    environment: Environment
 
 
 @dataclass(frozen=True)
@@ -65,13 +106,13 @@ class Accuracy:
     images: int
     correct1: int
     correct5: int
-    data: dict
-    protocol: dict
-    numerics: dict
+    data: DataSummary
+    protocol: EvaluationProtocol
+    numerics: Numerics
     seconds: float
     waited: float
     date: str
-    environment: dict
+    environment: ValidationEnvironment
 
 
 @dataclass(frozen=True)
@@ -80,7 +121,7 @@ class Record:
 
     zoo: str
     name: str
-    checkpoint: Checkpoint | None = None
+    checkpoint: FileRecord | None = None
     counts: Counts | None = None
     accuracy: Accuracy | None = None
 
@@ -122,23 +163,6 @@ def write_failed(results: Path, record: Record) -> None:
     _write(_failed_path(results, record.zoo, record.name), record)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text``, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def _path(results: Path, zoo: str, name: str) -> Path:
     return results / zoo / f"{name}.json"
 
@@ -147,61 +171,38 @@ def _failed_path(results: Path, zoo: str, name: str) -> Path:
     return results / zoo / "failed" / f"{name}.json"
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def _has_file(record: Record) -> bool:
     return record.checkpoint is not None and record.checkpoint.status in HAVE_FILE
 
 
 def _write(path: Path, record: Record) -> None:
-    document = {"schema": SCHEMA, **asdict(record)}
+    document = {"schema": SCHEMA, **to_json(record)}
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     write_atomically(path, text + "\n")
 
 
 def _read(path: Path, zoo: str, name: str) -> Record | None:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise _malformed(path, str(error)) from error
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise _malformed(path, f"expected an object of schema {SCHEMA}")
-    sections = {"checkpoint": Checkpoint, "counts": Counts, "accuracy": Accuracy}
-    values = {key: value for key, value in document.items() if key != "schema"}
-    for key, section in sections.items():
-        if values.get(key) is not None:
-            values[key] = _build(path, section, values[key])
-    record = _build(path, Record, values)
+    try:
+        document = json.loads(text)
+        if not isinstance(document, dict) or document.pop("schema", None) != SCHEMA:
+            raise ValueError(f"expected an object of schema {SCHEMA}")
+        record = from_json(Record, json.dumps(document))
+    except ValueError as error:
+        raise _malformed(path, str(error)) from error
     if (record.zoo, record.name) != (zoo, name):
         raise _malformed(path, f"it is the record of {record.zoo}/{record.name}")
     return record
 
 
-def _build(path: Path, section: type, values: Any) -> Any:
-    """A dataclass from a JSON object, each field of its type; RecordError otherwise."""
-    if not isinstance(values, dict):
-        raise _malformed(path, f"expected an object for {section.__name__}, found {values!r}")
-    hints = get_type_hints(section)
-    for key, value in values.items():
-        if key not in hints:
-            raise _malformed(path, f"unknown key {key!r}")
-        number = hints[key] is float and type(value) is int
-        if isinstance(value, bool) or not (isinstance(value, hints[key]) or number):
-            raise _malformed(path, f"key {key!r}: expected {hints[key]}, found {value!r}")
-    try:
-        return section(**values)
-    except TypeError as error:
-        missing = [f.name for f in fields(section) if f.name not in values]
-        raise _malformed(path, f"missing one of {', '.join(missing)}") from error
-
-
 def _malformed(path: Path, what: str) -> RecordError:
     return RecordError(
-        f"{path}: not a readable record: {what}. Delete it and run vanbench verify again."
+        f"not a readable record: {what}",
+        where=path,
+        remedy="Delete it and run vanbench verify again.",
     )

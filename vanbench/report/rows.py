@@ -6,18 +6,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from vanbench.errors import VanbenchError
+from vanbench.intervals import wilson_interval
 from vanbench.report import records
 from vanbench.report.records import Accuracy, Counts, Record
-from vanbench.report.verdicts import (
-    CLOSE_POINTS,
-    DEVIATES,
-    NOT_MEASURED,
-    Reported,
-    judge,
-    wilson_interval,
-    worst,
-)
-from vanbench.zoo.reader import Claims, Entry, Zoo
+from vanbench.report.verdicts import CLOSE_POINTS, DEVIATES, NOT_MEASURED, judge, worst
+from vanbench.typed_json import Json
+from vanbench.zoo.entries import Claims, Entry, Zoo
+from vanbench.zoo.reported import Reported
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Row:
+class ModelRow:
     """One model: its entry in the zoo, what is on record, and a verdict per number."""
 
     entry: Entry
@@ -82,16 +77,16 @@ class Row:
         return 0
 
 
-def make_row(entry: Entry, record: Record, *, partial: bool = False, reason: str = "") -> Row:
+def make_row(entry: Entry, record: Record, *, partial: bool = False, reason: str = "") -> ModelRow:
     """Judge a record against the claims of its entry; ``reason`` is why there is no accuracy."""
     params, flops = _judge_counts(entry, record.counts)
     top1, top5 = _judge_accuracy(
         entry, record.accuracy, partial, reason or _why_no_accuracy(record)
     )
-    return Row(entry, record, params, flops, top1, top5)
+    return ModelRow(entry, record, params, flops, top1, top5)
 
 
-def rows_on_record(zoo: Zoo, results: Path) -> list[Row]:
+def rows_on_record(zoo: Zoo, results: Path) -> list[ModelRow]:
     """A row for every model of the zoo, from its latest full record, else its failed attempt."""
     return [make_row(entry, _on_record(zoo, entry, results)) for entry in zoo.entries]
 
@@ -162,9 +157,10 @@ def _why_no_accuracy(record: Record) -> str:
     return "no validation set was given"
 
 
-def as_json(row: Row) -> dict:
+def as_json(row: ModelRow) -> Json:
     """The row in the form of ``verify --json``."""
     checkpoint, counts, accuracy = row.record.checkpoint, row.record.counts, row.record.accuracy
+    architecture = checkpoint.architecture if checkpoint else None
     return {
         "name": row.entry.name,
         "checkpoint": {
@@ -176,11 +172,11 @@ def as_json(row: Row) -> dict:
             "reason": checkpoint.reason if checkpoint else None,
             "format": checkpoint.format if checkpoint else None,
         },
-        "architecture": checkpoint.architecture if checkpoint else None,
+        "architecture": architecture.as_dict() if architecture else None,
         "params": _figure_json(row.params) | {"source": counts.source if counts else None},
         "flops": _figure_json(row.flops)
         | {"source": counts.source if counts else None}
-        | (counts.flops if counts else {"fvcore": None, "openmmlab": None}),
+        | (dict(counts.flops) if counts else {"fvcore": None, "openmmlab": None}),
         "top1": _figure_json(row.top1) | _accuracy_json(accuracy, "correct1"),
         "top5": _figure_json(row.top5) | _accuracy_json(accuracy, "correct5"),
         "verdict": row.verdict,
@@ -188,7 +184,7 @@ def as_json(row: Row) -> dict:
     }
 
 
-def _figure_json(figure: Figure) -> dict:
+def _figure_json(figure: Figure) -> Json:
     return {
         "measured": None if figure.measured is None else float(figure.measured),
         "reported": None if figure.reported is None else float(figure.reported.value),
@@ -199,7 +195,7 @@ def _figure_json(figure: Figure) -> dict:
     }
 
 
-def _accuracy_json(accuracy: Accuracy | None, key: str) -> dict:
+def _accuracy_json(accuracy: Accuracy | None, key: str) -> Json:
     if accuracy is None:
         return {"correct": None, "images": None, "ci95": None}
     correct = getattr(accuracy, key)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from tabulate import tabulate
 
+from vanbench.conventions import CONVENTIONS
 from vanbench.report import records
-from vanbench.report.records import Checkpoint
-from vanbench.report.rows import Figure, Row
+from vanbench.report.records import FileRecord
+from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import (
     CLOSE,
     DEVIATES,
@@ -18,7 +19,6 @@ from vanbench.report.verdicts import (
     REPRODUCED,
 )
 
-CONVENTIONS = {"openmmlab": "OpenMMLab", "fvcore": "fvcore"}
 ACCURACIES = ("Top-1, %", "Top-5, %")
 MARKS = {
     REPRODUCED: "✓",
@@ -48,14 +48,14 @@ class Footnotes:
         return f"[{self.texts.index(text) + 1}]"
 
 
-def columns(rows: list[Row]) -> list[str]:
+def columns(rows: list[ModelRow]) -> list[str]:
     """The headings; FLOPs are under the convention of the claims, and under fvcore's."""
-    used = dict.fromkeys(CONVENTIONS[row.entry.counting.convention] for row in rows)
+    used = dict.fromkeys(CONVENTIONS[row.entry.counting.convention].title for row in rows)
     flops = f"FLOPs, G ({' or '.join(used)})"
     return ["Model", "Checkpoint", "Params, M", flops, "FLOPs, G (fvcore)", *ACCURACIES, "Verdict"]
 
 
-def cells(row: Row, notes: Footnotes) -> list[str]:
+def cells(row: ModelRow, notes: Footnotes) -> list[str]:
     """One model's cells in the order of ``columns``."""
     return [
         row.entry.name,
@@ -72,10 +72,10 @@ def cells(row: Row, notes: Footnotes) -> list[str]:
 LINE_COLUMNS = ("model", "number", ">reported", ">measured", ">difference", "verdict")
 
 
-def lines(row: Row, notes: Footnotes) -> list[list[str]]:
+def lines(row: ModelRow, notes: Footnotes) -> list[list[str]]:
     """One model as a line per number, in the order of ``LINE_COLUMNS``: narrow, for a terminal."""
     counts = row.record.counts
-    convention = CONVENTIONS[row.entry.counting.convention]
+    convention = CONVENTIONS[row.entry.counting.convention].title
     table = [_file_line(row, notes)]
     source = ""
     if counts and counts.source == "architecture":
@@ -97,7 +97,7 @@ def lines(row: Row, notes: Footnotes) -> list[list[str]]:
     return [[name, *line] for name, line in zip(names, table, strict=False)]
 
 
-def _file_line(row: Row, notes: Footnotes) -> list[str]:
+def _file_line(row: ModelRow, notes: Footnotes) -> list[str]:
     checkpoint = row.record.checkpoint
     if checkpoint is None:
         return ["SHA-256", "", "", "", NOT_MEASURED]
@@ -108,7 +108,9 @@ def _file_line(row: Row, notes: Footnotes) -> list[str]:
     return ["SHA-256", row.entry.published_hash or "–", (checkpoint.sha256 or "")[:8], "", status]
 
 
-def _line(number: str, figure: Figure, row: Row, notes: Footnotes, source: str = "") -> list[str]:
+def _line(
+    number: str, figure: Figure, row: ModelRow, notes: Footnotes, source: str = ""
+) -> list[str]:
     reported = str(figure.reported) if figure.reported else "–"
     if figure.measured is None:
         mark = notes.mark(figure.reason) if figure.reported and figure.reason else ""
@@ -118,7 +120,7 @@ def _line(number: str, figure: Figure, row: Row, notes: Footnotes, source: str =
     return [number, reported, _number(figure), difference, verdict]
 
 
-def markdown(rows: Iterable[Row]) -> str:
+def markdown(rows: Iterable[ModelRow]) -> str:
     """The Results table as GitHub Markdown, with legend and footnotes."""
     rows, notes = list(rows), Footnotes()
     body = [cells(row, notes) for row in rows]
@@ -127,7 +129,7 @@ def markdown(rows: Iterable[Row]) -> str:
     return "\n\n".join([table, LEGEND, *listed, *_provenance(rows)]) + "\n"
 
 
-def _file_cell(row: Row, notes: Footnotes) -> str:
+def _file_cell(row: ModelRow, notes: Footnotes) -> str:
     checkpoint = row.record.checkpoint
     if checkpoint is None:
         return NOT_MEASURED
@@ -138,11 +140,11 @@ def _file_cell(row: Row, notes: Footnotes) -> str:
     return f"{cell} {notes.mark(DECLARED)}" if row.record.counts else cell
 
 
-def _cause(checkpoint: Checkpoint, notes: Footnotes) -> str:
+def _cause(checkpoint: FileRecord, notes: Footnotes) -> str:
     return notes.mark(f"{checkpoint.cause or checkpoint.status} ({checkpoint.date})")
 
 
-def _figure_cell(figure: Figure, row: Row, notes: Footnotes) -> str:
+def _figure_cell(figure: Figure, row: ModelRow, notes: Footnotes) -> str:
     reported = str(figure.reported) if figure.reported else "–"
     if figure.measured is None:
         if figure.reported is None:
@@ -152,19 +154,19 @@ def _figure_cell(figure: Figure, row: Row, notes: Footnotes) -> str:
     return f"{reported} → {_number(figure)}<br>{_difference(figure)} {mark}".strip()
 
 
-def _reason(figure: Figure, row: Row, notes: Footnotes) -> str:
+def _reason(figure: Figure, row: ModelRow, notes: Footnotes) -> str:
     """References to the notes that a verdict needs, with a space before each."""
     accuracy, erratum, texts = row.record.accuracy, row.entry.erratum, []
     if figure.verdict == ERRATUM and erratum:
         texts.append(f"{row.entry.name}: {erratum.reason}")
     if figure.verdict == PARTIAL and accuracy:
         texts.append(f"over {accuracy.images:,} images, not the whole set that the claim is about")
-    if accuracy and figure in (row.top1, row.top5) and accuracy.data.get("unreadable"):
-        texts.append(f"{len(accuracy.data['unreadable']):,} unreadable images counted as wrong")
+    if accuracy and figure in (row.top1, row.top5) and accuracy.data.unreadable:
+        texts.append(f"{len(accuracy.data.unreadable):,} unreadable images counted as wrong")
     return "".join(f" {notes.mark(text)}" for text in texts)
 
 
-def _fvcore_cell(row: Row) -> str:
+def _fvcore_cell(row: ModelRow) -> str:
     counts, reported = row.record.counts, row.entry.claims.flops_g
     if counts is None:
         return NOT_MEASURED
@@ -197,17 +199,17 @@ def _signed(value: float, digits: int) -> str:
     return ("−" if value < 0 else "+") + text
 
 
-def _provenance(rows: list[Row]) -> list[str]:
+def _provenance(rows: list[ModelRow]) -> list[str]:
     """What the numbers were measured on, one line per distinct set-up."""
     lines = []
     for row in rows:
         for what, section in (("Counts", row.record.counts), ("Accuracy", row.record.accuracy)):
             if section is not None:
                 e = section.environment
-                where = e.get("gpu") or f"CPU ({e.get('cpu')})"
+                where = e.gpu or f"CPU ({e.cpu})"
                 line = (
-                    f"{what} measured {section.date} with vanbench {e.get('vanbench')}, "
-                    f"torch {e.get('torch')}, fvcore {e.get('fvcore')}, on {where}."
+                    f"{what} measured {section.date} with vanbench {e.vanbench}, "
+                    f"torch {e.torch}, fvcore {e.fvcore}, on {where}."
                 )
                 if line not in lines:
                     lines.append(line)

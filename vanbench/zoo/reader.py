@@ -1,160 +1,41 @@
-"""Zoos: who claims which numbers for which files, read from TOML into frozen dataclasses."""
+"""Zoo files: from TOML to entries, key by key, with a message for each thing that is wrong."""
 
-import difflib
-import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from vanbench.errors import UnknownModelError, ZooError
+from vanbench.conventions import CONVENTIONS
+from vanbench.errors import ZooError
 from vanbench.model.architecture import ARCHITECTURES, Architecture
-from vanbench.report.verdicts import Reported
+from vanbench.zoo.entries import (
+    Claims,
+    Counting,
+    Entry,
+    Erratum,
+    EvaluationProtocol,
+    Zoo,
+    normal_name,
+)
+from vanbench.zoo.reported import Reported
 from vanbench.zoo.toml_table import Table
 
 SCHEMA = 1
+SCHEMA = 1
 SHIPPED = Path(str(files("vanbench"))) / "zoos"
-CONVENTIONS = ("openmmlab", "fvcore")
 INTERPOLATIONS = ("bicubic", "bilinear")
 
 
 @dataclass(frozen=True)
-class Protocol:
-    """How an image becomes the network's input; the defaults are those of OpenMMLab's VAN.
+class _Defaults:
+    """What the top level of the file says for all its models."""
 
-    Lengths in pixels; ``mean`` and ``std`` on the 0–255 scale, in RGB order. ``classes`` names
-    the label space: ``imagenet-1k``, or the class ids themselves in label order.
-    """
-
-    exif_orientation: bool = True
-    resize_short_edge: int = 248
-    interpolation: str = "bicubic"
-    center_crop: int = 224
-    mean: tuple[float, ...] = (127.5, 127.5, 127.5)
-    std: tuple[float, ...] = (127.5, 127.5, 127.5)
-    classes: str | tuple[str, ...] = "imagenet-1k"
-
-    @property
-    def class_ids(self) -> tuple[str, ...]:
-        """The id of each class, in label order."""
-        if isinstance(self.classes, tuple):
-            return self.classes
-        return tuple((files("vanbench") / "zoo" / "imagenet1k.txt").read_text().split())
-
-    def describe(self) -> str:
-        """One line for people."""
-        exif = "EXIF orientation, " if self.exif_orientation else ""
-        return (
-            f"{exif}short edge to {self.resize_short_edge} ({self.interpolation}, antialiased), "
-            f"centre crop {self.center_crop}, "
-            f"(RGB − {_plain(self.mean)}) / {_plain(self.std)}"
-        )
-
-    def as_dict(self) -> dict:
-        """The JSON form; classes of one's own as a list."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()}
-
-
-@dataclass(frozen=True)
-class Counting:
-    """How the source counted: FLOP convention, input side in pixels, width of the head."""
-
-    convention: str = "openmmlab"
-    resolution: int = 224
-    num_classes: int = 1000
-
-
-@dataclass(frozen=True)
-class Claims:
-    """The published figures of one model: parameters in M, FLOPs in G, accuracies in percent."""
-
-    params_m: Reported | None = None
-    flops_g: Reported | None = None
-    top1: Reported | None = None
-    top5: Reported | None = None
-
-
-@dataclass(frozen=True)
-class Erratum:
-    """A published figure known to be wrong: the right one, why, and what the wrong one fits."""
-
-    corrected: Claims
-    reason: str
-    reported_architecture: Architecture | None = None
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One published checkpoint and what is claimed for it.
-
-    ``layer_norm_eps`` None means the one of the code that uses the file's key naming; ``images``
-    is over how many images the accuracies are claimed, None if the source does not say.
-    """
-
-    name: str
-    architecture: Architecture
-    urls: tuple[str, ...]
-    claims: Claims
     layer_norm_eps: float | None
     counting: Counting
-    protocol: Protocol
+    protocol: EvaluationProtocol
     source: str
-    sha256: str | None = None
-    erratum: Erratum | None = None
-    images: int | None = None
-
-    @property
-    def arch(self) -> str:
-        """The part of the name before the tag."""
-        return self.name.split(".")[0]
-
-    @property
-    def filename(self) -> str:
-        """The file's published name, which is also its name in the cache."""
-        return self.urls[0].split("?")[0].rsplit("/", 1)[-1]
-
-    @property
-    def published_hash(self) -> str | None:
-        """The published SHA-256 or its first digits; by convention the file's name ends in them."""
-        return self.sha256 or hash_in_name(self.filename)
-
-
-@dataclass(frozen=True)
-class Zoo:
-    """A table of checkpoints; ``data`` is a validation set shipped beside it, if any."""
-
-    name: str
-    title: str
-    source: str
-    path: Path
-    entries: tuple[Entry, ...]
-    data: Path | None = field(default=None)
-
-    def find(self, query: str) -> Entry:
-        """The entry of that name, or the first of that architecture; else UnknownModelError."""
-        wanted = _normal(query)
-        for entry in self.entries:
-            if wanted in (_normal(entry.name), _normal(entry.arch)):
-                return entry
-        known = {_normal(e.arch): e.arch for e in self.entries}
-        known |= {_normal(e.name): e.name for e in self.entries}
-        near = [known[n] for n in difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)]
-        listed = ", ".join(entry.name for entry in self.entries)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {listed}."
-        raise UnknownModelError(f"No model {query!r} in the zoo {self.name!r}. {hint}")
-
-
-def hash_in_name(filename: str) -> str | None:
-    """The digits of its own SHA-256 that a published file's name ends in, if it does.
-
-    >>> hash_in_name("van-tiny_8xb128_in1k_20220501-385941af.pth")
-    '385941af'
-    """
-    suffix = re.search(r"-([0-9a-f]{8,64})\.\w+$", filename)
-    return suffix[1] if suffix else None
+    images: int | None
 
 
 def load_zoo(name_or_path: str) -> Zoo:
@@ -174,54 +55,54 @@ def load_zoo(name_or_path: str) -> Zoo:
     return _read_zoo(path, data)
 
 
-def _read_zoo(path: Path, data: dict) -> Zoo:
+def _read_zoo(path: Path, data: dict[str, Any]) -> Zoo:
     top = Table(path, "", data)
     if top.get("schema", int, f"{SCHEMA}") != SCHEMA:
         raise top.fail("schema", f"{SCHEMA}", data["schema"])
     name, title, source = top.text("name"), top.text("title"), top.text("source")
     if not name.replace("-", "").replace("_", "").isalnum():
         raise top.fail("name", "letters, digits, '-' and '_' (it names a results folder)", name)
-    shared = {
-        "layer_norm_eps": _read_eps(top, None),
-        "counting": _read_counting(top.table("counting", {}), Counting()),
-        "protocol": _read_protocol(top.table("protocol", {}), Protocol()),
-        "source": source,
-        "images": _read_images(top, None),
-    }
+    defaults = _Defaults(
+        layer_norm_eps=_read_eps(top, None),
+        counting=_read_counting(top.table("counting", {}), Counting()),
+        protocol=_read_protocol(top.table("protocol", {}), EvaluationProtocol()),
+        source=source,
+        images=_read_images(top, None),
+    )
     folder = top.text("data", None)
     models = top.table("models")
-    entries = tuple(_read_entry(models.table(key), key, shared) for key in models.data)
+    entries = tuple(_read_entry(models.table(key), key, defaults) for key in models.data)
     top.done()
     if not entries:
         raise top.fail("models", "at least one model")
-    _refuse_twins(models, entries)
+    _refuse_similar_names(models, entries)
     return Zoo(name, title, source, path, entries, path.parent / folder if folder else None)
 
 
-def _read_entry(table: Table, name: str, shared: Mapping[str, Any]) -> Entry:
+def _read_entry(table: Table, name: str, defaults: _Defaults) -> Entry:
     arch, _, tag = name.partition(".")
     if not (arch and tag) or "/" in name or name != name.strip():
         raise table.fail(name, "a model name of the form ARCH.TAG, such as van_b0.in1k", name)
-    counting = _read_counting(table.table("counting", {}), shared["counting"])
+    counting = _read_counting(table.table("counting", {}), defaults.counting)
     entry = Entry(
         name=name,
         architecture=_read_architecture(table, "architecture", counting.num_classes),
         urls=_read_urls(table),
         claims=_read_claims(table.table("reported", {})),
-        layer_norm_eps=_read_eps(table, shared["layer_norm_eps"]),
+        layer_norm_eps=_read_eps(table, defaults.layer_norm_eps),
         counting=counting,
-        protocol=_read_protocol(table.table("protocol", {}), shared["protocol"]),
-        source=table.text("source", shared["source"]),
+        protocol=_read_protocol(table.table("protocol", {}), defaults.protocol),
+        source=table.text("source", defaults.source),
         sha256=_read_sha256(table),
         erratum=_read_erratum(table, counting.num_classes),
-        images=_read_images(table, shared["images"]),
+        images=_read_images(table, defaults.images),
     )
     table.done()
     return entry
 
 
-def _read_protocol(table: Table, default: Protocol) -> Protocol:
-    protocol = Protocol(
+def _read_protocol(table: Table, default: EvaluationProtocol) -> EvaluationProtocol:
+    protocol = EvaluationProtocol(
         exif_orientation=table.get(
             "exif_orientation", bool, "true or false", default.exif_orientation
         ),
@@ -251,7 +132,7 @@ def _read_classes(table: Table, default: str | tuple[str, ...]) -> str | tuple[s
 
 def _read_counting(table: Table, default: Counting) -> Counting:
     counting = Counting(
-        convention=table.one_of("convention", CONVENTIONS, default.convention),
+        convention=table.one_of("convention", tuple(CONVENTIONS), default.convention),
         resolution=table.length("resolution", default.resolution, least=32),
         num_classes=table.length("num_classes", default.num_classes),
     )
@@ -339,19 +220,11 @@ def _read_eps(table: Table, default: float | None) -> float | None:
     return value
 
 
-def _refuse_twins(models: Table, entries: tuple[Entry, ...]) -> None:
+def _refuse_similar_names(models: Table, entries: tuple[Entry, ...]) -> None:
     seen: dict[str, str] = {}
     for entry in entries:
-        twin = seen.setdefault(_normal(entry.name), entry.name)
-        if twin != entry.name:
+        other = seen.setdefault(normal_name(entry.name), entry.name)
+        if other != entry.name:
             raise models.fail(
-                entry.name, f"a name that differs from {twin!r} in more than case", entry.name
+                entry.name, f"a name that differs from {other!r} in more than case", entry.name
             )
-
-
-def _normal(name: str) -> str:
-    return name.lower().replace("-", "_")
-
-
-def _plain(values: tuple[float, ...]) -> str:
-    return f"{values[0]:g}" if len(set(values)) == 1 else str(tuple(values))

@@ -1,12 +1,22 @@
 """``vanbench bench``."""
 
-import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vanbench.cli.options import Settings, common, models, option, rewriting
-from vanbench.zoo.reader import Entry
+from vanbench.cli.options import (
+    Settings,
+    common_options,
+    device_option,
+    model_arguments,
+    option,
+    precision_option,
+    rewriting_options,
+)
+from vanbench.zoo.entries import Entry
+
+if TYPE_CHECKING:
+    from vanbench.report.bench_records import BenchRecord
 
 EXAMPLES = """\b
 Examples:
@@ -17,22 +27,16 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@common
-@models
+@common_options
+@model_arguments
 @option(
     "--batch-size",
     type=click.IntRange(min=1),
     help="The largest batch.  [default: 16 on a CPU, 256 on a GPU]",
 )
-@option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
-@option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Arithmetic; fp32 is without TF32.",
-)
-@rewriting
+@device_option
+@precision_option
+@rewriting_options
 @option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: one per core]")
 @option(
     "--seconds",
@@ -49,41 +53,32 @@ def command(
     precision: str,
     threads: int | None,
     seconds: float,
-    **rewrite: Any,
+    **rewriting: Any,
 ) -> None:
     """Throughput, latency and peak memory: the reference model beside the optimised one.
 
-    Both take turns in one process, and their answers are compared. The declared architecture is
-    measured with drawn weights: speed does not depend on them, and no checkpoint is needed. Every
+    Both take turns in one process, and their logits are compared. The declared architecture is
+    measured with random weights: speed does not depend on them, and no checkpoint is needed. Every
     sample is kept in the record, RESULTS/bench/MODEL.json; another device than the CPU, another
     precision than fp32, and "compile" are part of its name.
     """
-    from vanbench.benchmark.bench import bench, make_plan
+    from vanbench.benchmark.bench import bench, bench_options
     from vanbench.cli.output import print_json
+    from vanbench.report import bench_records
 
-    plan = make_plan(device, precision, batch_size, seconds, threads, **rewrite)
+    options = bench_options(device, precision, batch_size, seconds, threads, **rewriting)
     records = []
     for entry in entries:
         settings.detail(f"measuring {entry.name}")
-        records.append(bench(entry.name, entry.architecture, plan, settings.detail))
-        _write(settings, records[-1])
+        records.append(bench(entry.name, entry.architecture, options, settings.detail))
+        bench_records.write(settings.results, records[-1])
     if settings.as_json:
-        print_json(models=records)
+        print_json(models=[record.as_json() for record in records])
     else:
         _print(records)
 
 
-def _write(settings: Settings, record: dict[str, Any]) -> None:
-    from vanbench.report.records import SCHEMA, write_atomically
-
-    unusual = [record["device"]] if record["device"] != "cpu" else []
-    unusual += [record["precision"]] if record["precision"] != "fp32" else []
-    unusual += ["compile"] if record["compile"] else []
-    path = settings.results / "bench" / ".".join([record["name"], *unusual, "json"])
-    write_atomically(path, json.dumps({"schema": SCHEMA, **record}, indent=1) + "\n")
-
-
-def _print(records: list[dict[str, Any]]) -> None:
+def _print(records: list["BenchRecord"]) -> None:
     from vanbench.cli.output import print_table
 
     columns = ["model", ">batch", ">reference/s", ">optimized/s", ">speed-up", ">of ceiling"]
@@ -93,35 +88,35 @@ def _print(records: list[dict[str, Any]]) -> None:
         click.echo(_remark(record))
 
 
-def _rows(record: dict[str, Any]) -> list[list[str]]:
+def _rows(record: "BenchRecord") -> list[list[str]]:
     """One row a batch size; what belongs to the batch asked for, or to batch 1, stands there."""
     rows = []
-    for line in record["batch_sizes"]:
-        batch = line["batch_size"]
-        row = [record["name"], str(batch), f"{line['reference']:.2f}", f"{line['optimized']:.2f}"]
-        row += [f"{line['speedup']:.2f}", "–", "–", "–", "–", "–", "–"]
+    for line in record.batch_sizes:
+        batch = line.batch_size
+        row = [record.name, str(batch), f"{line.reference:.2f}", f"{line.optimized:.2f}"]
+        row += [f"{line.speedup:.2f}", "–", "–", "–", "–", "–", "–"]
         if batch == 1:
-            row[6:9] = [f"{ms:.1f}" for ms in record["optimized"]["latency_ms"].values()]
-        if batch == record["batch_size"]:
-            row[5] = f"{record['ceiling']['fraction']:.2f}"
-            row[9:] = [
-                _mebibytes(record[kind]["peak_memory"]) for kind in ("reference", "optimized")
-            ]
+            latency = record.optimized.latency_ms
+            row[6:9] = [f"{ms:.1f}" for ms in (latency.p50, latency.p95, latency.p99)]
+        if batch == record.batch_size:
+            row[5] = f"{record.ceiling.fraction:.2f}"
+            peaks = (record.reference.peak_memory, record.optimized.peak_memory)
+            row[9:] = [_mebibytes(peak) for peak in peaks]
         rows.append(row)
     return rows
 
 
-def _remark(record: dict[str, Any]) -> str:
-    ceiling, other = record["ceiling"], record["load"]["other_cores"]
+def _remark(record: "BenchRecord") -> str:
+    ceiling, other = record.ceiling, record.load.other_cores
     text = (
-        f"{record['name']}: largest relative error {record['max_relative_error']:.1e}, "
-        f"{'the same' if record['same_top5'] else 'ANOTHER'} Top-5; "
-        f"point-wise convolutions reach {ceiling['pointwise_gmacs_per_s']:.0f} GMAC/s here, "
-        f"which would be {ceiling['images_per_s']:.1f} images/s, "
-        f"{ceiling['images_per_s'] / record['reference']['images_per_s']:.2f} of the reference"
+        f"{record.name}: largest relative error {record.max_relative_error:.1e}, "
+        f"{'the same' if record.same_top5 else 'different'} Top-5; "
+        f"point-wise convolutions reach {ceiling.pointwise_gmacs_per_s:.0f} GMAC/s here, "
+        f"which would be {ceiling.images_per_s:.1f} images/s, "
+        f"{ceiling.images_per_s / record.reference.images_per_s:.2f} of the reference"
     )
-    if other is not None and other > 0.1 * record["load"]["cores"]:
-        text += f"; others kept {other:.1f} cores busy meanwhile, so measure again"
+    if other is not None and other > 0.1 * record.load.cores:
+        text += f"; other processes used {other:.1f} cores, so run it again"
     return text + "."
 
 

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vanbench.cli.options import Settings, common, option
+from vanbench.cli.options import Settings, common_options, option
 
 if TYPE_CHECKING:
-    from vanbench.prediction_store.compare import Agreement, Predicted
+    from vanbench.prediction_store.compare import Agreement, RunPredictions
 
 EXAMPLES = """\b
 Examples:
@@ -18,7 +18,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@common
+@common_options
 @click.argument("first")
 @click.argument("second")
 @option(
@@ -36,11 +36,11 @@ def command(settings: Settings, first: str, second: str, flips: int) -> None:
     predictions. Exits with 1 if any first choice differs.
     """
     from vanbench.cli.output import print_json
-    from vanbench.prediction_store.compare import compare, load_run
+    from vanbench.prediction_store.compare import compare_runs, load_run
     from vanbench.prediction_store.store import FILE
 
     runs = [load_run(settings.results / FILE, name) for name in (first, second)]
-    agreement = compare(*runs)
+    agreement = compare_runs(*runs)
     if settings.as_json:
         print_json(models=[], comparison=agreement.as_dict())
     else:
@@ -49,7 +49,7 @@ def command(settings: Settings, first: str, second: str, flips: int) -> None:
         click.get_current_context().exit(1)
 
 
-def _print(runs: list["Predicted"], agreement: "Agreement", shown: int) -> None:
+def _print(runs: list["RunPredictions"], agreement: "Agreement", shown: int) -> None:
     from vanbench.cli.output import print_table
 
     a, n = agreement, agreement.images

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from vanbench.cli.options import Settings, common
+from vanbench.cli.options import Settings, common_options
 
 EXAMPLES = """\b
 Examples:
@@ -18,17 +18,17 @@ PATH = click.Path(dir_okay=False, path_type=Path)
 @click.command("compare-weights", epilog=EXAMPLES)
 @click.argument("first", metavar="A", type=PATH)
 @click.argument("second", metavar="B", type=PATH)
-@common
+@common_options
 def command(settings: Settings, first: Path, second: Path) -> None:
     """Whether two files hold the same network, tensor by tensor, whatever their naming.
 
     Equal means in type and in every value. Training-step counters, which no forward pass reads,
     are left out. Exits with 1 if the files differ.
     """
-    from vanbench.checkpoints.diff import compare
+    from vanbench.checkpoints.diff import compare_files
     from vanbench.cli.output import print_json
 
-    comparison = compare(first, second)
+    comparison = compare_files(first, second)
     if settings.as_json:
         print_json(
             models=[],

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from vanbench.cli.options import Settings, common
+from vanbench.cli.options import Settings, common_options
 
 EXAMPLES = """\b
 Examples:
@@ -17,7 +17,7 @@ PATH = click.Path(dir_okay=False, path_type=Path)
 @click.command(epilog=EXAMPLES)
 @click.argument("file", type=PATH)
 @click.argument("out", metavar="OUT.safetensors", type=PATH)
-@common
+@common_options
 def command(settings: Settings, file: Path, out: Path) -> None:
     """Write a checkpoint as safetensors, which holds tensors only and no program.
 
@@ -30,15 +30,15 @@ def command(settings: Settings, file: Path, out: Path) -> None:
     if out.suffix != ".safetensors":
         raise click.UsageError(f"{out}: expected a name that ends in .safetensors.")
     converted = convert(file, out)
-    for oddity in converted.oddities:
-        click.echo(f"Warning: {file}: {oddity}.", err=True)
+    for sentence in converted.suspicious:
+        click.echo(f"Warning: {file}: {sentence}.", err=True)
     if settings.as_json:
         print_json(
             models=[],
             path=str(converted.path),
             sha256=converted.sha256,
             metadata=converted.metadata,
-            oddities=list(converted.oddities),
+            oddities=list(converted.suspicious),
         )
     else:
         click.echo(f"{converted.path}  SHA-256 {converted.sha256}")

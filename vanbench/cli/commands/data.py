@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vanbench.cli.options import Settings, common, option
+from vanbench.cli.options import Settings, common_options, option
 
 if TYPE_CHECKING:
     from vanbench.data.inspect import DataReport
@@ -19,7 +19,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@common
+@common_options
 @click.argument("path", required=False, type=click.Path(path_type=Path), envvar="VANBENCH_DATA")
 @option("--decode", is_flag=True, help="Decode every image in full, not only its header.")
 @option("--workers", type=click.IntRange(min=1), help="Reading threads.  [default: one per core]")
@@ -41,7 +41,7 @@ def command(settings: Settings, path: Path | None, decode: bool, workers: int | 
     with settings.progress("reading images", "images") as update:
         report = inspect(images, decode=decode, workers=workers, progress=update)
     if settings.as_json:
-        print_json(models=[], data=report.as_dict())
+        print_json(models=[], data=report.as_json())
     else:
         _print(report, len(images.class_ids))
     if report.faults:

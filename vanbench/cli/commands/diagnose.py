@@ -1,12 +1,20 @@
 """``vanbench diagnose``."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from vanbench.cli.options import Settings, common, data_option, option, sources
-from vanbench.report.verdicts import Reported
+from vanbench.cli.options import (
+    Settings,
+    common_options,
+    data_option,
+    decoding_options,
+    option,
+    source_options,
+)
+from vanbench.zoo.reported import Reported
 
 if TYPE_CHECKING:
     from vanbench.diagnosis.ranking import Diagnosis
@@ -38,7 +46,7 @@ class Percentage(click.ParamType):
 
 
 @click.command(epilog=EXAMPLES)
-@common
+@common_options
 @click.argument("model")
 @data_option()
 @option(
@@ -55,17 +63,8 @@ class Percentage(click.ParamType):
     metavar="N",
     help="How many images to run, spread evenly over the set.",
 )
-@option(
-    "--on-error",
-    type=click.Choice(["stop", "count-wrong"]),
-    default="stop",
-    show_default=True,
-    help="What an unreadable image does: stop the run, or count as wrong.",
-)
-@option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")
-@option("--batch-size", type=click.IntRange(min=1), help="Images per batch.")
-@option("--workers", type=click.IntRange(min=0), help="Decoding processes.")
-@sources
+@decoding_options
+@source_options
 def command(
     settings: Settings,
     model: str,
@@ -85,11 +84,12 @@ def command(
     mean and std, channel order, EXIF, resizing, class order, weights, LayerNorm's eps. Ranks them
     by how near each comes to the observed figure, or says what the sample cannot tell apart.
     """
+    from vanbench.checkpoints.load import open_checkpoint
     from vanbench.cli.output import print_json
     from vanbench.diagnosis.ranking import diagnose
-    from vanbench.diagnosis.trial import survey
+    from vanbench.diagnosis.trial import run_trial
     from vanbench.download.obtain import Sources, obtain
-    from vanbench.evaluation.validate import Candidate, Run
+    from vanbench.evaluation.plan import Candidate, RunOptions
     from vanbench.report import records
 
     zoo = settings.zoo
@@ -103,9 +103,12 @@ def command(
     recorded = records.read(settings.results, zoo.name, entry.name)
     where = Sources(settings.cache, mirrors, offline)
     file = obtain(entry, where, recorded, settings.progress)
-    candidate = Candidate(entry.name, file.path, entry.protocol, entry.layer_norm_eps)
-    run = Run(device, batch_size=batch_size, workers=workers, limit=sample, on_error=on_error)
-    found = survey(candidate, data, run, settings.progress)
+    take = partial(open_checkpoint, file.file, layer_norm_eps=entry.layer_norm_eps)
+    candidate = Candidate(entry.name, entry.protocol, take)
+    options = RunOptions(
+        device=device, batch_size=batch_size, workers=workers, limit=sample, on_error=on_error
+    )
+    found = run_trial(candidate, data, options, settings.progress)
     diagnosis = diagnose(found, target, entry.claims.top1 if observed else None)
     if settings.as_json:
         print_json(models=[], diagnosis={"name": entry.name, **diagnosis.as_dict()})

@@ -2,8 +2,8 @@
 
 import click
 
-from vanbench.cli.options import Settings, common, models, sources
-from vanbench.zoo.reader import Entry
+from vanbench.cli.options import Settings, common_options, model_arguments, source_options
+from vanbench.zoo.entries import Entry
 
 EXAMPLES = """\b
 Examples:
@@ -13,9 +13,9 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@common
-@models
-@sources
+@common_options
+@model_arguments
+@source_options
 def command(
     settings: Settings, entries: tuple[Entry, ...], mirrors: tuple[str, ...], offline: bool
 ) -> None:

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vanbench.cli.options import Settings, common, models, option
-from vanbench.zoo.reader import Entry
+from vanbench.cli.options import Settings, common_options, model_arguments, option
+from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
     from vanbench.flops import Complexity
@@ -26,8 +26,8 @@ out the classification head; its parameters are with a 1000-class head.
 
 
 @click.command(epilog=EXAMPLES)
-@common
-@models
+@common_options
+@model_arguments
 @option("--by", type=click.Choice(["operator", "module"]), help="Break the counts down.")
 @option(
     "--resolution",
@@ -83,14 +83,14 @@ def _as_json(entry: Entry, complexity: "Complexity") -> dict:
 
 
 def _erratum_json(entry: Entry, resolution: int) -> dict | None:
-    from vanbench.flops import count_openmmlab
+    from vanbench.flops import count_from_shapes
 
     erratum = entry.erratum
     if erratum is None:
         return None
     document: dict = {"reason": erratum.reason, "reported_architecture": None}
     if other := erratum.reported_architecture:
-        params, flops = count_openmmlab(other, resolution)
+        params, flops = count_from_shapes(other, resolution)
         counts = {"params": params, "flops": {"openmmlab": flops}}
         document["reported_architecture"] = other.as_dict() | counts
     return document
@@ -132,14 +132,14 @@ def _print_parts(entry: Entry, complexity: "Complexity", by: str) -> None:
 
 
 def _print_erratum(entry: Entry, resolution: int) -> None:
-    from vanbench.flops import count_openmmlab
+    from vanbench.flops import count_from_shapes
 
     erratum = entry.erratum
     if erratum is None:
         return
     click.echo(f"\nErratum, {entry.name}: {erratum.reason}")
     if other := erratum.reported_architecture:
-        params, flops = count_openmmlab(other, resolution)
+        params, flops = count_from_shapes(other, resolution)
         click.echo(
             f"With embed dims {' '.join(map(str, other.embed_dims))}: {params / 1e6:.2f} M "
             f"parameters, {flops / 1e9:.2f} G FLOPs under OpenMMLab's convention at {resolution}."

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from vanbench.cli.options import Settings, common, select
+from vanbench.cli.options import Settings, common_options, select
 
 EXAMPLES = """\b
 Examples:
@@ -16,9 +16,9 @@ Examples:
 @click.command("import", epilog=EXAMPLES)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("model", nargs=-1)
-@common
+@common_options
 def command(settings: Settings, folder: Path, model: tuple[str, ...]) -> None:
-    """Take over checkpoint files that you already have.
+    """Import existing checkpoint files into the cache.
 
     Every file below DIR is hashed; those that are the files of the zoo's models (or of each MODEL),
     whatever their names, are linked into the cache, or copied where links are not possible.
@@ -44,5 +44,5 @@ def command(settings: Settings, folder: Path, model: tuple[str, ...]) -> None:
             origin = f"  (from {found.source})" if found.source else ""
             click.echo(f"{entry.name}  {found.status}  {place}{origin}")
     if not any(found.path for found in imports):
-        click.echo(f"Error: {folder}: none of the files sought is there.", err=True)
+        click.echo(f"Error: {folder}: no matching checkpoint found.", err=True)
         click.get_current_context().exit(3)

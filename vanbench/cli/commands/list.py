@@ -2,12 +2,12 @@
 
 import click
 
-from vanbench.cli.options import Settings, common
-from vanbench.zoo.reader import Claims, Entry
+from vanbench.cli.options import Settings, common_options
+from vanbench.zoo.entries import Claims, Entry
 
 
 @click.command(epilog="\b\nExamples:\n  vanbench list\n  vanbench list --zoo demo --json")
-@common
+@common_options
 def command(settings: Settings) -> None:
     """The zoo: names, architectures, reported numbers, and which files are in the cache."""
     from vanbench.cli.output import print_json, print_table

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vanbench.cli.options import Settings, common, option
+from vanbench.cli.options import Settings, common_options, option
 
 if TYPE_CHECKING:
     from vanbench.prediction_store.store import StoredRun
@@ -19,7 +19,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@common
+@common_options
 @click.argument("run", required=False)
 @option(
     "--write",

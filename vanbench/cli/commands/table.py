@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from vanbench.cli.options import Settings, common, option
+from vanbench.cli.options import Settings, common_options, option
 
 EXAMPLES = """\b
 Examples:
@@ -17,7 +17,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(epilog=EXAMPLES)
-@common
+@common_options
 @option("--write", type=FILE, help="Put the table between the markers of FILE.")
 @option("--check", type=FILE, help="Exit with 1 and a diff if FILE's table is not current.")
 def command(settings: Settings, write: Path | None, check: Path | None) -> None:

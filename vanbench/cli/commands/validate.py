@@ -1,15 +1,27 @@
 """``vanbench validate``."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from vanbench.cli.options import Settings, common, data_option, option, runs, select, sources
+from vanbench.cli.options import (
+    Settings,
+    common_options,
+    data_option,
+    option,
+    precision_option,
+    run_options,
+    select,
+    source_options,
+)
 from vanbench.errors import VanbenchError
 
 if TYPE_CHECKING:
-    from vanbench.evaluation.validate import Validated
+    from vanbench.evaluation.plan import RunOptions
+    from vanbench.evaluation.result import ValidationResult
 
 EXAMPLES = """\b
 Examples:
@@ -20,7 +32,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@common
+@common_options
 @click.argument("model", nargs=-1)
 @option("--all", "all_", is_flag=True, help="Every model of the zoo.")
 @option(
@@ -30,15 +42,9 @@ Examples:
     help="A file of one's own; its architecture is read from its tensors.",
 )
 @data_option()
-@option(
-    "--precision",
-    type=click.Choice(["fp32", "tf32", "bf16", "fp16"]),
-    default="fp32",
-    show_default=True,
-    help="Arithmetic; only fp32 (without TF32) counts as reproduction.",
-)
-@sources
-@runs
+@precision_option
+@source_options
+@run_options
 def command(
     settings: Settings,
     model: tuple[str, ...],
@@ -48,16 +54,18 @@ def command(
     precision: str,
     mirrors: tuple[str, ...],
     offline: bool,
-    run: dict,
+    options: "RunOptions",
 ) -> None:
     """Top-1 and Top-5 on a validation set, each image decoded once for all models.
 
     Preprocessing is the zoo's protocol. Every prediction is kept in RESULTS/predictions.sqlite, so
-    that the same command goes on where it was cut off. No record is written; verify does that.
+    that the same command resumes an interrupted run. No record is written; verify does that.
     """
+    from vanbench.checkpoints.load import open_checkpoint
     from vanbench.cli.output import print_json
     from vanbench.download.obtain import Sources, obtain_all
-    from vanbench.evaluation.validate import Candidate, Run, validate_files
+    from vanbench.evaluation.plan import Candidate
+    from vanbench.evaluation.validate import validate_candidates
 
     zoo = settings.zoo
     data = data or zoo.data
@@ -68,7 +76,8 @@ def command(
     errors: dict[str, VanbenchError] = {}
     candidates = []
     if checkpoint:
-        candidates.append(Candidate(checkpoint.name, checkpoint, zoo.entries[0].protocol))
+        take = partial(open_checkpoint, checkpoint)
+        candidates.append(Candidate(checkpoint.name, zoo.entries[0].protocol, take))
     else:
         where = Sources(settings.cache, mirrors, offline)
         entries = select(zoo, model, all_)
@@ -77,27 +86,28 @@ def command(
             if outcome.error:
                 errors[entry.name] = outcome.error
             elif outcome.fetched:
-                path, eps = outcome.fetched.path, entry.layer_norm_eps
-                candidates.append(Candidate(entry.name, path, entry.protocol, eps))
-    passes, refused = validate_files(
-        candidates, data, Run(precision=precision, **run), settings.progress
-    )
+                take = partial(
+                    open_checkpoint, outcome.fetched.file, layer_norm_eps=entry.layer_norm_eps
+                )
+                candidates.append(Candidate(entry.name, entry.protocol, take))
+    options = replace(options, precision=precision)
+    passes, refused = validate_candidates(candidates, data, options, settings.progress)
     if settings.as_json:
         print_json(
-            models=[validated.as_json(name) for name, validated in passes.items()],
-            data=next((validated.about_data() for validated in passes.values()), None),
+            models=[result.as_json(name) for name, result in passes.items()],
+            data=next((result.data_json() for result in passes.values()), None),
         )
     else:
         _print(passes, settings)
     _finish(errors | refused)
 
 
-def _print(passes: dict[str, "Validated"], settings: Settings) -> None:
+def _print(passes: dict[str, "ValidationResult"], settings: Settings) -> None:
     from vanbench.cli.output import print_table
 
     rows = []
-    for name, validated in passes.items():
-        result = validated.as_json(name)
+    for name, found in passes.items():
+        result = found.as_json(name)
         low, high = result["ci95"]
         rows.append(
             [
@@ -121,8 +131,8 @@ def _print(passes: dict[str, "Validated"], settings: Settings) -> None:
     ]
     if rows:
         print_table(columns, rows)
-    for validated in {id(v): v for v in passes.values()}.values():
-        settings.say(validated.describe())
+    for found in {id(result): result for result in passes.values()}.values():
+        settings.say(found.describe())
 
 
 def _finish(errors: dict[str, VanbenchError]) -> None:

@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vanbench.cli.options import Settings, common, data_option, models, runs, sources
-from vanbench.zoo.reader import Entry
+from vanbench.cli.options import (
+    Settings,
+    common_options,
+    data_option,
+    model_arguments,
+    run_options,
+    source_options,
+)
+from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
+    from vanbench.evaluation.plan import RunOptions
     from vanbench.verification import Verified
 
 EXAMPLES = """\b
@@ -21,18 +29,18 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@common
-@models
+@common_options
+@model_arguments
 @data_option()
-@sources
-@runs
+@source_options
+@run_options
 def command(
     settings: Settings,
     entries: tuple[Entry, ...],
     data: Path | None,
     mirrors: tuple[str, ...],
     offline: bool,
-    run: dict,
+    options: "RunOptions",
 ) -> None:
     """Check every claim of the models: file hash, parameters, FLOPs, Top-1 and Top-5.
 
@@ -42,8 +50,8 @@ def command(
     """
     from vanbench.cli.output import print_json
     from vanbench.download.obtain import Sources
-    from vanbench.evaluation.validate import Run
     from vanbench.report.rows import as_json
+    from vanbench.typed_json import to_json
     from vanbench.verification import verify
 
     verified = verify(
@@ -52,7 +60,7 @@ def command(
         Sources(settings.cache, mirrors, offline),
         settings.results,
         data or settings.zoo.data,
-        Run(**run),
+        options,
         settings.progress,
     )
     if settings.as_json:
@@ -63,8 +71,8 @@ def command(
         print_json(
             ok=verified.exit_code == 0,
             models=documents,
-            environment=verified.environment,
-            data=verified.data,
+            environment=to_json(verified.environment),
+            data=next((result.data_json() for result in verified.passes), None),
         )
     else:
         _print(verified, settings)
@@ -83,7 +91,7 @@ def _print(verified: "Verified", settings: Settings) -> None:
         checkpoint = row.record.checkpoint
         if checkpoint and checkpoint.reason:
             settings.detail(f"{row.entry.name}: {checkpoint.reason}")
-    for validated in verified.passes:
-        settings.say(validated.describe())
-    if verified.advice:
-        settings.say(verified.advice)
+    for result in verified.passes:
+        settings.say(result.describe())
+    for remedy in dict.fromkeys(e.remedy for e in verified.failures.values() if e.remedy):
+        settings.say(remedy)

@@ -7,16 +7,9 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from vanbench.data.layouts.flat import disagreements, labelled
-from vanbench.data.layouts.images import (
-    ImageSet,
-    Item,
-    Source,
-    arrange,
-    finding,
-    is_image,
-    is_stray,
-)
+from vanbench.data.layouts.images import ImageSet, Item, Source, arrange, is_image, is_stray
 from vanbench.data.layouts.labels import find_labels
+from vanbench.data.summary import finding
 from vanbench.errors import DataError
 
 Place = tuple[int, int, int]  # which file, offset, size

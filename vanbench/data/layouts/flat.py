@@ -4,17 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from vanbench.data.layouts.images import (
-    Files,
-    Finding,
-    ImageSet,
-    Item,
-    arrange,
-    basename,
-    finding,
-    look,
-)
+from vanbench.data.layouts.images import Files, ImageSet, Item, arrange, basename, look
 from vanbench.data.layouts.labels import Labels, find_labels
+from vanbench.data.summary import Finding, finding
 
 
 def open_flat(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | None:

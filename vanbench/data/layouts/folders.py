@@ -4,7 +4,8 @@ import re
 from functools import partial
 from pathlib import Path
 
-from vanbench.data.layouts.images import Files, Finding, ImageSet, Item, arrange, finding, look
+from vanbench.data.layouts.images import Files, ImageSet, Item, arrange, look
+from vanbench.data.summary import Finding, finding
 from vanbench.errors import DataError
 
 LAYOUT = "class folders"

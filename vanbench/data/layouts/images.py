@@ -6,51 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
+from vanbench.data.summary import Finding
 from vanbench.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 STRAY = frozenset({"__MACOSX", "@eaDir", "lost+found", "Thumbs.db", "desktop.ini"})
-EXAMPLES = 5  # how many names a finding shows
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that a data set has and a sound one has not, or that is worth a note.
-
-    ``kind`` is a short name, ``count`` how often, ``examples`` the first few. A ``fault`` makes the
-    set another one than it claims to be; anything else is a note.
-    """
-
-    kind: str
-    count: int
-    examples: tuple[str, ...]
-    message: str
-    fault: bool = True
-
-    def __str__(self) -> str:
-        more = ", …" if self.count > len(self.examples) else ""
-        return (
-            f"{self.message} ({', '.join(self.examples)}{more})" if self.examples else self.message
-        )
-
-    def as_dict(self) -> dict:
-        """The JSON form."""
-        return {
-            "kind": self.kind,
-            "count": self.count,
-            "examples": list(self.examples),
-            "message": self.message,
-            "fault": self.fault,
-        }
-
-
-def finding(kind: str, names: Iterable[str], message: str, *, fault: bool = True) -> list[Finding]:
-    """One finding about ``names`` with ``{n}`` in ``message`` filled in; none if there are none."""
-    names = sorted(names)
-    if not names:
-        return []
-    text = message.format(n=f"{len(names):,}")
-    return [Finding(kind, len(names), tuple(names[:EXAMPLES]), text, fault)]
 
 
 class Source(Protocol):

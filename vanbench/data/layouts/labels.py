@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vanbench.data.layouts.devkit import GROUND_TRUTH, read_devkit
-from vanbench.data.layouts.images import Finding, basename
-from vanbench.data.layouts.official import agrees, class_ids_1k, learn_order
+from vanbench.data.layouts.images import basename
+from vanbench.data.layouts.official import agrees, learn_order
+from vanbench.data.summary import Finding
 from vanbench.errors import DataError
+from vanbench.zoo.class_ids import imagenet_1k
 
 KAGGLE = "LOC_val_solution.csv"
 DEVKIT = "ILSVRC2012_devkit_t12"
@@ -148,7 +150,7 @@ def resolve_indices(path: Path, indices: Mapping[str, int], class_ids: tuple[str
     Their order is the sorted class ids, unless enough images have official names to show another
     one; indices that cannot be of the sorted order, without such evidence, are refused.
     """
-    order = learn_order(indices) if class_ids == class_ids_1k() else None
+    order = learn_order(indices) if class_ids == imagenet_1k() else None
     if order is not None:
         plain = all(index == label for index, label in order.items())
         labels = {name: order[index] for name, index in indices.items() if index in order}
@@ -156,7 +158,7 @@ def resolve_indices(path: Path, indices: Mapping[str, int], class_ids: tuple[str
     outside = [f"{n} {i}" for n, i in indices.items() if not i < len(class_ids)]
     if outside:
         raise DataError(_out_of_range(path, indices, outside, len(class_ids)))
-    sure = class_ids == class_ids_1k() and agrees(indices)
+    sure = class_ids == imagenet_1k() and agrees(indices)
     return Labels(path, indices, () if sure else (_unconfirmed(path, len(indices)),))
 
 

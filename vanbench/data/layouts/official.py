@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-from vanbench.data.layouts.images import Finding, ImageSet, basename, finding
+from vanbench.data.layouts.images import ImageSet, basename
+from vanbench.data.summary import Finding, finding
+from vanbench.zoo.class_ids import imagenet_1k
 
 VALIDATION_IMAGES = 50_000
 
@@ -20,12 +22,6 @@ VALIDATION_IMAGES = 50_000
 ENOUGH_REPEATS = 10
 
 _NAME = re.compile(r"ILSVRC2012_val_(\d{8})(?!\d)")
-
-
-@cache
-def class_ids_1k() -> tuple[str, ...]:
-    """ImageNet-1k's WordNet ids in label order."""
-    return tuple((files("vanbench") / "zoo" / "imagenet1k.txt").read_text().split())
 
 
 @cache
@@ -40,7 +36,7 @@ def _labels() -> array:
 def official_label(name: str) -> int | None:
     """The label that ILSVRC2012 gives a validation image of that name; None for other names.
 
-    >>> class_ids_1k()[official_label("ILSVRC2012_val_00000001.JPEG")]
+    >>> imagenet_1k()[official_label("ILSVRC2012_val_00000001.JPEG")]
     'n01751748'
     """
     match = _NAME.match(basename(name))
@@ -75,7 +71,7 @@ def agrees(indices: Mapping[str, int]) -> bool:
 
 def label_conflicts(images: ImageSet) -> list[Finding]:
     """The images whose names are ILSVRC2012's and whose class is not."""
-    if images.class_ids != class_ids_1k():
+    if images.class_ids != imagenet_1k():
         return []
     pairs = zip(images.names, images.labels, strict=True)
     known = [(name, label, official_label(name)) for name, label in pairs]

@@ -127,7 +127,7 @@ def _as_labels(
     Only where there is none is the label an index in the order of the sorted ids.
     """
     label_of = {class_id: label for label, class_id in enumerate(class_ids)}
-    names = class_names(schema, column)
+    names = class_ids_in_metadata(schema, column)
     ids = {name: _class_id(name, written, names) for name, written, _ in rows}
     if all(class_id in label_of for class_id in ids.values()):
         return {name: label_of[class_id] for name, class_id in ids.items()}, ()
@@ -155,7 +155,7 @@ def _class_id(name: str, written: Any, names: Sequence[str]) -> str | None:
     return match[1] if match else None
 
 
-def class_names(schema: Any, column: str) -> Sequence[str]:
+def class_ids_in_metadata(schema: Any, column: str) -> Sequence[str]:
     """The class ids that the file's metadata name for its labels; empty where they are words."""
     raw = (schema.metadata or {}).get(b"huggingface")
     info = json.loads(raw).get("info", {}) if raw else {}

@@ -7,19 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from vanbench.data.layouts.archives import Place, Slices, members, slices
-from vanbench.data.layouts.images import (
-    Finding,
-    ImageSet,
-    Item,
-    arrange,
-    finding,
-    is_image,
-    is_stray,
-)
+from vanbench.data.layouts.images import ImageSet, Item, arrange, is_image, is_stray
 from vanbench.data.layouts.labels import resolve_indices
+from vanbench.data.summary import Finding, finding
 from vanbench.errors import DataError
 
-Sample = dict[str, Place]  # a member's place, by its suffix in lower case
+MemberPlaces = dict[str, Place]  # a member's place, by its suffix in lower case
 LABEL_KEYS = ("wnid", "synset", "class_id", "label", "cls")  # in a sample's JSON, best first
 
 
@@ -53,9 +46,9 @@ def open_shards(shards: Sequence[Path], class_ids: tuple[str, ...]) -> ImageSet 
     )
 
 
-def _samples(which: int, shard: Path) -> dict[str, Sample]:
+def _samples(which: int, shard: Path) -> dict[str, MemberPlaces]:
     """The samples of a shard by name: the shard's and what their members share."""
-    samples: dict[str, Sample] = {}
+    samples: dict[str, MemberPlaces] = {}
     for name, offset, size in members(shard):
         folder, _, base = name.rpartition("/")
         key, dot, suffix = base.partition(".")
@@ -68,11 +61,11 @@ def _samples(which: int, shard: Path) -> dict[str, Sample]:
     return samples
 
 
-def _picture(sample: Sample) -> str:
+def _picture(sample: MemberPlaces) -> str:
     return next((suffix for suffix in sample if is_image("x" + suffix)), "")
 
 
-def _label(shards: Sequence[Path], sample: Sample) -> str | None:
+def _label(shards: Sequence[Path], sample: MemberPlaces) -> str | None:
     """The class of a sample as written: a class id or an index; None if it has none."""
     if ".cls" in sample:
         return _text(shards, sample[".cls"]).strip()

@@ -1,0 +1,54 @@
+"""Files are hashed as they are, and written whole or not at all."""
+
+import hashlib
+import os
+
+import pytest
+
+from vanbench.files import hash_file, sha256_of, write_atomically
+
+
+def test_the_hash_is_that_of_the_content(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"some bytes")
+    hashed = hash_file(path)
+    assert hashed.sha256 == sha256_of(path) == hashlib.sha256(b"some bytes").hexdigest()
+    assert (hashed.path, hashed.bytes) == (path, 10)
+
+
+@pytest.mark.parametrize("change", ["written", "replaced", "deleted"])
+def test_a_change_after_hashing_is_seen(tmp_path, change):
+    path = tmp_path / "file"
+    path.write_bytes(b"some bytes")
+    hashed = hash_file(path)
+    assert hashed.is_unchanged()
+    if change == "written":
+        os.utime(path, ns=(1, 1))
+    elif change == "replaced":
+        (tmp_path / "other").write_bytes(b"more bytes")
+        os.replace(tmp_path / "other", path)
+    else:
+        path.unlink()
+    assert not hashed.is_unchanged()
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_an_existing_files_mode_is_kept(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+    path.chmod(0o640)
+    write_atomically(path, "new")
+    assert path.stat().st_mode & 0o777 == 0o640

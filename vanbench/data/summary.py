@@ -1,0 +1,80 @@
+"""What is recorded of a data set and of the image decoder: plain numbers and texts."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+EXAMPLES = 5  # how many names a finding shows
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a data set has and a sound one has not, or that is worth a note.
+
+    ``kind`` is a short name, ``count`` how often, ``examples`` the first few. A ``fault`` makes the
+    set another one than it claims to be; anything else is a note.
+    """
+
+    kind: str
+    count: int
+    examples: tuple[str, ...]
+    message: str
+    fault: bool = True
+
+    def __str__(self) -> str:
+        more = ", …" if self.count > len(self.examples) else ""
+        return (
+            f"{self.message} ({', '.join(self.examples)}{more})" if self.examples else self.message
+        )
+
+
+def finding(kind: str, names: Iterable[str], message: str, *, fault: bool = True) -> list[Finding]:
+    """One finding about ``names`` with ``{n}`` in ``message`` filled in; none if there are none."""
+    names = sorted(names)
+    if not names:
+        return []
+    text = message.format(n=f"{len(names):,}")
+    return [Finding(kind, len(names), tuple(names[:EXAMPLES]), text, fault)]
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """A data set as a validation used it, without the folder that it was in.
+
+    ``used`` images of ``total`` took part; ``unreadable`` has the reason by name of those that were
+    counted as wrong. The other fields are those of ``inspect.DataReport``.
+    """
+
+    layout: str
+    images: int
+    classes: int
+    verdict: str
+    fingerprint: str
+    whole: bool
+    decoded: bool
+    problems: tuple[Finding, ...]
+    used: int
+    total: int
+    unreadable: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class PixelDifference:
+    """How the pixels of one kind of image differ: how many of ``values``, and the most by which."""
+
+    values: int
+    different: int
+    largest: int
+
+
+@dataclass(frozen=True)
+class DecoderReport:
+    """Whether the decoder gives the expected pixels: of how many kinds of image, and which differ.
+
+    ``libraries`` are the versions of what decodes and resizes.
+    """
+
+    ok: bool
+    summary: str
+    kinds: int
+    differences: Mapping[str, PixelDifference]
+    libraries: Mapping[str, str]

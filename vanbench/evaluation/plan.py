@@ -1,0 +1,62 @@
+"""What a validation is asked to do. No torch here: the command line makes these."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vanbench.inference.rewrite_config import RewriteConfig
+from vanbench.zoo.entries import EvaluationProtocol
+
+if TYPE_CHECKING:
+    from vanbench.checkpoints.load import Checkpoint
+
+ON_ERROR = ("stop", "count-wrong")
+
+
+def ignore_message(message: str) -> None:
+    """A listener that does nothing."""
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a validation runs; None means what suits the device.
+
+    ``store`` is the database in which predictions are kept as they are made, and from which an
+    interrupted run resumes; None keeps them in memory. ``fresh`` computes all of them again.
+    ``rewrite`` None lets a short trial decide how the rewrite runs; ``on_message`` is told its
+    outcome.
+    """
+
+    device: str = "auto"
+    precision: str = "fp32"
+    batch_size: int | None = None
+    workers: int | None = None
+    limit: int | None = None
+    on_error: str = "stop"
+    reference: bool = False
+    store: Path | None = None
+    fresh: bool = False
+    rewrite: RewriteConfig | None = None
+    compile: bool = False
+    on_message: Callable[[str], None] = field(default=ignore_message, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A checkpoint to validate. ``open`` is called once, when its turn comes."""
+
+    name: str
+    protocol: EvaluationProtocol
+    open: Callable[[], "Checkpoint"]
+
+
+def spread(total: int, limit: int | None) -> list[int]:
+    """Indices of all images, or of ``limit`` of them spread evenly over the set.
+
+    >>> spread(10, 3)
+    [0, 3, 6]
+    """
+    if limit is None or limit >= total:
+        return list(range(total))
+    return [i * total // limit for i in range(limit)]

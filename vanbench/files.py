@@ -1,0 +1,60 @@
+"""Files: their SHA-256, and writing them whole or not at all."""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file in hex."""
+    return hash_file(path).sha256
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace ``path`` by ``text`` in UTF-8, whole or not at all.
+
+    An existing file keeps its permissions; a new one gets those of a file that ``open`` creates.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        temporary = Path(folder) / path.name
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if path.exists():
+            temporary.chmod(path.stat().st_mode & 0o777)
+        os.replace(temporary, path)
+
+
+@dataclass(frozen=True)
+class HashedFile:
+    """A file whose content was hashed; ``state`` tells whether it changed since."""
+
+    path: Path
+    sha256: str
+    bytes: int
+    state: tuple[int, int, int, int]
+
+    def is_unchanged(self) -> bool:
+        """Whether the file at the path is still the one that was hashed, as far as its size,
+        inode and modification time tell.
+        """
+        try:
+            return self.state == _state(os.stat(self.path))
+        except OSError:
+            return False
+
+
+def hash_file(path: Path) -> HashedFile:
+    """Hash a file in pieces; OSError if it cannot be read."""
+    with path.open("rb") as file:
+        state = _state(os.fstat(file.fileno()))
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return HashedFile(path, sha256, state[2], state)
+
+
+def _state(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

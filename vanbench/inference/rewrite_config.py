@@ -1,0 +1,43 @@
+"""How the exact rewrite runs on a machine: variants that give the same logits up to rounding.
+
+No torch here: records hold a RewriteConfig.
+"""
+
+from dataclasses import dataclass
+
+from vanbench.typed_json import from_json
+
+PART_BYTES = 850_000  # of a part of an MLP; found by trial where a core has 1 MiB of second cache
+
+
+@dataclass(frozen=True)
+class RewriteConfig:
+    """Which variant runs; any gives the same logits up to rounding.
+
+    ``regroup``: for each stage, whether its dilated convolutions run on regrouped planes.
+    ``pack``: whether oneDNN's fused kernels are used where they can be (CPU, float32).
+    ``part_bytes``: about what the hidden features of one image take in a part of an MLP; 0: whole.
+    ``micro_batch``: images that go through the network together; 0 means the whole batch.
+    ``parallel``: whether each core takes micro-batches of its own; else all share each operation.
+    """
+
+    regroup: tuple[bool, bool, bool, bool] = (True, True, True, True)
+    pack: bool = True
+    part_bytes: int = PART_BYTES
+    micro_batch: int = 4
+    parallel: bool = True
+
+    def __post_init__(self) -> None:
+        if min(self.part_bytes, self.micro_batch) < 0:
+            raise ValueError("part_bytes and micro_batch must be 0 or more")
+
+    @classmethod
+    def from_json(cls, text: str) -> "RewriteConfig":
+        """The config that a record holds; ValueError if the text is no such object.
+
+        What it does not name has its default.
+
+        >>> RewriteConfig.from_json('{"micro_batch": 2}').micro_batch
+        2
+        """
+        return from_json(cls, text)

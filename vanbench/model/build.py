@@ -1,0 +1,94 @@
+"""Models from numbers: build one, fill it with random weights, read the numbers of one."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from vanbench.errors import CheckpointError, UnknownModelError
+from vanbench.model.architecture import ARCHITECTURES, Architecture
+from vanbench.model.van import VAN, initialize
+
+
+def create_model(name: str, num_classes: int = 1000, *, layer_norm_eps: float = 1e-5) -> VAN:
+    """The reference VAN of a published architecture (``van_b0`` … ``van_b6``), random weights."""
+    key = name.lower().replace("-", "_")
+    if key not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise UnknownModelError(
+            f"No architecture {name!r}", remedy=f"The published ones are {known}."
+        )
+    architecture = replace(ARCHITECTURES[key], num_classes=num_classes)
+    return initialize(build(architecture, layer_norm_eps))
+
+
+def build(architecture: Architecture, layer_norm_eps: float = 1e-5) -> VAN:
+    """The reference VAN of ``architecture``, weights as torch's constructors leave them."""
+    a = architecture
+    return VAN(a.embed_dims, a.depths, a.mlp_ratios, a.num_classes, layer_norm_eps)
+
+
+def build_uninitialized(architecture: Architecture, layer_norm_eps: float = 1e-5) -> VAN:
+    """The same on the meta device: shapes without weights, and no random number is drawn."""
+    with torch.device("meta"):
+        return build(architecture, layer_norm_eps)
+
+
+def random_weights(architecture: Architecture, seed: int = 0) -> VAN:
+    """A VAN in eval mode whose weights, scales and statistics are all random, from ``seed``.
+
+    The layer scales are as small as where training starts (0.01): the gate squares what passes it,
+    so that with larger ones the logits of a deep network overflow. torch's global random generator
+    is left alone.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    model = build_uninitialized(architecture).to_empty(device="cpu").eval().requires_grad_(False)
+    for name, tensor in model.state_dict().items():
+        if name.endswith("running_var") or ("norm" in name and name.endswith("weight")):
+            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+        elif "layer_scale" in name:
+            tensor.copy_(0.02 * torch.rand(tensor.shape, generator=generator))
+        elif tensor.is_floating_point():
+            fan_in = tensor[0].numel() if tensor.ndim > 1 else 100
+            tensor.copy_(torch.randn(tensor.shape, generator=generator) / fan_in**0.5)
+        else:
+            tensor.zero_()  # num_batches_tracked
+    return model
+
+
+def architecture_of(model: VAN) -> Architecture:
+    """The numbers of a model."""
+    return read_architecture(model.state_dict())
+
+
+def read_architecture(native: Mapping[str, Tensor]) -> Architecture:
+    """The architecture that the shapes of tensors, by the reference model's names, describe.
+
+    Where tensors of one stage disagree, the majority counts, so that the odd one out is the one
+    that strict loading names. Raises CheckpointError where a stage has no tensors.
+    """
+    dims, depths, ratios = [], [], []
+    for stage in (f"stages.{s}." for s in range(4)):
+        blocks = {key.split(".")[3] for key in native if key.startswith(stage + "blocks.")}
+        dim = _common_length(native, stage, (".conv.bias", "norm.weight", "norm1.weight", "scale1"))
+        hidden = _common_length(native, stage, ("mlp.fc1.bias", "mlp.depthwise.bias"))
+        dims.append(dim)
+        depths.append(len(blocks))
+        ratios.append(max(1, hidden // dim))
+    head = native.get("head.weight")
+    num_classes = 0 if head is None else head.shape[0]
+    return Architecture(tuple(dims), tuple(depths), tuple(ratios), num_classes)
+
+
+def _common_length(native: Mapping[str, Tensor], stage: str, endings: tuple[str, ...]) -> int:
+    """The most common length of the one-dimensional tensors of a stage with these endings."""
+    lengths = Counter(
+        tensor.shape[0]
+        for key, tensor in native.items()
+        if key.startswith(stage) and key.endswith(endings) and tensor.ndim == 1
+    )
+    if not lengths:
+        raise CheckpointError(f"expected the four stages of a VAN, found no tensors of {stage}*")
+    return lengths.most_common(1)[0][0] or 1

@@ -1,0 +1,13 @@
+"""The class ids of ImageNet-1k; the index of an id is the label that networks are trained on."""
+
+from functools import cache
+from importlib.resources import files
+
+
+@cache
+def imagenet_1k() -> tuple[str, ...]:
+    """The 1,000 WordNet ids in label order, which is the sorted order.
+
+    The list is the one that timm 1.0 ships as ``imagenet_synsets.txt``.
+    """
+    return tuple((files("vanbench") / "zoo" / "imagenet1k.txt").read_text().split())
