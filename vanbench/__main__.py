@@ -2,4 +2,5 @@
 
 from vanbench.cli.group import main
 
-main()
+if __name__ == "__main__":  # a process that is started with "spawn" imports this module again
+    main()

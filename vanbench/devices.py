@@ -5,7 +5,7 @@ torch is imported on first use, so that the command line can name the precisions
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vanbench.errors import DeviceError
@@ -18,11 +18,15 @@ AUTOCAST = {"fp32": None, "tf32": None, "bf16": "bfloat16", "fp16": "float16"}
 
 PRECISIONS = tuple(AUTOCAST)
 
+OPERATORS = ("matmul", "conv", "rnn")
+"""The operators whose float32 precision torch sets one by one."""
+
 
 def choose_device(name: str) -> "torch.device":
     """The device of that name; ``auto`` is a CUDA GPU where there is one, else the CPU.
 
-    Raises DeviceError if this machine does not have it.
+    Apple's ``mps`` is used only when it is named: this project's results on it are not tested.
+    Raises DeviceError if this machine does not have the device.
     """
     import torch
 
@@ -30,27 +34,37 @@ def choose_device(name: str) -> "torch.device":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise DeviceError(f"No device {name!r} here ({reason}). Try --device auto.") from error
+        torch.zeros(1, device=device).item()  # "meta" can allocate, but has no values
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise DeviceError(
+            f"No device {name!r} here ({reason})", remedy="Try --device auto."
+        ) from error
     return device
 
 
 def default_batch_size(device: "torch.device") -> int:
     """Images per batch: what keeps a GPU busy, or a CPU's caches warm."""
-    return 256 if device.type == "cuda" else 32
+    return {"cuda": 256, "mps": 64}.get(device.type, 32)
 
 
 def default_workers(device: "torch.device") -> int:
     """Decoding processes: all cores beside a GPU, half of them beside a model on the CPU."""
     cores = available_cores()
-    return cores if device.type == "cuda" else max(1, cores // 2)
+    return max(1, cores // 2) if device.type == "cpu" else cores
 
 
 def available_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    """How many logical cores this process may use: its affinity, or all where there is none.
+
+    macOS has no affinity.
+    """
+    import psutil
+
+    try:
+        return len(psutil.Process().cpu_affinity())
+    except (AttributeError, OSError, psutil.Error):
+        return psutil.cpu_count() or os.cpu_count() or 1
 
 
 @contextmanager
@@ -73,62 +87,116 @@ def synchronize(device: "torch.device") -> None:
 
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 @contextmanager
 def numerics(device: "torch.device", precision: str) -> Iterator[None]:
     """Compute in a named precision, one of PRECISIONS; what was set before is set again at the end.
 
-    ``fp32`` is IEEE single precision in every library, without TF32 or bfloat16 inside of
-    matrix products and convolutions; ``tf32`` allows TF32 on a CUDA device.
+    ``fp32`` is IEEE single precision in every library, without autocast, and without TF32 or
+    bfloat16 inside of matrix products and convolutions; ``tf32`` allows TF32 on a CUDA device.
     """
     import torch
 
-    dtype = AUTOCAST[precision]
-    with ExitStack() as stack:
-        stack.enter_context(_float32_precision(tf32=precision == "tf32"))
-        if dtype is not None:
-            stack.enter_context(torch.autocast(device.type, getattr(torch, dtype)))
+    name = AUTOCAST[precision]
+    dtype = None if name is None else getattr(torch, name)
+    with (
+        _float32_precision(tf32=precision == "tf32"),
+        torch.autocast(device.type, dtype, enabled=dtype is not None),
+    ):
         yield
+
+
+Setting = tuple[Any, str, bool | str]
+"""Where torch keeps a setting: object, attribute, value."""
 
 
 @contextmanager
 def _float32_precision(*, tf32: bool) -> Iterator[None]:
     """Set how float32 operations compute, and restore it.
 
-    torch has two interfaces to this: the float32 matmul precision with ``allow_tf32``, and
-    ``fp32_precision`` since 2.9. Reading the older one fails where the two disagree, so both are
-    set.
+    torch has two interfaces to this: the float32 matmul precision with ``cudnn.allow_tf32``, and
+    ``fp32_precision`` since 2.9. torch raises an error in some operations where the two disagree,
+    so both are set, the older one first, because it changes the newer one too.
     """
-    settings = [(*setting, _read(*setting[:2])) for setting in _float32_settings(tf32)]
-    settings = [setting for setting in settings if setting[3] is not None]
-    if all(
-        found == wanted or {found, wanted} == {"none", "ieee"} for *_, wanted, found in settings
-    ):
-        yield  # as it should be
-        return
+    operators, before = _float32_operators(), []
     try:
-        for place, name, wanted, _ in settings:
-            setattr(place, name, wanted)
+        before = _read_settings(operators)
+        _write(_wanted_settings(operators, tf32))
         yield
     finally:
-        for place, name, _, found in settings:
-            setattr(place, name, found)
+        _write(before)
 
 
-def _float32_settings(tf32: bool) -> list[tuple[Any, str, bool | str]]:
-    """Where torch keeps the precision of float32 operations: object, attribute, wanted value."""
-    from torch.backends import cuda, cudnn, mkldnn
+def _wanted_settings(operators: list[Any], tf32: bool) -> list[Setting]:
+    from torch.backends import cudnn, mkldnn
 
-    wanted = "tf32" if tf32 else "ieee"
-    on_cuda = [cuda.matmul, *(getattr(cudnn, name, None) for name in ("conv", "rnn"))]
-    on_cpu = [getattr(mkldnn, name, None) for name in ("matmul", "conv", "rnn")]
+    on_cpu = [getattr(mkldnn, name, None) for name in OPERATORS]
     return [
         (_MatmulPrecision(), "value", "high" if tf32 else "highest"),
         (cudnn, "allow_tf32", tf32),
-        *((place, "fp32_precision", wanted) for place in on_cuda),
-        *((place, "fp32_precision", "ieee") for place in on_cpu),
+        *(
+            (place, "fp32_precision", "tf32" if tf32 and place not in on_cpu else "ieee")
+            for place in operators
+        ),
     ]
+
+
+def _float32_operators() -> list[Any]:
+    """The objects with torch's ``fp32_precision`` of single operators; none before torch 2.9."""
+    import torch
+
+    backends: Any = torch.backends
+    if not hasattr(backends, "fp32_precision"):
+        return []
+    on_cpu = [getattr(backends.mkldnn, name) for name in OPERATORS]
+    return [backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn, *on_cpu]
+
+
+def _read_settings(operators: list[Any]) -> list[Setting]:
+    """The present settings, in the order in which they are to be restored.
+
+    An operator's ``fp32_precision`` that is not set reads as that of its backend, or as the generic
+    one; so these are changed for a moment, to see which operators follow. The older interface
+    cannot be read where the two disagree; so the operators are left as IEEE.
+    """
+    import torch
+
+    backends: Any = torch.backends
+    newer: list[Setting] = []
+    if operators:
+        for place in (backends, backends.cudnn):
+            newer.append((place, "fp32_precision", place.fp32_precision))
+            place.fp32_precision = "none"
+        alone = [place.fp32_precision for place in operators]
+        backends.fp32_precision = "ieee"
+        for place, value in zip(operators, alone, strict=True):
+            is_set = place.fp32_precision == value
+            newer.append((place, "fp32_precision", value if is_set else "none"))
+        for place in operators:
+            place.fp32_precision = "ieee"
+    return [
+        (_MatmulPrecision(), "value", _MatmulPrecision().value),
+        (backends.cudnn, "allow_tf32", _cudnn_allows_tf32()),
+        *newer,
+    ]
+
+
+def _cudnn_allows_tf32() -> bool:
+    """The older setting for cuDNN, while the newer ones are IEEE."""
+    from torch.backends import cudnn
+
+    try:
+        return bool(cudnn.allow_tf32)
+    except RuntimeError:  # raised where it disagrees with the newer ones
+        return True
+
+
+def _write(settings: list[Setting]) -> None:
+    for place, name, value in settings:
+        setattr(place, name, value)
 
 
 class _MatmulPrecision:
@@ -145,12 +213,3 @@ class _MatmulPrecision:
         import torch
 
         torch.set_float32_matmul_precision(precision)
-
-
-def _read(place: Any, name: str) -> bool | str | None:
-    """The setting, or None where this torch does not have it or cannot tell."""
-    try:
-        value: bool | str | None = getattr(place, name, None)
-    except RuntimeError:  # the two interfaces disagree
-        return None
-    return value

@@ -1,10 +1,9 @@
-"""The command line: a group that loads each command when it is asked for.
+"""The command line: a group that loads each command when it is needed.
 
 A command's module imports click and nothing heavy at its top; torch, pandas and rich are imported
 inside the function that needs them, so that ``--help``, ``list`` and ``table`` answer at once.
 """
 
-import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,9 @@ from typing import Any
 import click
 
 from vanbench._version import __version__
-from vanbench.cli.options import VERBOSE
-from vanbench.errors import SuspiciousWeightsWarning, VanbenchError
+from vanbench.cli.failures import failures_as_messages
+from vanbench.cli.streams import printable_streams
+from vanbench.errors import SuspiciousWeightsWarning
 
 COMMANDS = {
     "list": "list",
@@ -48,12 +48,13 @@ Exit codes:
     1  something deviates, or a checked file is stale
     2  usage
     3  something asked for could not be measured
+   70  an internal error: a bug in vanbench
   130  interrupted
 """
 
 
 class Commands(click.Group):
-    """A group whose commands live in modules of their own, and whose failures are sentences."""
+    """A group whose commands are in modules of their own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -63,28 +64,20 @@ class Commands(click.Group):
             return None
         return import_module(f"vanbench.cli.commands.{COMMANDS[cmd_name]}").command
 
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command; an expected failure prints one message and exits with its code."""
-        try:
-            with _warnings_as_sentences():
-                return super().invoke(ctx)
-        except VanbenchError as error:
-            _complain(ctx, error)
-            ctx.exit(error.exit_code)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            _complain(ctx, error)
-            ctx.exit(VanbenchError.exit_code)
-        except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
-            ctx.exit(130)
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line and exit with its code."""
+        with printable_streams():
+            return super().main(*args, **kwargs)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """The context of the group, whose own options may print: --help, --version."""
+        with failures_as_messages():
+            return super().make_context(*args, **kwargs)
 
-def _complain(ctx: click.Context, error: Exception) -> None:
-    if ctx.meta.get(VERBOSE):
-        click.echo(traceback.format_exc(), err=True, nl=False)
-    click.echo(f"Error: {error}", err=True)
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a failure prints one message and exits with its code."""
+        with failures_as_messages(), _warnings_as_sentences():
+            return super().invoke(ctx)
 
 
 @contextmanager

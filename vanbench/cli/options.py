@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vanbench.cli.failures import VERBOSE
 from vanbench.devices import PRECISIONS
 from vanbench.evaluation.plan import ON_ERROR, RunOptions
 from vanbench.progress import Update
@@ -17,8 +18,6 @@ from vanbench.zoo.reader import load_zoo
 
 if TYPE_CHECKING:
     from vanbench.inference.rewrite_config import RewriteConfig
-
-VERBOSE = "vanbench.verbose"  # the key in click's context for -v
 
 
 def option(*names: str, **kwargs: Any) -> Callable:

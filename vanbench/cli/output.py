@@ -11,12 +11,19 @@ from typing import Any
 
 import click
 
+from vanbench.cli.streams import is_unicode
+
 SCHEMA = 1
 
 
 def print_json(**top: Any) -> None:
-    """One JSON document on stdout; ``null`` for what is None, never NaN."""
-    click.echo(json.dumps({"schema": SCHEMA, **top}, indent=2, ensure_ascii=False, allow_nan=False))
+    """One JSON document on stdout; ``null`` for what is None, never NaN.
+
+    Where stdout cannot encode every character, those beyond ASCII are escaped.
+    """
+    ascii_only = not is_unicode(sys.stdout)
+    document = {"schema": SCHEMA, **top}
+    click.echo(json.dumps(document, indent=2, ensure_ascii=ascii_only, allow_nan=False))
 
 
 def print_table(columns: Sequence[str], *groups: Sequence[Sequence[str]], title: str = "") -> None:
@@ -39,7 +46,9 @@ def print_table(columns: Sequence[str], *groups: Sequence[Sequence[str]], title:
         table.add_section()
     # Piped output is for programs and files: as wide as the table is, never cut.
     console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(table)
+    with console.capture() as captured:
+        console.print(table)
+    click.echo(captured.get(), nl=False, color=console.is_terminal or None)
 
 
 def _style(cell: str) -> str:

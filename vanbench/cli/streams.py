@@ -1,0 +1,89 @@
+"""stdout and stderr as they are: closed pipes, and encodings that lack some characters."""
+
+import codecs
+import os
+import select
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+STAND_INS = {
+    "→": "->", "…": "...", "≥": ">=", "≤": "<=", "≈": "~", "−": "-", "–": "-", "×": "x", "±": "+-",
+    "·": "*", "✓": "ok", "✗": "x", "│": "|", "─": "-", "’": "'", "“": '"', "”": '"',
+}  # fmt: skip
+"""What is printed for a character that the encoding of stdout lacks; others are escaped."""
+
+HANDLER = "vanbench.stand-ins"
+
+
+@contextmanager
+def printable_streams() -> Iterator[None]:
+    """Let any text be printed, whatever the encoding; flush at the end, also into closed pipes.
+
+    A pipe or file on Windows is often cp1252, and a file name may hold bytes that are no text.
+    """
+    codecs.register_error(HANDLER, _stand_in)
+    before = [(stream, stream.errors) for stream in _streams() if hasattr(stream, "reconfigure")]
+    for stream, _ in before:
+        stream.reconfigure(errors=HANDLER)
+    try:
+        yield
+    finally:
+        discard(closed_streams())
+        for stream, errors in before:
+            stream.reconfigure(errors=errors)
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    """The error handler: stand-ins, or escapes as in Python."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = (_replace(character) for character in error.object[error.start : error.end])
+    return "".join(text), error.end
+
+
+def _replace(character: str) -> str:
+    return STAND_INS.get(character) or character.encode("ascii", "backslashreplace").decode()
+
+
+def is_unicode(stream: TextIO) -> bool:
+    """Whether the stream can encode every character."""
+    return codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name.startswith("utf")
+
+
+def closed_streams() -> list[TextIO]:
+    """Which of stdout and stderr nobody reads any more."""
+    return [stream for stream in _streams() if _is_closed(stream)]
+
+
+def discard(streams: Iterable[TextIO]) -> None:
+    """Send what is still written to these streams nowhere, so that Python can end in silence."""
+    for stream in streams:
+        with suppress(OSError, ValueError):  # not a file of the operating system
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
+def _streams() -> list[TextIO]:
+    """stdout and stderr; a program without a console has none."""
+    return [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
+
+
+def _is_closed(stream: TextIO) -> bool:
+    try:
+        stream.flush()  # what could not be written is still in the buffer
+    except (OSError, ValueError):
+        return True
+    try:
+        return hasattr(select, "poll") and _reader_is_gone(stream.fileno())
+    except (OSError, ValueError):  # a stream in memory
+        return False
+
+
+def _reader_is_gone(descriptor: int) -> bool:
+    """Whether a pipe has no reader, which an unbuffered stream does not tell."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return any(event & (select.POLLERR | select.POLLNVAL) for _, event in poll.poll(0))
