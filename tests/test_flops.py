@@ -5,11 +5,16 @@ from fractions import Fraction
 import pytest
 
 from tests.support.models import TINY
+from vanbench.conventions import CONVENTIONS
 from vanbench.flops import count, count_as_reported, count_from_shapes
 from vanbench.model.architecture import ARCHITECTURES, Architecture
 from vanbench.zoo.reader import load_zoo
 
 ZOO = load_zoo("openmmlab")
+
+
+def _body(a: Architecture):
+    return a.embed_dims, a.depths, a.mlp_ratios
 
 
 def closed_params(a: Architecture) -> int:
@@ -91,12 +96,26 @@ def test_fvcore_lies_a_little_below_openmmlab(name):
     assert 0.4 <= round(below, 1) <= 1.4  # percent
 
 
-def test_parts_add_up_and_nothing_is_silently_left_out():
+@pytest.mark.parametrize("resolution", [32, 97])
+@pytest.mark.parametrize("architecture", [TINY, Architecture(*_body(TINY), num_classes=0)])
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_operators_and_modules_add_up_to_the_total(convention, architecture, resolution):
+    complexity = count(architecture, resolution)
+    total = complexity.flops[convention]
+    assert total == closed_flops(architecture, resolution)[convention]
+    assert sum(complexity.by_operator[convention].values()) == total
+    assert sum(complexity.by_module[convention].values()) == total
+
+
+def test_every_convention_has_the_same_modules_in_the_order_of_the_network():
+    by_module = count(TINY, 64).by_module
+    assert list(by_module["openmmlab"]) == list(by_module["fvcore"])
+    assert list(by_module["fvcore"])[-3:] == ["stages.3.norm", "pool", "head"]
+    assert by_module["openmmlab"]["pool"] == TINY.embed_dims[-1] * 2 * 2
+
+
+def test_the_parameters_of_the_modules_add_up_and_what_fvcore_leaves_out_is_listed():
     complexity = count(TINY, 64)
-    for convention, total in complexity.flops.items():
-        by_module = sum(complexity.by_module[convention].values())
-        pool = complexity.by_operator[convention].get("pool", 0)
-        assert by_module + pool == total
     assert sum(complexity.params_by_module.values()) == complexity.params
     blocks = sum(TINY.depths)
     # per block: two GELUs, three multiplications (the gate, two scales), three additions
@@ -105,10 +124,12 @@ def test_parts_add_up_and_nothing_is_silently_left_out():
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("resolution", [32, 97])
+def test_fvcores_own_counts_are_its_rule(resolution):
+    complexity = count(TINY, resolution)
+    assert CONVENTIONS["fvcore"].total(complexity.units) == complexity.flops["fvcore"]
+
+
 def test_the_reports_scope_has_its_own_head():
     with_head = count_as_reported(Architecture(*_body(TINY), num_classes=0), 10, 32)
     assert with_head.params == count(TINY, 32).params
-
-
-def _body(a: Architecture):
-    return a.embed_dims, a.depths, a.mlp_ratios

@@ -1,23 +1,25 @@
-"""How FLOPs are counted: the named conventions, each as a factor per kind of operation.
+"""How FLOPs are counted: each convention is a table of factors per kind of operation.
 
-One multiply–add is one FLOP in both. They differ in what else they count:
-
-===========  ======================  =========================
-operation    fvcore                  openmmlab (mmcv 1.x)
-===========  ======================  =========================
-conv         1 per multiply–add      1 per multiply–add
-conv_bias    not counted             1 per output element
-batch_norm   2 per element           2 per element
-layer_norm   5 per element           2 per element
-pool         not counted             1 per input element
-linear       1 per multiply–add      not counted (the head)
-===========  ======================  =========================
-
-Neither counts GELU or element-wise additions and multiplications.
+``OPERATIONS`` are the kinds, with the unit in which each is measured; ``flops`` finds how many
+units a network has. No convention here counts element-wise additions and multiplications.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+OPERATIONS = {
+    "conv": "multiply–adds of the convolutions",
+    "conv_bias": "output elements of the convolutions, which all have a bias",
+    "batch_norm": "elements that go through a BatchNorm",
+    "batch_norm_params": "weights and biases of the BatchNorms",
+    "layer_norm": "elements that go through a LayerNorm",
+    "layer_norm_params": "weights and biases of the LayerNorms",
+    "gelu": "elements that go through a GELU",
+    "pool": "elements that go into the pooling",
+    "linear": "multiply–adds of the classification head",
+    "linear_bias": "output elements of the classification head",
+}
+"""The kinds of operation of a VAN, and what is counted of each, for one image."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,82 @@ class Convention:
 
     title: str
     factors: Mapping[str, int]
+    note: str = ""
+
+    def total(self, units: Mapping[str, int]) -> int:
+        """The FLOPs of a network that has these units of each operation.
+
+        >>> CONVENTIONS["fvcore"].total({"conv": 100, "conv_bias": 7, "layer_norm": 2})
+        110
+        """
+        return sum(factor * units.get(name, 0) for name, factor in self.factors.items())
+
+    @property
+    def rule(self) -> str:
+        """The factors as one sum.
+
+        >>> CONVENTIONS["fvcore"].rule
+        'conv + 2 × batch_norm + 5 × layer_norm + linear'
+        """
+        return " + ".join(
+            name if factor == 1 else f"{factor} × {name}" for name, factor in self.factors.items()
+        )
 
 
 CONVENTIONS = {
     "openmmlab": Convention(
-        "OpenMMLab", {"conv": 1, "conv_bias": 1, "batch_norm": 2, "layer_norm": 2, "pool": 1}
+        "OpenMMLab",
+        {"conv": 1, "conv_bias": 1, "batch_norm": 2, "layer_norm": 2, "pool": 1},
+        "the counter of mmcv 1.x; without the classification head",
     ),
-    "fvcore": Convention("fvcore", {"conv": 1, "batch_norm": 2, "layer_norm": 5, "linear": 1}),
+    "fvcore": Convention(
+        "fvcore",
+        {"conv": 1, "batch_norm": 2, "layer_norm": 5, "linear": 1},
+        "FlopCountAnalysis",
+    ),
 }
+"""The conventions that a zoo can name for its figures; both are always measured."""
+
+OTHER_COUNTERS = {
+    "torch": Convention(
+        "torch.utils.flop_counter",
+        {"conv": 2, "linear": 2},
+        "a multiply–add is two FLOPs",
+    ),
+    "ptflops": Convention(
+        "ptflops 0.7.5",
+        {
+            "conv": 1,
+            "conv_bias": 1,
+            "batch_norm": 2,
+            "layer_norm": 1,
+            "gelu": 2,
+            "linear": 1,
+            "linear_bias": 1,
+        },
+        "its default backend, for code with GELU as a module (nn.GELU), as OpenMMLab's and the "
+        "authors': it counts the module, and once more the function that the module calls",
+    ),
+    "ptflops_aten": Convention(
+        "ptflops 0.7.5, aten",
+        {"conv": 1, "conv_bias": 1, "linear": 1, "linear_bias": 1},
+        'with backend="aten"',
+    ),
+    "torchinfo": Convention(
+        "torchinfo 1.8.0",
+        {
+            "conv": 1,
+            "conv_bias": 1,
+            "batch_norm_params": 1,
+            "layer_norm_params": 1,
+            "linear": 1,
+            "linear_bias": 1,
+        },
+        "total_mult_adds; a norm counts with its parameters, whatever the size of the image",
+    ),
+}
+"""Counters that people bring other figures from. Each rule was found and tested with the version
+that is named, on a VAN.
+"""
+
+COUNTERS = CONVENTIONS | OTHER_COUNTERS

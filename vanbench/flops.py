@@ -1,7 +1,7 @@
 """Parameters and FLOPs under the named conventions, as exact integers for one image.
 
 What a convention counts is in ``conventions``. fvcore's counts are fvcore's own; the others are
-computed here from the shapes that pass each module.
+computed here from the shapes that pass each module, without any of those tools.
 """
 
 import warnings
@@ -12,14 +12,19 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from vanbench.conventions import CONVENTIONS, Convention
+from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS, Convention
 from vanbench.model.architecture import Architecture
 from vanbench.model.build import build_uninitialized
-from vanbench.model.van import VAN
+from vanbench.model.van import VAN, Attention, Mlp
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # fvcore compiles a helper with torch.jit
     from fvcore.nn import FlopCountAnalysis
+
+
+POOL = "pool"  # the global average pooling: a part of the network that is no module
+Units = dict[str, Counter[str]]
+"""Part of the network → operation → units, as ``conventions.OPERATIONS`` explains them."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,8 @@ class Complexity:
     """Integer counts of one architecture at one input size.
 
     ``params`` is with the classification head, ``params_backbone`` without it. ``by_operator`` and
-    ``by_module`` map a convention to the counts of its parts; ``uncounted`` says how often fvcore
+    ``by_module`` map a convention to the counts of its parts, which add up to its total;
+    ``units`` has how many units of each operation there are. ``uncounted`` says how often fvcore
     met each operator that it does not count.
     """
 
@@ -38,6 +44,7 @@ class Complexity:
     by_operator: dict[str, dict[str, int]]
     by_module: dict[str, dict[str, int]]
     params_by_module: dict[str, int]
+    units: dict[str, int]
     uncounted: dict[str, int]
 
     @property
@@ -54,21 +61,25 @@ def count(architecture: Architecture, resolution: int = 224, device: str = "cpu"
     """
     model = build_uninitialized(architecture).eval().requires_grad_(False)
     params = {name: _params(part) for name, part in _parts(model)}
-    by_operator, by_module = {}, {}
-    for name, convention in CONVENTIONS.items():
-        if name != "fvcore":
-            by_operator[name], by_module[name] = _count(model, resolution, convention)
-    analysis = _fvcore(_zeroed(model, device), torch.zeros(1, 3, resolution, resolution).to(device))
-    fvcore_by_module = analysis.by_module()
-    head = sum(p.numel() for p in model.head.parameters())
+    units = _count_units(model, resolution)
+    rules = {name: rule for name, rule in CONVENTIONS.items() if name != "fvcore"}
+    image = torch.zeros(1, 3, resolution, resolution, device=device)
+    analysis = _fvcore(_zeroed(model, device), image)
     return Complexity(
         architecture=architecture,
         resolution=resolution,
         params=_params(model),
-        params_backbone=_params(model) - head,
-        by_operator={"fvcore": _ints(analysis.by_operator()), **by_operator},
-        by_module={"fvcore": {name: int(fvcore_by_module[name]) for name in params}, **by_module},
+        params_backbone=_params(model) - params["head"],
+        by_operator={
+            "fvcore": _ints(analysis.by_operator()),
+            **{name: _by_operator(units, rule) for name, rule in rules.items()},
+        },
+        by_module={
+            "fvcore": _fvcore_by_module(analysis, units),
+            **{name: _by_module(units, rule) for name, rule in rules.items()},
+        },
         params_by_module=params,
+        units={name: _sum(units)[name] for name in OPERATIONS},
         uncounted={op.removeprefix("aten::"): n for op, n in analysis.unsupported_ops().items()},
     )
 
@@ -76,10 +87,11 @@ def count(architecture: Architecture, resolution: int = 224, device: str = "cpu"
 def count_from_shapes(
     architecture: Architecture, resolution: int = 224, convention: str = "openmmlab"
 ) -> tuple[int, int]:
-    """Parameters with the head, and FLOPs under a convention, from shapes alone: in an instant."""
+    """Parameters with the head, and FLOPs under one of COUNTERS, from shapes alone: in an
+    instant.
+    """
     model = build_uninitialized(architecture).eval()
-    by_operator, _ = _count(model, resolution, CONVENTIONS[convention])
-    return _params(model), sum(by_operator.values())
+    return _params(model), COUNTERS[convention].total(_sum(_count_units(model, resolution)))
 
 
 def count_as_reported(
@@ -99,46 +111,62 @@ def _params(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def _count(
-    model: VAN, resolution: int, convention: Convention
-) -> tuple[dict[str, int], dict[str, int]]:
-    """FLOPs by operation and by module, from the shapes of a forward pass on the meta device."""
-    operations: Counter[str] = Counter()
-    modules = {part: 0 for part, _ in _parts(model)}
-
-    def add(part: str, module: nn.Module, output: Tensor) -> None:
-        for operation, units in _units(module, output).items():
-            if operation in convention.factors:
-                flops = convention.factors[operation] * units
-                operations[operation] += flops
-                modules[part] += flops
-
+def _count_units(model: VAN, resolution: int) -> Units:
+    """The units of each operation by part, from the shapes of a forward pass on the meta device."""
+    units: Units = {name: Counter() for name, _ in _parts(model)}
+    head = units.pop("head")
     handles = [
-        module.register_forward_hook(lambda module, _, output, part=part: add(part, module, output))
-        for part, parent in _parts(model)
+        module.register_forward_hook(
+            lambda module, _, output, part=part: part.update(_units_of(module, output))
+        )
+        for (_, parent), part in zip(_parts(model), [*units.values(), head], strict=True)
         for module in parent.modules()
     ]
     features = model.stages(torch.empty(1, 3, resolution, resolution, device="meta"))
-    if "pool" in convention.factors:
-        operations["pool"] = convention.factors["pool"] * features.numel()
+    units[POOL] = Counter(pool=features.numel())
     model.head(features.mean(dim=(2, 3)))
     for handle in handles:
         handle.remove()
-    return dict(operations), modules
+    return {**units, "head": head}
 
 
-def _units(module: nn.Module, output: Tensor) -> dict[str, int]:
-    """How many units of each operation a module does: multiply–adds, or elements."""
+def _units_of(module: nn.Module, output: Tensor) -> dict[str, int]:
+    """How many units of each operation a module does by itself, without the modules inside it."""
     if isinstance(module, nn.Conv2d):
         per_output = module.weight[0].numel()  # kernel height × width × input channels per group
         return {"conv": per_output * output.numel(), "conv_bias": output.numel()}
     if isinstance(module, nn.Linear):
-        return {"linear": module.in_features * output.numel()}
+        return {"linear": module.in_features * output.numel(), "linear_bias": output.numel()}
     if isinstance(module, nn.BatchNorm2d):
-        return {"batch_norm": output.numel()}
+        return {"batch_norm": output.numel(), "batch_norm_params": _params(module)}
     if isinstance(module, nn.LayerNorm):
-        return {"layer_norm": output.numel()}
+        return {"layer_norm": output.numel(), "layer_norm_params": _params(module)}
+    if isinstance(module, Attention):  # its GELU is over as many channels as its output has
+        return {"gelu": output.numel()}
+    if isinstance(module, Mlp):
+        return {"gelu": output[:, 0].numel() * module.depthwise.out_channels}
     return {}
+
+
+def _sum(units: Units) -> Counter[str]:
+    return sum(units.values(), Counter())
+
+
+def _by_operator(units: Units, convention: Convention) -> dict[str, int]:
+    total = _sum(units)
+    return {
+        name: convention.total({name: n}) for name, n in total.items() if name in convention.factors
+    }
+
+
+def _by_module(units: Units, convention: Convention) -> dict[str, int]:
+    return {name: convention.total(counted) for name, counted in units.items()}
+
+
+def _fvcore_by_module(analysis: "FlopCountAnalysis", units: Units) -> dict[str, int]:
+    """fvcore's count of each part; it does not count the pooling."""
+    counted = analysis.by_module()
+    return {name: 0 if name == POOL else int(counted[name]) for name in units}
 
 
 def _zeroed(model: VAN, device: str) -> VAN:

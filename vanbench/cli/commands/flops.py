@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 from vanbench.cli.options import Settings, common_options, model_arguments, option
+from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
+from vanbench.typed_json import Json
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
@@ -14,14 +16,8 @@ EXAMPLES = """\b
 Examples:
   vanbench flops --all
   vanbench flops van_b6 --by operator
+  vanbench flops van_b0 --explain
   vanbench flops van_b2 --resolution 384 --json
-"""
-
-CONVENTIONS = """
-One multiply–add is one FLOP. fvcore counts convolutions and linear layers without their bias,
-BatchNorm with 2 and LayerNorm with 5 per element. OpenMMLab adds 1 per output element for a
-convolution's bias, counts BatchNorm and LayerNorm with 2 per element and pooling with 1, and leaves
-out the classification head; its parameters are with a 1000-class head.
 """
 
 
@@ -29,17 +25,23 @@ out the classification head; its parameters are with a 1000-class head.
 @common_options
 @model_arguments
 @option("--by", type=click.Choice(["operator", "module"]), help="Break the counts down.")
+@option("--explain", is_flag=True, help="What other counters give, with the rule of each.")
 @option(
     "--resolution",
     type=click.IntRange(min=32),
     help="Side of the square input, in pixels.  [default: the zoo's]",
 )
 def command(
-    settings: Settings, entries: tuple[Entry, ...], by: str | None, resolution: int | None
+    settings: Settings,
+    entries: tuple[Entry, ...],
+    by: str | None,
+    explain: bool,
+    resolution: int | None,
 ) -> None:
     """Parameters and FLOPs under both conventions, beside the reported ones.
 
-    Counts the declared architecture; needs no checkpoint.
+    Counts the declared architecture; needs no checkpoint. --explain shows the figures of other
+    tools (torch.utils.flop_counter, ptflops, torchinfo), and what each of them counts.
     """
     from vanbench.cli.output import print_json
     from vanbench.flops import count
@@ -54,14 +56,19 @@ def command(
         return
     _print(counted)
     for entry, complexity in counted:
-        if by or len(counted) == 1:
+        if by or (len(counted) == 1 and not explain):
             _print_parts(entry, complexity, by or "operator")
+        if explain:
+            _print_explanation(entry, complexity)
         _print_erratum(entry, complexity.resolution)
-    if len(counted) == 1:
-        click.echo(CONVENTIONS)
+    if not explain:
+        click.echo()
+        for convention in CONVENTIONS.values():
+            click.echo(f"{convention.title} counts {convention.rule}.")
+        click.echo("One multiply–add is one FLOP. Give --explain for the meaning, and other tools.")
 
 
-def _as_json(entry: Entry, complexity: "Complexity") -> dict:
+def _as_json(entry: Entry, complexity: "Complexity") -> Json:
     claims = entry.claims
     return {
         "name": entry.name,
@@ -74,6 +81,11 @@ def _as_json(entry: Entry, complexity: "Complexity") -> dict:
         "by_operator_openmmlab": complexity.by_operator["openmmlab"],
         "by_module": complexity.by_module,
         "uncounted": complexity.uncounted,
+        "operations": complexity.units,
+        "counters": {
+            name: {"title": rule.title, "flops": rule.total(complexity.units), "rule": rule.rule}
+            for name, rule in COUNTERS.items()
+        },
         "reported": {
             "params_m": claims.params_m and float(claims.params_m.value),
             "flops_g": claims.flops_g and float(claims.flops_g.value),
@@ -82,13 +94,13 @@ def _as_json(entry: Entry, complexity: "Complexity") -> dict:
     }
 
 
-def _erratum_json(entry: Entry, resolution: int) -> dict | None:
+def _erratum_json(entry: Entry, resolution: int) -> Json | None:
     from vanbench.flops import count_from_shapes
 
     erratum = entry.erratum
     if erratum is None:
         return None
-    document: dict = {"reason": erratum.reason, "reported_architecture": None}
+    document: Json = {"reason": erratum.reason, "reported_architecture": None}
     if other := erratum.reported_architecture:
         params, flops = count_from_shapes(other, resolution)
         counts = {"params": params, "flops": {"openmmlab": flops}}
@@ -121,14 +133,36 @@ def _print_parts(entry: Entry, complexity: "Complexity", by: str) -> None:
     from vanbench.cli.output import print_table
 
     parts = complexity.by_operator if by == "operator" else complexity.by_module
-    names = list(dict.fromkeys([*parts["openmmlab"], *parts["fvcore"]]))
-    rows = [
-        [name, *(_integer(parts[c].get(name)) for c in ("openmmlab", "fvcore"))] for name in names
-    ]
-    rows.append(["total", *(_integer(complexity.flops[c]) for c in ("openmmlab", "fvcore"))])
-    print_table([by, ">OpenMMLab", ">fvcore"], rows, title=f"FLOPs of {entry.name} by {by}")
+    names = dict.fromkeys(name for convention in CONVENTIONS for name in parts[convention])
+    rows = [[name, *(_integer(parts[c].get(name)) for c in CONVENTIONS)] for name in names]
+    rows.append(["total", *(_integer(complexity.flops[c]) for c in CONVENTIONS)])
+    titles = [f">{convention.title}" for convention in CONVENTIONS.values()]
+    print_table([by, *titles], rows, title=f"FLOPs of {entry.name} by {by}")
     seen = ", ".join(f"{n} × {op}" for op, n in complexity.uncounted.items())
     click.echo(f"Not counted by fvcore: {seen}.")
+
+
+def _print_explanation(entry: Entry, complexity: "Complexity") -> None:
+    """The figure and the rule of each counter, and the quantities that the rules speak of."""
+    from vanbench.cli.output import print_table
+
+    side = complexity.resolution
+    totals = {name: counter.total(complexity.units) for name, counter in COUNTERS.items()}
+    rows = [
+        [counter.title, f"{totals[name]:,}", f"{totals[name] / 1e9:.3f}", counter.rule]
+        for name, counter in COUNTERS.items()
+    ]
+    title = f"FLOPs of {entry.name} by counter, one image of {side}×{side}"
+    print_table(["counter", ">FLOPs", ">G", "rule"], rows, title=title)
+    for counter in COUNTERS.values():
+        click.echo(f"{counter.title}: {counter.note}.")
+    click.echo("No counter includes element-wise additions and multiplications.\n")
+    quantities = [[name, f"{complexity.units[name]:,}", what] for name, what in OPERATIONS.items()]
+    print_table(["in the rules", ">count", "meaning"], quantities)
+    click.echo(
+        f"{complexity.params:,} parameters with a head of {entry.architecture.num_classes} "
+        f"classes, {complexity.params_backbone:,} without the head."
+    )
 
 
 def _print_erratum(entry: Entry, resolution: int) -> None:

@@ -1,0 +1,65 @@
+"""``vanbench flops``: what adds up, and what other tools would say."""
+
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from vanbench.cli.group import main
+from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
+
+
+def flops(*args):
+    outcome = CliRunner().invoke(main, ["flops", "--zoo", "demo", *args])
+    assert outcome.exit_code == 0, outcome.output
+    return outcome.stdout
+
+
+def columns(text):
+    """The numbers of each row that has a count under both conventions."""
+    rows = re.findall(r"^ ([\w.]+) +([\d,]+|–) +([\d,]+|–) *$", text, re.MULTILINE)
+    number = {"–": "0"}
+    return {
+        name: [int(number.get(v, v).replace(",", "")) for v in values] for name, *values in rows
+    }
+
+
+@pytest.mark.parametrize("by", ["operator", "module"])
+def test_each_column_adds_up_to_its_total(by):
+    rows = columns(flops("van_nano", "--by", by))
+    total = rows.pop("total")
+    assert "pool" in rows
+    assert [sum(column) for column in zip(*rows.values(), strict=True)] == total
+    assert all(total)
+
+
+def test_the_rules_of_both_conventions_are_shown():
+    text = flops("van_nano")
+    for convention in CONVENTIONS.values():
+        assert f"{convention.title} counts {convention.rule}." in text
+
+
+def test_explain_shows_every_counter_with_its_figure_and_rule():
+    text = flops("van_nano", "--explain")
+    (model,) = json.loads(flops("van_nano", "--json"))["models"]
+    for name, counter in COUNTERS.items():
+        figure = f"{model['counters'][name]['flops']:,}"
+        assert re.search(rf"{re.escape(counter.title)} +{figure} .*{re.escape(counter.rule)}", text)
+        assert f"{counter.title}: {counter.note}." in text
+    for name, meaning in OPERATIONS.items():
+        assert re.search(rf"{name} +{model['operations'][name]:,} +{meaning}", text)
+
+
+def test_json_has_the_counters_beside_the_keys_of_the_contract():
+    (model,) = json.loads(flops("van_nano", "--json"))["models"]
+    contract = {"name", "architecture", "resolution", "params", "params_backbone", "flops",
+                "by_operator", "reported"}  # fmt: skip
+    assert contract <= model.keys()
+    assert model["flops"].keys() == {"fvcore", "openmmlab"}
+    assert model["counters"].keys() == COUNTERS.keys()
+    for name, total in model["flops"].items():
+        assert model["counters"][name]["flops"] == total == sum(model["by_module"][name].values())
+    assert model["counters"]["torch"]["flops"] == 2 * (
+        model["operations"]["conv"] + model["operations"]["linear"]
+    )
