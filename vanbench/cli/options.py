@@ -19,17 +19,27 @@ from vanbench.zoo.reader import load_zoo
 if TYPE_CHECKING:
     from vanbench.inference.rewrite_config import RewriteConfig
 
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
 
-def option(*names: str, **kwargs: Any) -> Callable:
+
+def option(*names: str, **kwargs: Any) -> Decorator:
     """``click.option`` that can also be set by ``VANBENCH_<LONG NAME>``."""
     long = next(name for name in names if name.startswith("--"))
     variable = "VANBENCH_" + long.split("/")[0].removeprefix("--").replace("-", "_").upper()
     return click.option(*names, envvar=variable, show_envvar=True, **kwargs)
 
 
+def decorated(function: Function, *decorators: Decorator) -> Function:
+    """The function with these decorators; --help lists the options of the last one first."""
+    for decorator in decorators:
+        function = decorator(function)
+    return function
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What the common options say."""
+    """The values of the common options."""
 
     zoo_name: str
     cache: Path
@@ -40,11 +50,11 @@ class Settings:
 
     @functools.cached_property
     def zoo(self) -> Zoo:
-        """The zoo; ZooError if it cannot be used."""
+        """The zoo; ZooError if its file cannot be used."""
         return load_zoo(self.zoo_name)
 
     def say(self, message: str) -> None:
-        """A line for people on stderr, unless -q."""
+        """Print a line on stderr, unless -q."""
         if not self.quiet:
             click.echo(message, err=True)
 
@@ -55,12 +65,12 @@ class Settings:
         return progress(label, unit=unit, quiet=self.quiet)
 
     def detail(self, message: str) -> None:
-        """A line on stderr under -v."""
+        """Print a line on stderr, with -v."""
         if self.verbose:
             click.echo(message, err=True)
 
 
-def common_options(function: Callable) -> Callable:
+def common_options(function: Function) -> Function:
     """The options that every command has; the command receives them as ``settings``."""
 
     @functools.wraps(function)
@@ -74,10 +84,13 @@ def common_options(function: Callable) -> Callable:
         settings = Settings(zoo, cache or default_cache(), results, as_json, quiet, verbose)
         return function(settings=settings, **kwargs)
 
-    for decorator in (
-        option("-v", "--verbose", is_flag=True, help="Say more; tracebacks of failures."),
-        option("-q", "--quiet", is_flag=True, help="No progress and no messages but errors."),
-        option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+    return decorated(
+        wrapper,
+        option("-v", "--verbose", is_flag=True, help="Print details, and tracebacks of errors."),
+        option(
+            "-q", "--quiet", is_flag=True, help="Print no progress, and no messages but errors."
+        ),
+        option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
         option(
             "--results",
             type=click.Path(file_okay=False, path_type=Path),
@@ -97,55 +110,58 @@ def common_options(function: Callable) -> Callable:
             metavar="FILE|NAME",
             help="Model zoo: a shipped one (openmmlab, demo) or a TOML file.",
         ),
-    ):
-        wrapper = decorator(wrapper)
-    return wrapper
+    )
 
 
-def model_arguments(function: Callable) -> Callable:
+def model_arguments(function: Function) -> Function:
     """``[MODEL]…`` or ``--all``; the command receives the zoo entries as ``entries``."""
 
     @functools.wraps(function)
     def wrapper(settings: Settings, model: tuple[str, ...], all_: bool, **kwargs: Any) -> Any:
         return function(settings=settings, entries=select(settings.zoo, model, all_), **kwargs)
 
-    wrapper = option("--all", "all_", is_flag=True, help="Every model of the zoo.")(wrapper)
-    return click.argument("model", nargs=-1)(wrapper)
-
-
-def source_options(function: Callable) -> Callable:
-    """``--mirror`` and ``--offline``; the command receives ``mirrors`` and ``offline``."""
-    function = option("--offline", is_flag=True, help="No network: only the cache and folders.")(
-        function
+    return decorated(
+        wrapper,
+        option("--all", "all_", is_flag=True, help="Every model of the zoo."),
+        click.argument("model", nargs=-1),
     )
-    return option(
-        "--mirror",
-        "mirrors",
-        multiple=True,
-        metavar="URL",
-        help="Base URL or folder with files of the same names, tried first; repeatable.",
-    )(function)
 
 
-def rewriting_options(function: Callable) -> Callable:
+def source_options(function: Function) -> Function:
+    """``--mirror`` and ``--offline``; the command receives ``mirrors`` and ``offline``."""
+    return decorated(
+        function,
+        option("--offline", is_flag=True, help="Use no network, only the cache and folders."),
+        option(
+            "--mirror",
+            "mirrors",
+            multiple=True,
+            metavar="URL",
+            help="Base URL or folder with files of the same names, tried first; repeatable.",
+        ),
+    )
+
+
+def rewriting_options(function: Function) -> Function:
     """How the exact rewrite runs; the command receives ``compile`` and ``rewrite``."""
 
     @functools.wraps(function)
     def wrapper(choices: str | None, **kwargs: Any) -> Any:
         return function(rewrite=_rewrite_config(choices), **kwargs)
 
-    wrapper = option(
-        "--compile", is_flag=True, help="Compile the rewrite; the first run takes minutes."
-    )(wrapper)
-    return option(
-        "--choices",
-        metavar="JSON",
-        help="Variants of the rewrite, as in a record.  [default: a short trial decides]",
-    )(wrapper)
+    return decorated(
+        wrapper,
+        option("--compile", is_flag=True, help="Compile the rewrite; the first run takes minutes."),
+        option(
+            "--choices",
+            metavar="JSON",
+            help="Variants of the rewrite, as in a record.  [default: a short trial decides]",
+        ),
+    )
 
 
 def _rewrite_config(text: str | None) -> "RewriteConfig | None":
-    """The config of ``--choices``; a usage error if it is none."""
+    """The config that ``--choices`` gives; a usage error if it is not one."""
     if text is None:
         return None
     from vanbench.inference.rewrite_config import RewriteConfig
@@ -156,14 +172,17 @@ def _rewrite_config(text: str | None) -> "RewriteConfig | None":
         raise click.BadParameter(f"{error}", param_hint="--choices") from error
 
 
-def device_option(function: Callable) -> Callable:
+def device_option(function: Function) -> Function:
     """``--device``."""
-    return option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, …")(
-        function
-    )
+    return option(
+        "--device",
+        default="auto",
+        show_default=True,
+        help="cpu, cuda, cuda:1, mps, or auto: a CUDA GPU if there is one, else the CPU.",
+    )(function)
 
 
-def precision_option(function: Callable) -> Callable:
+def precision_option(function: Function) -> Function:
     """``--precision``."""
     return option(
         "--precision",
@@ -174,29 +193,36 @@ def precision_option(function: Callable) -> Callable:
     )(function)
 
 
-def decoding_options(function: Callable) -> Callable:
-    """How images are decoded and batched, and what an unreadable one does."""
-    for decorator in (
+def decoding_options(function: Function) -> Function:
+    """How images are decoded and batched, and what happens if one cannot be read."""
+    return decorated(
+        function,
         option(
             "--on-error",
             type=click.Choice(ON_ERROR),
             default=ON_ERROR[0],
             show_default=True,
-            help="What an unreadable image does: stop the run, or count as wrong.",
+            help="If an image cannot be read: stop the run, or count the image as wrong.",
         ),
         device_option,
-        option("--workers", type=click.IntRange(min=0), help="Decoding processes."),
-        option("--batch-size", type=click.IntRange(min=1), help="Images per batch."),
-    ):
-        function = decorator(function)
-    return function
+        option(
+            "--workers",
+            type=click.IntRange(min=0),
+            help="Decoding processes.  [default: one per core, or half as many with --device cpu]",
+        ),
+        option(
+            "--batch-size",
+            type=click.IntRange(min=1),
+            help="Images per batch.  [default: 256 on CUDA, 64 on mps, 32 on a CPU]",
+        ),
+    )
 
 
-def run_options(function: Callable) -> Callable:
+def run_options(function: Function) -> Function:
     """How a validation runs; the command receives RunOptions as ``options``."""
 
     @functools.wraps(function)
-    def run_wrapper(settings: Settings, **kwargs: Any) -> Any:
+    def wrapper(settings: Settings, **kwargs: Any) -> Any:
         from vanbench.prediction_store.store import FILE
 
         names = ("device", "batch_size", "workers", "limit", "on_error", "reference", "fresh")
@@ -207,12 +233,12 @@ def run_options(function: Callable) -> Callable:
         )
         return function(settings=settings, options=options, **kwargs)
 
-    wrapper: Callable = run_wrapper
-    for decorator in (
+    return decorated(
+        wrapper,
         option(
             "--fresh",
             is_flag=True,
-            help="Predict every image again, also where the prediction is stored.",
+            help="Compute every prediction again, also those that are stored.",
         ),
         rewriting_options,
         option("--reference", is_flag=True, help="Run the plain model, not its exact rewrite."),
@@ -223,24 +249,25 @@ def run_options(function: Callable) -> Callable:
             metavar="N",
             help="Only N images, spread evenly over the set; the result is partial.",
         ),
-    ):
-        wrapper = decorator(wrapper)
-    return wrapper
+    )
 
 
-def data_option(**kwargs: Any) -> Callable:
+def data_option(**kwargs: Any) -> Decorator:
     """``--data PATH``."""
     return option(
         "--data",
         type=click.Path(exists=True, path_type=Path),
         metavar="PATH",
-        help="Validation set, as it is: folders, flat with a list, tar, Parquet, WebDataset.",
+        help="Validation set: class folders, a flat folder with a list, tar, Parquet, WebDataset.",
         **kwargs,
     )
 
 
 def select(zoo: Zoo, names: tuple[str, ...], everything: bool) -> tuple[Entry, ...]:
-    """The entries asked for, each once, in the order asked; a usage error when none or both."""
+    """The entries of these names, each once, in this order, or all entries.
+
+    A usage error if names and ``everything`` are given, or neither.
+    """
     if everything and names:
         raise click.UsageError("Give model names or --all, not both.")
     if not everything and not names:

@@ -7,11 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vanbench.cli.streams import is_unicode
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
 
 SCHEMA = 1
 
@@ -84,7 +87,7 @@ def progress(label: str, *, unit: str, quiet: bool) -> Iterator[Callable[..., No
         yield update
 
 
-def _columns(unit: str) -> list:
+def _columns(unit: str) -> "list[ProgressColumn]":
     from rich import progress as p
 
     amount = (

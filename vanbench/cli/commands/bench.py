@@ -55,12 +55,13 @@ def command(
     seconds: float,
     **rewriting: Any,
 ) -> None:
-    """Throughput, latency and peak memory: the reference model beside the optimised one.
+    """Measure throughput, latency and peak memory.
 
-    Both take turns in one process, and their logits are compared. The declared architecture is
-    measured with random weights: speed does not depend on them, and no checkpoint is needed. Every
-    sample is kept in the record, RESULTS/bench/MODEL.json; another device than the CPU, another
-    precision than fp32, and "compile" are part of its name.
+    The reference model and the optimised one take turns in one process, and their logits are
+    compared. The declared architecture is measured with random weights: speed does not depend on
+    them, and no checkpoint is needed. Every sample is kept in the record,
+    RESULTS/bench/MODEL.json; another device than the CPU, another precision than fp32, and
+    "compile" are part of its name.
     """
     from vanbench.benchmark.bench import bench, bench_options
     from vanbench.cli.output import print_json

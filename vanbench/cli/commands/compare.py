@@ -30,9 +30,10 @@ Examples:
     help="How many of the images that flipped to show.",
 )
 def command(settings: Settings, first: str, second: str, flips: int) -> None:
-    """Two runs image by image: agreement, which images flipped, and McNemar's test.
+    """Compare the predictions of two runs, image by image.
 
-    Each is the number of a stored run, a model's name for its last run, or a CSV file of
+    Prints how far they agree, which images flipped, and McNemar's test.
+    Each run is the number of a stored run, a model's name for its last run, or a CSV file of
     predictions. Exits with 1 if any first choice differs.
     """
     from vanbench.cli.output import print_json

@@ -20,8 +20,9 @@ PATH = click.Path(dir_okay=False, path_type=Path)
 @click.argument("second", metavar="B", type=PATH)
 @common_options
 def command(settings: Settings, first: Path, second: Path) -> None:
-    """Whether two files hold the same network, tensor by tensor, whatever their naming.
+    """Compare the tensors of two checkpoint files.
 
+    Says whether they hold the same network, whatever their naming.
     Equal means in type and in every value. Training-step counters, which no forward pass reads,
     are left out. Exits with 1 if the files differ.
     """

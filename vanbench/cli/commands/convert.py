@@ -19,8 +19,9 @@ PATH = click.Path(dir_okay=False, path_type=Path)
 @click.argument("out", metavar="OUT.safetensors", type=PATH)
 @common_options
 def command(settings: Settings, file: Path, out: Path) -> None:
-    """Write a checkpoint as safetensors, which holds tensors only and no program.
+    """Convert a checkpoint to safetensors.
 
+    A safetensors file holds tensors only, and no code.
     The tensors keep their names and every bit of their values; the metadata says which file they
     are from, with its SHA-256. An existing file is never overwritten.
     """

@@ -24,7 +24,7 @@ Examples:
 @option("--decode", is_flag=True, help="Decode every image in full, not only its header.")
 @option("--workers", type=click.IntRange(min=1), help="Reading threads.  [default: one per core]")
 def command(settings: Settings, path: Path | None, decode: bool, workers: int | None) -> None:
-    """What a data set is: layout, images, classes, what is missing or unreadable, fingerprint.
+    """Inspect a data set: layout, images, faults, fingerprint.
 
     PATH is a folder, a tar or a Parquet file [default: VANBENCH_DATA, or the data of the zoo].
     Every image is read once; nothing is written. Exits with 1 if the set is altered.

@@ -26,7 +26,7 @@ Examples:
 """
 
 
-class Percentage(click.ParamType):
+class Percentage(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A percentage as printed, so that its precision is known."""
 
     name = "percentage"
@@ -78,7 +78,7 @@ def command(
     mirrors: tuple[str, ...],
     offline: bool,
 ) -> None:
-    """Which mistake explains a Top-1 that is off.
+    """Find the mistake that explains an unexpected Top-1.
 
     Runs a sample of the images as the protocol says and under each plausible mistake alone:
     mean and std, channel order, EXIF, resizing, class order, weights, LayerNorm's eps. Ranks them

@@ -19,8 +19,9 @@ Examples:
 def command(
     settings: Settings, entries: tuple[Entry, ...], mirrors: tuple[str, ...], offline: bool
 ) -> None:
-    """Fetch checkpoints, check their hashes, and say where each file is.
+    """Download checkpoint files and check their hashes.
 
+    Prints where each file is.
     A file already in the cache is hashed again, not trusted. A failure does not stop the others.
     """
     from vanbench.cli.output import print_json

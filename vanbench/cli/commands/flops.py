@@ -38,7 +38,7 @@ def command(
     explain: bool,
     resolution: int | None,
 ) -> None:
-    """Parameters and FLOPs under both conventions, beside the reported ones.
+    """Count parameters and FLOPs, and show the reported ones.
 
     Counts the declared architecture; needs no checkpoint. --explain shows the figures of other
     tools (torch.utils.flop_counter, ptflops, torchinfo), and what each of them counts.

@@ -9,7 +9,10 @@ from vanbench.zoo.entries import Claims, Entry
 @click.command(epilog="\b\nExamples:\n  vanbench list\n  vanbench list --zoo demo --json")
 @common_options
 def command(settings: Settings) -> None:
-    """The zoo: names, architectures, reported numbers, and which files are in the cache."""
+    """List the models of a zoo and their reported numbers.
+
+    Also says which checkpoint files are in the cache.
+    """
     from vanbench.cli.output import print_json, print_table
 
     entries = settings.zoo.entries
@@ -39,7 +42,7 @@ def _as_row(entry: Entry, settings: Settings) -> list[str]:
     return [entry.name, dims, depths, *(text or "–" for text in _texts(entry.claims)), where]
 
 
-def _as_json(entry: Entry, settings: Settings) -> dict:
+def _as_json(entry: Entry, settings: Settings) -> dict[str, object]:
     texts = dict(zip(("params_m", "flops_g", "top1", "top5"), _texts(entry.claims), strict=True))
     return {
         "name": entry.name,

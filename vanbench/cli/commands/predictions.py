@@ -28,7 +28,7 @@ Examples:
     help="Where to export the RUN: a .csv or .parquet file, one row per image.",
 )
 def command(settings: Settings, run: str | None, write: Path | None) -> None:
-    """The stored runs, or the predictions of one as a table.
+    """List the stored runs, or export the predictions of one.
 
     RUN is the number of a run, or a model's name for its last one. A run is one checkpoint under
     one protocol with the same numerics.
@@ -52,7 +52,7 @@ def command(settings: Settings, run: str | None, write: Path | None) -> None:
         _print(runs)
 
 
-def _as_json(stored: "StoredRun") -> dict:
+def _as_json(stored: "StoredRun") -> dict[str, object]:
     return {
         "run": stored.id,
         "name": stored.model,

@@ -21,8 +21,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @option("--write", type=FILE, help="Put the table between the markers of FILE.")
 @option("--check", type=FILE, help="Exit with 1 and a diff if FILE's table is not current.")
 def command(settings: Settings, write: Path | None, check: Path | None) -> None:
-    """The Results table, from the zoo and the records under results/, as Markdown.
+    """Print the Results table as Markdown.
 
+    It is made from the zoo and the records under results/.
     FILE holds the two lines <!-- vanbench:results:begin --> and <!-- vanbench:results:end -->.
     """
     from vanbench.cli.output import print_json

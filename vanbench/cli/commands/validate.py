@@ -56,8 +56,9 @@ def command(
     offline: bool,
     options: "RunOptions",
 ) -> None:
-    """Top-1 and Top-5 on a validation set, each image decoded once for all models.
+    """Measure Top-1 and Top-5 on a validation set.
 
+    Each image is decoded once for all models.
     Preprocessing is the zoo's protocol. Every prediction is kept in RESULTS/predictions.sqlite, so
     that the same command resumes an interrupted run. No record is written; verify does that.
     """

@@ -42,8 +42,9 @@ def command(
     offline: bool,
     options: "RunOptions",
 ) -> None:
-    """Check every claim of the models: file hash, parameters, FLOPs, Top-1 and Top-5.
+    """Check every published number of the models.
 
+    These are the file hash, parameters, FLOPs, Top-1 and Top-5.
     What was measured in full is recorded under results/ with its provenance. Without --data (and
     with no set shipped beside the zoo) Top-1 and Top-5 are not measured. With --limit the result
     is partial and nothing is recorded.
