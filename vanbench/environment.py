@@ -1,12 +1,14 @@
 """What a number was measured on, without anything that names the machine or its user."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vanbench._version import Commit, __version__, commit_of
 from vanbench.devices import available_cores
 
 if TYPE_CHECKING:
@@ -15,7 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Environment:
-    """Versions, processor, threads and device of a process; None for a package that is absent."""
+    """Versions, processor, threads and device of a process; None for a package that is absent.
+
+    ``commit`` is the hash of the commit of vanbench's code, ``dirty`` whether files of the package
+    differ from it. Both are None where neither the build nor git knows, and in records that were
+    written before they were noted.
+    """
 
     python: str
     vanbench: str | None
@@ -31,6 +38,9 @@ class Environment:
     device: str
     gpu: str | None
     cuda: str | None
+    _: KW_ONLY
+    commit: str | None = None
+    dirty: bool | None = None
 
 
 def environment(device: "torch.device") -> Environment:
@@ -38,9 +48,10 @@ def environment(device: "torch.device") -> Environment:
     import torch
 
     cuda = device.type == "cuda"
+    code = _code()
     return Environment(
         python=platform.python_version(),
-        vanbench=_version("vanbench"),
+        vanbench=__version__,
         torch=_version("torch"),
         torchvision=_version("torchvision"),
         fvcore=_version("fvcore"),
@@ -53,6 +64,8 @@ def environment(device: "torch.device") -> Environment:
         device=device.type,
         gpu=torch.cuda.get_device_name(device) if cuda else None,
         cuda=torch.version.cuda if cuda else None,
+        commit=code.commit if code else None,
+        dirty=code.dirty if code else None,
     )
 
 
@@ -64,9 +77,15 @@ def today() -> str:
 def cpu_name() -> str:
     """The processor's name as Linux reports it."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or "unknown"
+
+
+@cache
+def _code() -> Commit | None:
+    """The commit of the code that this process started with."""
+    return commit_of(Path(__file__).parent)
 
 
 def _version(package: str) -> str | None:

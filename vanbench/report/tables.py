@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tabulate import tabulate
 
 from vanbench.conventions import CONVENTIONS
+from vanbench.environment import Environment
 from vanbench.report import records
 from vanbench.report.records import FileRecord
 from vanbench.report.rows import Figure, ModelRow
@@ -208,9 +209,17 @@ def _provenance(rows: list[ModelRow]) -> list[str]:
                 e = section.environment
                 where = e.gpu or f"CPU ({e.cpu})"
                 line = (
-                    f"{what} measured {section.date} with vanbench {e.vanbench}, "
+                    f"{what} measured {section.date} with vanbench {_code(e)}, "
                     f"torch {e.torch}, fvcore {e.fvcore}, on {where}."
                 )
                 if line not in lines:
                     lines.append(line)
     return lines
+
+
+def _code(environment: Environment) -> str:
+    """The version of vanbench with the commit, if the record has it."""
+    if environment.commit is None:
+        return str(environment.vanbench)
+    modified = ", modified" if environment.dirty else ""
+    return f"{environment.vanbench} (commit {environment.commit[:8]}{modified})"
