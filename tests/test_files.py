@@ -52,3 +52,24 @@ def test_an_existing_files_mode_is_kept(tmp_path):
     path.chmod(0o640)
     write_atomically(path, "new")
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_line_ends_are_written_as_they_are(tmp_path):
+    path = tmp_path / "file"
+    write_atomically(path, "one\r\ntwo\nthree\r")
+    assert path.read_bytes() == b"one\r\ntwo\nthree\r"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_symbolic_link_stays_and_its_target_is_written(tmp_path, exists):
+    (tmp_path / "folder").mkdir()
+    target, link = tmp_path / "folder" / "target", tmp_path / "link"
+    if exists:
+        target.write_text("old")
+        target.chmod(0o640)
+    link.symlink_to(target.relative_to(tmp_path))
+    write_atomically(link, "new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    assert not exists or target.stat().st_mode & 0o777 == 0o640
+    assert [p.name for p in (tmp_path / "folder").iterdir()] == ["target"]

@@ -1,4 +1,4 @@
-"""Files: their SHA-256, and writing them whole or not at all."""
+"""Files: their SHA-256, and writing them completely or not at all."""
 
 import hashlib
 import os
@@ -13,14 +13,16 @@ def sha256_of(path: Path) -> str:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` in UTF-8, whole or not at all.
+    """Replace the content of ``path`` by ``text`` in UTF-8, completely or not at all.
 
-    An existing file keeps its permissions; a new one gets those of a file that ``open`` creates.
+    Line ends are written as they are in ``text``. An existing file keeps its permissions; a new one
+    gets those of a file that ``open`` creates. A symbolic link stays: its target is written.
     """
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / path.name
-        with temporary.open("w", encoding="utf-8") as file:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -42,3 +42,46 @@ def test_without_both_markers_nothing_is_written(path, text):
     with pytest.raises(MarkerError, match="expected one line"):
         markers.write(path, "new")
     assert path.read_text() == text
+
+
+def test_the_message_names_the_file_and_what_to_do(path):
+    path.write_text("nothing")
+    with pytest.raises(MarkerError) as caught:
+        markers.difference(path, "new")
+    assert caught.value.where == path
+    assert str(caught.value).startswith(f"{path}: expected one line")
+    assert str(caught.value).endswith("Put both where the table belongs.")
+
+
+def test_a_file_that_is_no_text_is_named(path):
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(MarkerError, match="cannot be read") as caught:
+        markers.write(path, "new")
+    assert caught.value.where == path
+
+
+def test_the_line_ends_of_the_document_stay(path):
+    """And all but the block is left byte for byte, also where line ends are mixed."""
+    crlf = DOCUMENT.replace("\n", "\r\n").encode() + b"mixed\n"
+    path.write_bytes(crlf)
+    assert markers.write(path, "| a |\n| b |\n")
+    begin, end = markers.BEGIN.encode(), markers.END.encode()
+    before, after = crlf.split(begin)[0], crlf.split(end)[1]
+    block = b"\r\n\r\n| a |\r\n| b |\r\n\r\n"
+    assert path.read_bytes() == before + begin + block + end + after
+    assert not markers.write(path, "| a |\n| b |\n")
+    assert markers.difference(path, "| a |\n| b |\n") == ""
+
+
+def test_a_byte_order_mark_stays(path):
+    path.write_bytes(b"\xef\xbb\xbf" + DOCUMENT.encode())
+    markers.write(path, "new")
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf# Title\n")
+
+
+def test_a_symbolic_link_stays_a_link(path):
+    link = path.parent / "link.md"
+    link.symlink_to(path.name)
+    assert markers.write(link, "new")
+    assert link.is_symlink()
+    assert "new" in path.read_text()

@@ -1,4 +1,4 @@
-"""The generated block of a document: what stands between two markers, checked or written."""
+"""The generated block of a document: what is between two markers, checked or written."""
 
 import difflib
 from pathlib import Path
@@ -11,19 +11,27 @@ END = "<!-- vanbench:results:end -->"
 
 
 def replaced(path: Path, block: str) -> tuple[str, str]:
-    """The document as it is, and as it should be; MarkerError unless it has both markers once."""
+    """The document as it is, and as it should be; MarkerError unless it has both markers once.
+
+    The block gets the line ends of the document, those after its first marker.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8", newline="") as file:
+            text = file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise MarkerError(f"{path}: cannot be read: {error}") from error
+        raise MarkerError(f"cannot be read: {error}", where=path) from error
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise MarkerError(
-            f"{path}: expected one line {BEGIN} and, after it, one line {END}; found "
-            f"{text.count(BEGIN)} and {text.count(END)}. Put both where the table belongs."
+            f"expected one line {BEGIN} and, after it, one line {END}; found "
+            f"{text.count(BEGIN)} and {text.count(END)}",
+            where=path,
+            remedy="Put both where the table belongs.",
         )
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    return text, f"{before}{BEGIN}\n\n{block.strip()}\n\n{END}{after}"
+    line_end = "\r\n" if rest.startswith("\r\n") else "\n"
+    wanted = f"{BEGIN}\n\n{block.strip()}\n\n{END}".replace("\n", line_end)
+    return text, f"{before}{wanted}{after}"
 
 
 def write(path: Path, block: str) -> bool:
