@@ -1,8 +1,10 @@
 """Checkpoints made to order: small sound ones, and ones that only look sound."""
 
+import hashlib
 import pickle
 import zipfile
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +28,15 @@ def save(content: Any, path: Path, *, legacy: bool = False) -> Path:
     """``torch.save`` in either serialisation."""
     torch.save(content, path, _use_new_zipfile_serialization=not legacy)
     return path
+
+
+def digest(state: Mapping[str, Tensor]) -> str:
+    """A SHA-256 of the tensors of a state dict, by name: type, shape and every bit."""
+    hasher = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        hasher.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return hasher.hexdigest()
 
 
 @dataclass(frozen=True)

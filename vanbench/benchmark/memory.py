@@ -18,7 +18,7 @@ def high_water() -> int | None:
     return int(marks[0].split()[1]) * 1024 if marks else None
 
 
-def in_new_process(function: Callable, *arguments: Any) -> Any:
+def in_new_process(function: Callable[..., Any], *arguments: Any) -> Any:
     """``function(*arguments)``, computed in a fresh interpreter of its own."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()

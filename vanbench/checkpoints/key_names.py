@@ -170,7 +170,7 @@ def from_native(state: Mapping[str, Tensor], target: Format) -> dict[str, Tensor
 
 
 @cache
-def _patterns(source: Format) -> tuple[re.Pattern, ...]:
+def _patterns(source: Format) -> tuple[re.Pattern[str], ...]:
     """One pattern per part; what follows the part's prefix is the group ``leaf``."""
     numbers = {"{s}": "(?P<s>[0-3])", "{S}": "(?P<S>[1-4])", "{b}": r"(?P<b>0|[1-9]\d{0,3})"}
     patterns = []

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vanbench.checkpoints.key_names import NATIVE, Format, detect, to_native, translate
 from vanbench.checkpoints.state_dict import read_state_dicts, suspicious_tensors
+from vanbench.checkpoints.weights import PLAIN
 from vanbench.errors import CheckpointError, SuspiciousWeightsWarning, located
 from vanbench.files import HashedFile, hash_file
 from vanbench.model.architecture import Architecture
@@ -27,8 +28,9 @@ class Checkpoint:
 
     ``model`` has LayerNorm's epsilon as asked for, else that of the code that uses the file's
     naming. ``suspicious`` are sentences on weights that no training leaves. ``state`` has the
-    tensors under the file's own names, ``ema`` averaged ones that are beside them, ``metadata`` the
-    text that a safetensors file carries.
+    tensors under the file's own names, ``other`` those of the other kind beside them. ``weights``
+    is the kind that was taken, ``plain`` or ``ema`` (averaged); ``choice`` says so in words where
+    that needs saying. ``metadata`` is the text that a safetensors file carries.
     """
 
     path: Path
@@ -38,8 +40,15 @@ class Checkpoint:
     suspicious: tuple[str, ...]
     model: VAN = field(repr=False)
     state: Mapping[str, Tensor] = field(repr=False)
-    ema: Mapping[str, Tensor] | None = field(repr=False)
+    other: Mapping[str, Tensor] | None = field(repr=False)
+    weights: str
+    choice: str | None
     metadata: Mapping[str, str]
+
+    @property
+    def ema(self) -> Mapping[str, Tensor] | None:
+        """Averaged weights beside the plain ones that were taken."""
+        return self.other if self.weights == PLAIN else None
 
     @property
     def layer_norm_eps(self) -> float:
@@ -53,9 +62,15 @@ class Checkpoint:
 
 
 def open_checkpoint(
-    file: str | Path | HashedFile, *, layer_norm_eps: float | None = None
+    file: str | Path | HashedFile,
+    *,
+    layer_norm_eps: float | None = None,
+    weights: str | None = None,
 ) -> Checkpoint:
     """Read a file, which is hashed first unless it is a HashedFile.
+
+    ``weights`` is ``plain`` or ``ema``; None takes what the framework that wrote the file loads for
+    inference.
 
     Raises CheckpointError with every missing, unexpected and mis-shaped tensor, and where the file
     that was read is not the file that was hashed.
@@ -63,7 +78,7 @@ def open_checkpoint(
     hashed = file if isinstance(file, HashedFile) else _hash(Path(file))
     path = hashed.path
     with located(path):
-        content = read_state_dicts(path)
+        content = read_state_dicts(path, weights)
         if not hashed.is_unchanged():
             raise CheckpointError(
                 "the file changed after its hash was computed",
@@ -78,7 +93,9 @@ def open_checkpoint(
         suspicious=tuple(suspicious_tensors(content.state)),
         model=model,
         state=content.state,
-        ema=content.ema,
+        other=content.other,
+        weights=content.weights,
+        choice=content.choice,
         metadata=content.metadata,
     )
 

@@ -33,11 +33,13 @@ ITEM_BYTES = {
     "torch.BoolStorage": 1,
 }
 
-# Objects that files of the OpenMMLab and timm era hold beside the tensors. torch gets inert
-# stand-ins under these names (``torch_file.Leftover``), so the packages need not be there.
+HISTORY_BUFFER = "mmengine.logging.history_buffer.HistoryBuffer"
+
+# Objects that training frameworks keep beside the tensors. torch gets inert stand-ins under these
+# names (``torch_file.Leftover``), so the packages need not be installed.
 LEFTOVERS = (
     "argparse.Namespace",
-    "mmengine.logging.history_buffer.HistoryBuffer",
+    HISTORY_BUFFER,
     "numpy.core.multiarray._reconstruct",
     "numpy.core.multiarray.scalar",
     "numpy._core.multiarray._reconstruct",
@@ -45,6 +47,11 @@ LEFTOVERS = (
     "numpy.dtype",
     "numpy.ndarray",
 )
+
+# A HistoryBuffer names its own statistics by getattr(HistoryBuffer, "mean"). This call alone is
+# allowed, and is never made: torch gets an inert stand-in for getattr, too.
+GETATTR = "__builtin__.getattr"
+_HISTORY_STATISTICS = ("current", "max", "mean", "min")
 
 _TENSORS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
 _PARAMETER = "torch._utils._rebuild_parameter"
@@ -54,6 +61,7 @@ _PLAIN_CALLS = ("torch.Size", "torch.device", "_codecs.encode")
 
 ALLOWED = {
     *ITEM_BYTES, *LEFTOVERS, *_TENSORS, _PARAMETER, _ORDERED_DICT, *_VALUES, *_PLAIN_CALLS,
+    GETATTR,
 }  # fmt: skip
 
 _CONSTANTS = (
@@ -120,7 +128,7 @@ def scan(stream: IO[bytes] | mmap) -> Content:
         problem = error
         with suppress(Exception):  # the rest is only read for the names in it
             deque(steps, maxlen=0)
-    refused = sorted(printable(name)[:100] for name in names - ALLOWED)
+    refused = sorted(printable(name)[:100] for name in (names - ALLOWED) | machine.refused)
     if refused:
         shown = ", ".join(refused[:20]) + (", …" if len(refused) > 20 else "")
         raise CheckpointError(
@@ -133,7 +141,7 @@ def scan(stream: IO[bytes] | mmap) -> Content:
     return Content(machine.value, machine.storages)
 
 
-def _noting(operations: Iterator, names: set[str]) -> Iterator[tuple[str, Any]]:
+def _noting(operations: Iterator[Any], names: set[str]) -> Iterator[tuple[str, Any]]:
     """The steps by name and argument, at most MOST_STEPS; the globals they name go to ``names``."""
     texts: deque[str] = deque(maxlen=2)
     for count, (opcode, argument, _) in enumerate(operations):
@@ -156,6 +164,7 @@ class _Machine:
         self.below: list[list[Any]] = []  # the stacks under each mark
         self.memo: dict[int, Any] = {}
         self.storages: dict[str, Storage] = {}
+        self.refused: set[str] = set()  # calls of an allowed function with other arguments
         self.value: Any = None
 
     def step(self, opcode: str, argument: Any) -> None:
@@ -205,7 +214,7 @@ class _Machine:
         self._extend(self._since_mark())
 
     def _extend(self, items: list[Any]) -> None:
-        self._require(type(self.stack[-1]) is list, "items for what is no list")
+        self._require(type(self.stack[-1]) is list, "items for something that is not a list")
         self.stack[-1].extend(items)
 
     def _setitem(self, _: None) -> None:
@@ -216,10 +225,16 @@ class _Machine:
         self._update(self._since_mark())
 
     def _update(self, items: list[Any]) -> None:
-        self._require(type(self.stack[-1]) is dict and len(items) % 2 == 0, "an odd dict")
+        self._require(
+            type(self.stack[-1]) is dict and len(items) % 2 == 0,
+            "keys and values that are not in pairs",
+        )
         for key, value in zip(items[::2], items[1::2], strict=True):
             # Hashing a nested tuple can take for ever.
-            self._require(isinstance(key, str | bytes | int | float | None), "a dict key too deep")
+            self._require(
+                isinstance(key, str | bytes | int | float | None),
+                "a dict key that is a nested tuple",
+            )
             self.stack[-1][key] = value
 
     def _newobj(self, argument: None) -> None:
@@ -227,15 +242,20 @@ class _Machine:
 
     def _reduce(self, _: None, only: tuple[str, ...] | None = None) -> None:
         args, function = self.stack.pop(), self.stack.pop()
-        self._require(type(args) is tuple and type(function) is Global, "a call of no function")
-        self._require(only is None or function.name in only, f"a new {function.name}")
+        self._require(
+            type(args) is tuple and type(function) is Global,
+            "a call of something that is not a function",
+        )
+        self._require(only is None or function.name in only, f"an object of {function.name}")
         self.stack.append(self._call(function.name, args))
 
-    def _call(self, name: str, args: tuple) -> Any:
+    def _call(self, name: str, args: tuple[Any, ...]) -> Any:
         if name in _TENSORS:
             self._check_tensor(*args[:4])
         elif name == _PARAMETER:
-            self._require(_made_by(args[0], _TENSORS), "a parameter of no tensor")
+            self._require(_made_by(args[0], _TENSORS), "a parameter that is not a tensor")
+        elif name == GETATTR:
+            self._check_attribute(args)
         elif name == _ORDERED_DICT:
             return self._ordered_dict(*args)
         elif name == "_codecs.encode":
@@ -244,9 +264,17 @@ class _Machine:
             raise Malformed(f"a call of {name}")
         return Made(name)
 
-    def _ordered_dict(self, pairs: list = []) -> dict:  # noqa: B006 - never changed
+    def _check_attribute(self, args: tuple[Any, ...]) -> None:
+        """Refuse every getattr but that of a HistoryBuffer's own statistics."""
+        owner, name = args if len(args) == 2 else (None, None)
+        known = type(owner) is Global and owner.name == HISTORY_BUFFER
+        if not (known and type(name) is str and name in _HISTORY_STATISTICS):
+            self.refused.add(GETATTR)
+            raise Malformed(f"a call of {GETATTR} for something other than a HistoryBuffer")
+
+    def _ordered_dict(self, pairs: Any = ()) -> Any:
         """Python 2 gave the items as a list of pairs; Python 3 sets them afterwards."""
-        self._require(type(pairs) is list, "an odd OrderedDict")
+        self._require(type(pairs) is list or pairs == (), "an OrderedDict of no list of pairs")
         self.stack.append({})
         self._update([item for key, value in pairs for item in (key, value)])
         return self.stack.pop()
@@ -259,7 +287,10 @@ class _Machine:
 
     def _binpersid(self, _: None) -> None:
         identifier = self.stack.pop()
-        self._require(type(identifier) is tuple and len(identifier) in (5, 6), "an odd storage")
+        self._require(
+            type(identifier) is tuple and len(identifier) in (5, 6),
+            "a malformed reference to a storage",
+        )
         word, kind, key, _, numel, *view = identifier
         sound = (
             word == "storage"
@@ -269,7 +300,7 @@ class _Machine:
             and type(numel) is int
             and numel >= 0
         )
-        self._require(sound, "an odd storage")
+        self._require(sound, "a malformed reference to a storage")
         self._require(view in ([], [None]), "a view of a storage in place of a storage")
         known = self.storages.setdefault(key, Storage(key, kind.name, numel))
         same = (known.kind, known.numel) == (kind.name, numel)
@@ -281,7 +312,10 @@ class _Machine:
         name = self.stack[-1] if self.stack and type(self.stack[-1]) is str else "a tensor"
         numbers = (offset, *_tuple(size), *_tuple(stride))
         sound = type(storage) is Storage and all(type(n) is int and n >= 0 for n in numbers)
-        self._require(sound and len(_tuple(size)) == len(_tuple(stride)), f"{name}: no tensor")
+        self._require(
+            sound and len(_tuple(size)) == len(_tuple(stride)),
+            f"{name}: sizes that are not those of a tensor",
+        )
         count = math.prod(size)
         reach = 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
         if count and (offset + reach > storage.numel or count > reach):
@@ -298,9 +332,9 @@ def _singleton(opcode: str) -> bool | None:
     return {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[opcode]
 
 
-def _tuple(value: Any) -> tuple:
+def _tuple(value: Any) -> tuple[Any, ...]:
     if type(value) is not tuple:
-        raise Malformed("a shape that is no tuple")
+        raise Malformed("a shape that is not a tuple")
     return value
 
 

@@ -16,6 +16,18 @@ from torch import Tensor
 from vanbench.checkpoints import torch_file
 from vanbench.checkpoints.pickle_scan import Malformed
 from vanbench.checkpoints.torch_file import Leftover
+from vanbench.checkpoints.weights import (
+    COUNTERS,
+    EMA_KEYS,
+    PLAIN,
+    PLAIN_KEYS,
+    WEIGHTS,
+    WORDS,
+    Place,
+    describe_choice,
+    find_weights,
+    plain_names,
+)
 from vanbench.errors import CheckpointError, located
 from vanbench.file_types import (
     HEAD_BYTES,
@@ -25,10 +37,6 @@ from vanbench.file_types import (
     is_zip,
 )
 
-EMA = "state_dict_ema"  # where timm's and the authors' code keep the averaged weights
-
-_NESTS = ("state_dict", "model", EMA)
-_WRAPPER = "module."  # DataParallel's
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _COUNTER = "num_batches_tracked"
 _OFTEN_ZERO = (".bias", ".running_mean")
@@ -36,21 +44,27 @@ _OFTEN_ZERO = (".bias", ".running_mean")
 
 @dataclass(frozen=True, eq=False)
 class StateDicts:
-    """What one file holds: the tensors that it is read for, and averaged ones beside them.
+    """What one file holds: the tensors that are taken, and those of the other kind beside them.
 
-    ``metadata`` is the text that a safetensors file carries; empty for other files.
+    ``weights`` is the kind of ``state``: ``plain`` or ``ema`` (averaged). ``choice`` says in words
+    where it was taken from; None for plain weights with nothing beside them. ``metadata`` is the
+    text that a safetensors file carries; empty for other files.
     """
 
     state: dict[str, Tensor]
-    ema: dict[str, Tensor] | None
+    weights: str
+    other: dict[str, Tensor] | None
+    choice: str | None
     metadata: dict[str, str]
 
 
-def read_state_dicts(path: str | Path) -> StateDicts:
-    """The tensors of a checkpoint under their own names, without ``module.`` prefixes.
+def read_state_dicts(path: str | Path, weights: str | None = None) -> StateDicts:
+    """The tensors of a checkpoint under their own names, without the prefixes of wrappers.
 
-    Zip and safetensors files are memory-mapped; the legacy serialisation is read into memory once.
-    Raises CheckpointError, naming the file, for everything that is wrong with it.
+    ``weights`` is ``plain`` or ``ema``; None takes those that the framework itself loads for
+    inference (see ``weights.find_weights``). Zip and safetensors files are memory-mapped; the
+    legacy serialisation is read into memory once. Raises CheckpointError, naming the file, for
+    everything that is wrong with it.
     """
     path = Path(path)
     with located(path):
@@ -60,10 +74,19 @@ def read_state_dicts(path: str | Path) -> StateDicts:
             raise CheckpointError(f"expected a checkpoint, found {error}") from error
         except OSError as error:
             raise CheckpointError(f"cannot be read: {error.strerror or error}") from error
-        nests = _nests(content)
-        state = _tensors(next(iter(nests.values()), content))
-        ema = _tensors(nests[EMA]) if len(nests) > 1 and EMA in nests else None
-    return StateDicts(state, ema, metadata)
+        places = _places(content, metadata)
+        kind = weights or next(iter(places))
+        if kind not in places:
+            held = " and ".join(WORDS[found] for found in places)
+            raise CheckpointError(f"expected {WORDS[kind]}, found {held} only")
+        others = [_tensors(place.content) for name, place in places.items() if name != kind]
+        return StateDicts(
+            state=_tensors(places[kind].content),
+            weights=kind,
+            other=others[0] if others else None,
+            choice=describe_choice(kind, places),
+            metadata=metadata,
+        )
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -115,15 +138,17 @@ def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise Malformed(f"a damaged or truncated safetensors file ({error})") from error
 
 
-def _nests(content: Any) -> dict[str, Any]:
-    """The dicts of tensors within the content by key, in the order in which they are preferred."""
-    if not isinstance(content, dict):
-        return {}
-    return {nest: content[nest] for nest in _NESTS if isinstance(content.get(nest), dict)}
+def _places(content: Any, metadata: Mapping[str, str]) -> dict[str, Place]:
+    """Where the weights of each kind are; a file that ``convert`` wrote says which it holds."""
+    places = find_weights(content)
+    kind = metadata.get("weights", PLAIN)
+    if kind != PLAIN and kind in WEIGHTS and places.keys() == {PLAIN}:
+        return {kind: places[PLAIN]}
+    return places
 
 
 def _tensors(content: Any) -> dict[str, Tensor]:
-    """The content, if it is a dict of weights, without a prefix that all its names share."""
+    """The content, if it is a dict of weights, under the names that the model itself gives them."""
     if not isinstance(content, dict):
         raise CheckpointError(f"expected a dict of tensors, found {_kind(content)}")
     others = [
@@ -133,11 +158,19 @@ def _tensors(content: Any) -> dict[str, Tensor]:
     ]
     if others or not content:
         found = f"entries that are none: {', '.join(others[:5])}" if others else "an empty dict"
-        raise CheckpointError(f"expected a dict of tensors, found {found}")
-    while all(key.startswith(_WRAPPER) for key in content):
-        content = {key.removeprefix(_WRAPPER): tensor for key, tensor in content.items()}
-    _check_tensors(content)
-    return dict(content)
+        raise CheckpointError(
+            f"expected a dict of tensors, found {found}",
+            remedy=f"Weights are looked for under {', '.join((*PLAIN_KEYS, *EMA_KEYS))}.",
+        )
+    weights = {
+        name: tensor
+        for name, tensor in content.items()
+        if name not in COUNTERS or not _is_count(tensor)
+    }
+    names = plain_names(weights.keys())
+    state = {names[name]: tensor for name, tensor in weights.items()}
+    _check_tensors(state)
+    return state
 
 
 def _kind(value: Any) -> str:

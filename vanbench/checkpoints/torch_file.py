@@ -12,12 +12,14 @@ import io
 import mmap
 import struct
 import zipfile
+import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 
-from vanbench.checkpoints.pickle_scan import LEFTOVERS, Malformed, Storage, scan
+from vanbench.checkpoints.pickle_scan import GETATTR, LEFTOVERS, Malformed, Storage, scan
 from vanbench.errors import CheckpointError
 from vanbench.file_types import ZIP_MAGIC, is_zip, printable
 
@@ -25,6 +27,16 @@ _MOST_ENTRIES = 64 << 20  # bytes of a zip's directory
 _MOST_PICKLE = 64 << 20
 _END = b"PK\x05\x06"
 _LOCAL = struct.Struct("<4s5H3I2H")
+_PIECE = 1 << 20  # bytes that are read at a time
+
+# Archives that are no state dict, by an entry that they have (a name or its ending): TorchScript,
+# torch.export since 2.8 and before, numpy.savez.
+_OTHER_ARCHIVES = {
+    "constants.pkl": "a TorchScript archive (torch.jit.save), which is a program",
+    "archive_format": "a program of torch.export or AOTInductor (.pt2)",
+    "serialized_exported_program.json": "a program of torch.export (.pt2)",
+    ".npy": "a NumPy archive (.npz)",
+}
 
 
 class Leftover:
@@ -51,7 +63,8 @@ def load(path: Path, head: bytes) -> Any:
     read into memory once. Raises Malformed or CheckpointError.
     """
     (check_zip if is_zip(head) else check_legacy)(path)
-    stand_ins: list[Any] = [(Leftover, name) for name in LEFTOVERS]
+    names = (*LEFTOVERS, GETATTR, "builtins.getattr")  # torch may read the older name as the newer
+    stand_ins: list[Any] = [(Leftover, name) for name in names]
     try:
         with torch.serialization.safe_globals(stand_ins):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(head))
@@ -66,9 +79,11 @@ def check_zip(path: Path) -> None:
         _check_directory_size(file, path.stat().st_size)
         try:
             with zipfile.ZipFile(file) as archive:
+                _refuse_other_archives(archive.namelist())
                 entries = _entries(archive)
-                _check_layout(file, entries, path.stat().st_size)
-                storages = scan(io.BytesIO(archive.read(_pickle(entries)))).storages
+                starts = _check_layout(file, entries, path.stat().st_size)
+                _check_checksums(file, entries, starts)
+                storages = scan(_pickle(file, entries, starts)).storages
         except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
             raise Malformed(f"a damaged or truncated zip archive ({error})") from error
     for storage in storages.values():
@@ -136,10 +151,15 @@ def _check_entry(info: zipfile.ZipInfo) -> None:
         raise Malformed(f"the encrypted archive entry {name!r}")
 
 
-def _check_layout(file: IO[bytes], entries: dict[str, zipfile.ZipInfo], size: int) -> None:
-    """Each entry's bytes lie in the file, behind a header that agrees, and in no other entry."""
-    end = 0
-    for info in sorted(entries.values(), key=lambda info: info.header_offset):
+def _check_layout(
+    file: IO[bytes], entries: dict[str, zipfile.ZipInfo], size: int
+) -> dict[str, int]:
+    """Where each entry's bytes begin.
+
+    They lie in the file, behind a header that agrees with the directory, and in no other entry.
+    """
+    end, starts = 0, {}
+    for key, info in sorted(entries.items(), key=lambda item: item[1].header_offset):
         file.seek(info.header_offset)
         header = file.read(_LOCAL.size)
         if len(header) < _LOCAL.size:
@@ -152,22 +172,64 @@ def _check_layout(file: IO[bytes], entries: dict[str, zipfile.ZipInfo], size: in
             )
         if info.header_offset < end:
             raise Malformed(f"the archive entry {info.filename!r}, which overlaps another")
-        end = info.header_offset + _LOCAL.size + name_length + extra_length + info.file_size
+        starts[key] = info.header_offset + _LOCAL.size + name_length + extra_length
+        end = starts[key] + info.file_size
         if end > size:
             raise Malformed(f"the archive entry {info.filename!r}, which ends outside of the file")
+    return starts
 
 
-def _pickle(entries: dict[str, zipfile.ZipInfo]) -> zipfile.ZipInfo:
-    if "constants.pkl" in entries:
-        raise CheckpointError(
-            "expected a state dict, found a TorchScript archive, which is a program",
-            remedy="Save the state_dict of the module instead.",
-        )
+def _check_checksums(
+    file: IO[bytes], entries: dict[str, zipfile.ZipInfo], starts: dict[str, int]
+) -> None:
+    """Compare each entry's bytes with the CRC-32 in the directory.
+
+    Reading 240 MB for it takes about 0.1 s. torch writes zeros for all of them after
+    ``torch.serialization.set_crc32_options(False)``; there is nothing to compare with then.
+    """
+    if not any(info.CRC for info in entries.values()):
+        return
+    for key, info in entries.items():
+        found = _crc32(file, starts[key], info.file_size)
+        if found != info.CRC:
+            raise CheckpointError(
+                f"expected the CRC-32 {info.CRC:08x} for the archive entry {info.filename!r}, "
+                f"found {found:08x}: the file is damaged",
+                cause="damaged: a checksum inside of the file is wrong",
+                remedy="Download or copy it again.",
+            )
+
+
+def _crc32(file: IO[bytes], start: int, size: int) -> int:
+    file.seek(start)
+    crc, left = 0, size
+    while piece := file.read(min(_PIECE, left)):
+        crc, left = zlib.crc32(piece, crc), left - len(piece)
+    return crc
+
+
+def _refuse_other_archives(names: Iterable[str]) -> None:
+    """CheckpointError for an archive that is of another program or kind, named for what it is."""
+    last = {name.rpartition("/")[2] for name in names}
+    for mark, what in _OTHER_ARCHIVES.items():
+        if mark in last or (mark.startswith(".") and any(name.endswith(mark) for name in last)):
+            raise CheckpointError(
+                f"expected a state dict, found {what}",
+                remedy="Save the state_dict of the module with torch.save instead.",
+            )
+
+
+def _pickle(
+    file: IO[bytes], entries: dict[str, zipfile.ZipInfo], starts: dict[str, int]
+) -> IO[bytes]:
+    """The pickle of the content."""
     if "data.pkl" not in entries:
         raise Malformed("a zip archive without data.pkl, so not from torch.save")
-    if entries["data.pkl"].file_size > _MOST_PICKLE:
-        raise Malformed(f"a pickle of {entries['data.pkl'].file_size} bytes")
-    return entries["data.pkl"]
+    size = entries["data.pkl"].file_size
+    if size > _MOST_PICKLE:
+        raise Malformed(f"a pickle of {size} bytes")
+    file.seek(starts["data.pkl"])
+    return io.BytesIO(file.read(size))
 
 
 def _check_storage(storage: Storage, entries: dict[str, zipfile.ZipInfo]) -> None:

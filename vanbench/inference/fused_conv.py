@@ -12,8 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_PLAIN: tuple = ("none", [], "")
-_GELU: tuple = ("gelu", [], "none")  # "none" is the exact form, as in torch's gelu(approximate=…)
+_PLAIN: tuple[Any, ...] = ("none", [], "")
+_GELU: tuple[Any, ...] = (
+    "gelu",
+    [],
+    "none",
+)  # "none": the exact form
 
 
 class PlainConvolution(nn.Module):
@@ -90,6 +94,6 @@ def can_pack(weight: Tensor) -> bool:
     return (
         weight.device.type == "cpu"
         and weight.dtype == torch.float32
-        and torch.backends.mkldnn.is_available()
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.mkldnn, "_convolution_pointwise_")
     )

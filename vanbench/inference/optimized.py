@@ -50,7 +50,7 @@ class OptimizedVAN(nn.Module):
 
     def _in_pieces(self, x: Tensor) -> Tensor:
         threads = torch.get_num_threads() if self.config.parallel else 1
-        pieces = x.split(_piece_size(len(x), self.config.micro_batch, threads))
+        pieces = torch.split(x, _piece_size(len(x), self.config.micro_batch, threads))
         if len(pieces) == 1:
             return self.network(x)
         if threads == 1:
