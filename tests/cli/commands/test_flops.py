@@ -6,6 +6,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from tests.support.command_line import run
 from vanbench.cli.group import main
 from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
 
@@ -63,3 +64,26 @@ def test_json_has_the_counters_beside_the_keys_of_the_contract():
     assert model["counters"]["torch"]["flops"] == 2 * (
         model["operations"]["conv"] + model["operations"]["linear"]
     )
+
+
+def test_json_is_the_contracts():
+    (model,) = json.loads(run("flops", "VAN-B0", "--json").stdout)["models"]
+    assert model["name"] == "van_b0.in1k"
+    assert model["params"] == 4105800
+    assert model["flops"]["fvcore"] == 868118912
+    assert sum(model["by_operator"].values()) == model["flops"]["fvcore"]
+    assert model["reported"] == {"params_m": 4.11, "flops_g": 0.88}
+    assert model["architecture"]["num_classes"] == 1000
+    assert model["resolution"] == 224
+
+
+def test_the_erratum_and_the_conventions_are_explained():
+    text = run("flops", "van_b6", "--resolution", 32).stdout
+    assert "conv_bias" in text
+    assert "Not counted by fvcore" in text
+    assert "Erratum, van_b6.in21k" in text
+    assert "96 192 480 768: 283.90 M" in text
+
+
+def test_an_input_that_is_too_small_is_a_usage_error():
+    assert "31 is not in the range" in run("flops", "van_b0", "--resolution", 31, code=2).stderr
