@@ -1,4 +1,4 @@
-"""A small ImageNet, drawn: real JPEGs with official names and labels, in every layout people have.
+"""A small ImageNet: JPEGs with official names and labels, in every layout that people have.
 
 Everything is deterministic: the same pictures, byte for byte, in each layout.
 """
@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vanbench.data.layouts.official import VALIDATION_IMAGES, official_label
-from vanbench.zoo.class_ids import imagenet_1k
+from vanbench.data.layouts.devkit import GROUND_TRUTH
+from vanbench.data.layouts.official import official_label, official_stem
+from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,11 @@ def jpeg(seed: int, size: tuple[int, int] = (24, 20), **options) -> bytes:
 
 def official_name(number: int) -> str:
     """The file name of validation image 1, 2, …"""
-    return f"ILSVRC2012_val_{number:08d}.JPEG"
+    return official_stem(number) + ".JPEG"
 
 
 def pictures(per_class: int = 2, classes: Sequence[str] | None = None) -> list[Picture]:
-    """The first validation images of each class, drawn, in the order of their numbers."""
+    """A picture for each of the first validation images of each class, in order of their numbers."""
     left = dict.fromkeys(classes or imagenet_1k(), per_class)
     drawn = []
     for number in range(1, VALIDATION_IMAGES + 1):
@@ -172,25 +173,13 @@ def devkit_order() -> list[str]:
 
 @cache
 def devkit_files() -> dict[str, bytes]:
-    """``meta.mat`` and the ground truth of all 50,000 images in the devkit's format, with ``devkit_order``."""
-    import scipy.io
+    """The files that the devkit has under ``data``, numbering the classes in ``devkit_order``.
 
-    order = devkit_order()
-    number = {wnid: i for i, wnid in enumerate(order, 1)}
+    The real ``meta.mat`` says which class each number is, in MATLAB's format. It is not read.
+    """
+    number = {wnid: i for i, wnid in enumerate(devkit_order(), 1)}
     truth = "".join(
         f"{number[imagenet_1k()[official_label(official_name(i))]]}\n"
         for i in range(1, VALIDATION_IMAGES + 1)
     )
-    fields = ["ILSVRC2012_ID", "WNID", "words", "gloss", "num_children", "children"]
-    synsets = np.zeros((1002, 1), dtype=[(field, object) for field in fields])
-    for i, wnid in enumerate(order):
-        synsets[i, 0] = (i + 1, wnid, f"word {i}, other", "a gloss", 0, np.zeros((0, 0)))
-    for i in (1000, 1001):  # inner nodes of the hierarchy
-        children = np.array([[1.0, 2.0]])
-        synsets[i, 0] = (i + 1, f"n0000{i}", "entity", "all", 2, children)
-    buffer = io.BytesIO()
-    scipy.io.savemat(buffer, {"synsets": synsets}, do_compression=True)
-    return {
-        "ILSVRC2012_validation_ground_truth.txt": truth.encode(),
-        "meta.mat": buffer.getvalue(),
-    }
+    return {"meta.mat": b"not read", GROUND_TRUTH: truth.encode()}

@@ -1,13 +1,13 @@
-"""Encoded images to Pillow images, with every way in which they can be broken under one error."""
+"""Encoded images to Pillow images; one error for every way in which an image can be broken."""
 
 import io
 import struct
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from vanbench.errors import DataError
 
-# What Pillow raises, by format and by kind of damage, for bytes that are no sound image.
+# What Pillow raises, depending on the format and the damage, for bytes that are not an image.
 UNREADABLE = (
     OSError,
     SyntaxError,
@@ -18,11 +18,11 @@ UNREADABLE = (
 )
 
 JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-TAIL_BYTES = 1024  # how far from its end a sound JPEG file may have its end marker
+TAIL_BYTES = 1024  # how far before its end an intact JPEG file may have its end marker
 
 
 def decode(encoded: bytes) -> Image.Image:
-    """The decoded image, as stored; DataError if the bytes are not a whole image."""
+    """The decoded image, as stored; DataError if the bytes are not a complete image."""
     try:
         image = Image.open(io.BytesIO(encoded))
         image.load()
@@ -32,9 +32,9 @@ def decode(encoded: bytes) -> Image.Image:
 
 
 def check_header(encoded: bytes) -> None:
-    """DataError if the bytes do not begin like an image, or end early.
+    """DataError if the bytes do not begin like an image, or if a JPEG is cut off.
 
-    Reads the header only; a JPEG without its end marker is decoded to be sure.
+    Only the header is read, unless a JPEG has no end marker: then it is decoded.
     """
     try:
         Image.open(io.BytesIO(encoded))
@@ -45,5 +45,5 @@ def check_header(encoded: bytes) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Pillow's message; its own says no more than that no format fits, with an object's address."""
-    return "unknown format" if isinstance(error, Image.UnidentifiedImageError) else str(error)
+    """Pillow's message, without that of an unknown format, which is the address of an object."""
+    return "unknown format" if isinstance(error, UnidentifiedImageError) else str(error)

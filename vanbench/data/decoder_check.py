@@ -1,7 +1,8 @@
 """Whether this machine's decoder and resizer give the pixels that they should.
 
-``pixels/`` has one small image of each kind that ImageNet has, and the pixels that each must give;
-``draw.py`` there drew them. The steps are those of every protocol, at a quarter of the size.
+``pixels/`` has a small image of each kind that people's data sets have, and the pixels that it must
+give; ``tools/draw_decoder_check.py`` made both. The steps are those of every protocol, at a quarter
+of the size.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 from PIL import Image, features
 from torch import Tensor
@@ -60,7 +62,7 @@ def _describe(
 def libraries() -> dict[str, str]:
     """The versions of what decodes and resizes."""
     return {
-        "Pillow": Image.__version__,
+        "Pillow": PIL.__version__,
         "libjpeg-turbo": str(features.version("libjpeg_turbo") or "not used"),
     }
 

@@ -1,4 +1,4 @@
-"""What a data set is, before any model runs on it: counts, faults, verdict, fingerprint.
+"""Checking a data set before any model runs on it: counts, faults, verdict, fingerprint.
 
 Every image is read once, in threads: reading, hashing and decoding all release Python's lock.
 """
@@ -9,42 +9,51 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from vanbench.data.decode import check_header
 from vanbench.data.decode import decode as decode_image
 from vanbench.data.layouts.images import ImageSet
-from vanbench.data.layouts.official import VALIDATION_IMAGES
-from vanbench.data.summary import DataSummary, Finding, finding
+from vanbench.data.layouts.official import PUBLISHED, Archive, archive_bytes, official_label
+from vanbench.data.summary import (
+    ALTERED,
+    BROKEN_KINDS,
+    CUSTOM,
+    OFFICIAL,
+    SUBSET,
+    DataSummary,
+    Finding,
+    finding,
+)
 from vanbench.devices import available_cores
 from vanbench.errors import DataError
 from vanbench.progress import Update, ignore
 from vanbench.typed_json import Json, to_json
-from vanbench.zoo.class_ids import imagenet_1k
+from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 
-OFFICIAL, ALTERED, SUBSET, CUSTOM = "official", "altered", "subset", "custom"
-PER_CLASS = 50  # in ImageNet-1k's validation set
-TAR_MD5 = "29b22e2961454d5413ddabcf34fc5622"  # of ILSVRC2012_img_val.tar, as torchvision checks it
+PER_CLASS = VALIDATION_IMAGES // len(imagenet_1k())
 CHUNK = 64  # images between two reports of progress
 MOST_THREADS = 16
 
-# The ways in which an image can be broken.
-FAULTS = {
+BROKEN_TEXTS = {
     "empty": "{n} files are empty (zero bytes)",
     "unreadable": "{n} files cannot be read",
-    "damaged": "{n} files are not whole images",
+    "damaged": "{n} files are not complete images",
 }
 
 
 @dataclass(frozen=True)
 class DataReport:
-    """What a data set is.
+    """What was found about a data set.
 
-    ``verdict`` is ``official`` (50,000 sound images, 50 in each of the 1,000 classes), ``subset``
-    (fewer of them), ``altered`` (what neither can have), or ``custom`` (a set with class ids other
-    than ImageNet-1k's, as it is). ``whole`` says that nothing is missing, left out or added, so
-    that broken images are all that can be wrong. ``decoded`` says whether every image was decoded,
-    not only its header read. ``content`` has the SHA-256 of each image by its index; one that could
-    not be read is not in it.
+    ``verdict`` for the classes of ImageNet-1k: ``official`` (50,000 images, 50 in each of the 1,000
+    classes, that together have the size of the published archive), ``subset`` (fewer images and
+    no fault), or ``altered`` (a fault). For other classes: ``custom``, or ``altered``, or
+    ``subset`` if not all of its images were looked at.
+
+    ``whole`` says that broken images are the only faults and no image is missing. ``decoded`` says
+    whether every image was decoded, not only its header read. ``content`` has the SHA-256 of each
+    image by its index, without those that could not be read.
     """
 
     layout: str
@@ -60,11 +69,11 @@ class DataReport:
 
     @property
     def faults(self) -> tuple[Finding, ...]:
-        """The problems that make the set another one than it claims to be."""
+        """The problems because of which the set is not the one that it should be."""
         return tuple(problem for problem in self.problems if problem.fault)
 
     def summary(self, total: int, unreadable: Mapping[str, str]) -> DataSummary:
-        """What is recorded, when the set has ``total`` images of which these were used."""
+        """What is recorded of these images, of a set that has ``total``."""
         return DataSummary(
             layout=self.layout,
             images=self.images,
@@ -89,10 +98,11 @@ class DataReport:
 
 @dataclass(frozen=True)
 class Check:
-    """What one image turned out to be: its hash if it could be read, and what is wrong with it."""
+    """One image: its hash and size in bytes if it could be read, and what is wrong with it."""
 
     index: int
     sha256: str | None
+    size: int = 0
     fault: str = ""
     reason: str = ""
 
@@ -104,34 +114,37 @@ def inspect(
     decode: bool = False,
     workers: int | None = None,
     progress: Update = ignore,
+    published: Archive = PUBLISHED,
 ) -> DataReport:
-    """Read every image at ``indices`` (default: all) once and say what the data set is.
+    """Read every image at ``indices`` (default: all) once and report what was found.
 
     Headers are always checked; ``decode`` decodes every image in full. ``progress`` is called with
-    (done, total). Nothing is raised for a broken image: it is in the report.
+    (done, total). ``published`` is the archive that 50,000 images of ImageNet-1k must come from.
+    Nothing is raised for a broken image: it is in the report.
     """
     chosen = range(len(images)) if indices is None else indices
     checks = list(_check_all(images, chosen, decode, workers or default_threads(), progress))
     content = {check.index: check.sha256 for check in checks if check.sha256 is not None}
     counts = Counter(images.labels[index] for index in chosen)
-    problems = (
+    problems = [
         *images.findings,
         *_broken(images, checks),
         *_counts(images, counts),
         *_duplicates(images, content),
-    )
-    verdict = data_verdict(images, counts, problems)
-    unbroken = [problem for problem in problems if problem.kind not in FAULTS]
+    ]
+    if data_verdict(images, counts, problems) == OFFICIAL:
+        problems += _compare_with(published, images, [check.size for check in checks])
+    unbroken = [problem for problem in problems if problem.kind not in BROKEN_KINDS]
     return DataReport(
         layout=images.layout,
         path=str(images.path),
         images=len(chosen),
         classes=len(counts),
-        verdict=verdict,
+        verdict=data_verdict(images, counts, problems),
         fingerprint=fingerprint(
             (images.class_ids[images.labels[index]], content.get(index)) for index in chosen
         ),
-        problems=(*problems, *_archive(images, verdict)),
+        problems=tuple(problems),
         whole=data_verdict(images, counts, unbroken) in (OFFICIAL, CUSTOM),
         decoded=decode,
         content=content,
@@ -140,11 +153,12 @@ def inspect(
 
 def refuse_broken(report: DataReport) -> None:
     """DataError naming the images that cannot be used, if there are any."""
-    broken = [problem for problem in report.problems if problem.kind in FAULTS]
+    broken = [problem for problem in report.problems if problem.kind in BROKEN_KINDS]
     if broken:
         raise DataError(
-            f"{report.path}: {'; '.join(map(str, broken))}. Replace them, or count such images as "
-            "wrong with --on-error count-wrong."
+            "; ".join(map(str, broken)),
+            where=report.path,
+            remedy="Replace them, or count such images as wrong with --on-error count-wrong.",
         )
 
 
@@ -200,28 +214,28 @@ def _check(images: ImageSet, index: int, decode: bool) -> Check:
     try:
         encoded = images.read(index)
     except DataError as error:
-        return Check(index, None, "unreadable", str(error))
+        return Check(index, None, 0, "unreadable", error.problem)
     sha256 = hashlib.sha256(encoded).hexdigest()
     if not encoded:
-        return Check(index, sha256, "empty")
+        return Check(index, sha256, 0, "empty")
     try:
         if decode:
             decode_image(encoded)
         else:
             check_header(encoded)
     except DataError as error:
-        return Check(index, sha256, "damaged", str(error))
-    return Check(index, sha256)
+        return Check(index, sha256, len(encoded), "damaged", error.problem)
+    return Check(index, sha256, len(encoded))
 
 
 def _broken(images: ImageSet, checks: Iterable[Check]) -> list[Finding]:
     """A finding for each kind of broken image."""
-    found: dict[str, list[str]] = {kind: [] for kind in FAULTS}
+    found: dict[str, list[str]] = {kind: [] for kind in BROKEN_KINDS}
     for check in checks:
         if check.fault:
             name = images.names[check.index]
             found[check.fault].append(f"{name}: {check.reason}" if check.reason else name)
-    return [f for kind, text in FAULTS.items() for f in finding(kind, found[kind], text)]
+    return [f for kind, text in BROKEN_TEXTS.items() for f in finding(kind, found[kind], text)]
 
 
 def _counts(images: ImageSet, counts: Counter[int]) -> list[Finding]:
@@ -260,12 +274,39 @@ def _duplicates(images: ImageSet, content: Mapping[int, str]) -> list[Finding]:
     ]
 
 
-def _archive(images: ImageSet, verdict: str) -> list[Finding]:
-    """Whether a tar with all the official images is the published file, byte for byte."""
-    if verdict != OFFICIAL or images.path.suffix != ".tar":
-        return []
-    with open(images.path, "rb") as file:
+def _compare_with(published: Archive, images: ImageSet, sizes: Sequence[int]) -> list[Finding]:
+    """Whether files of these sizes are those of the published archive.
+
+    They are if the set is a tar with the published size and MD5. Otherwise a tar of the files must
+    have the published size. This assumes that the published archive holds nothing else.
+    """
+    notes = []
+    if images.path.suffix == ".tar" and images.path.is_file():
+        same, text = _is_archive(images.path, published)
+        notes = [Finding("archive", 1, (), text, fault=False)]
+        if same:
+            return notes
+    found = archive_bytes(sizes)
+    if found == published.size:
+        return notes
+    named = all(official_label(name) is not None for name in images.names)
+    text = (
+        f"official {'names and ' if named else ''}counts, other files: as a tar they have "
+        f"{found:,} bytes where the published archive has {published.size:,} (if it holds nothing "
+        "else, which is not confirmed)"
+    )
+    return [*notes, Finding("other files", len(sizes), (), text)]
+
+
+def _is_archive(path: Path, published: Archive) -> tuple[bool, str]:
+    """Whether a tar is the published file, byte for byte, and how that is known."""
+    size = path.stat().st_size
+    if size != published.size:
+        found = f"it has {size:,} bytes, not {published.size:,}"
+        return False, f"{path.name} is not the published file: {found}"
+    with path.open("rb") as file:
         md5 = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
-    same = "is the published file" if md5 == TAR_MD5 else f"is not the published file ({TAR_MD5})"
-    text = f"by its MD5 {md5}, {images.path.name} {same}"
-    return [Finding("archive", 1, (), text, fault=False)]
+    if md5 != published.md5:
+        found = f"its MD5 is {md5}, not {published.md5}"
+        return False, f"{path.name} is not the published file: {found}"
+    return True, f"{path.name} is the published file, by its MD5 {md5}"

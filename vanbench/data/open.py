@@ -1,4 +1,4 @@
-"""Any image set that people have, opened as it is: which layout, which images, which labels.
+"""Opening a data set as it is: which layout, which images, which labels.
 
 Labels come from class ids (WordNet ids for ImageNet), never from the order of a folder listing.
 Nothing is ever written into the data set's folder.
@@ -13,14 +13,14 @@ from pathlib import Path
 from vanbench.data.layouts.archives import open_tar
 from vanbench.data.layouts.flat import open_flat
 from vanbench.data.layouts.folders import open_class_folders
-from vanbench.data.layouts.images import ImageSet, Listing, look
-from vanbench.data.layouts.labels import LISTINGS
+from vanbench.data.layouts.images import ImageSet, Listing, list_folder
+from vanbench.data.layouts.labels import LISTINGS, find_listings
 from vanbench.data.layouts.official import label_conflicts
 from vanbench.data.layouts.parquet import open_parquet
 from vanbench.data.layouts.webdataset import open_shards
 from vanbench.errors import DataError
 
-# Folders that a validation set is found under, in the order in which they are tried.
+# Folders that a validation set may be in, in the order in which they are tried.
 INSIDE = ("val", "validation", "ILSVRC2012_img_val", "ILSVRC2012", "ILSVRC", "imagenet", "ImageNet",
           "Data", "CLS-LOC", "data", "images")  # fmt: skip
 DEPTH = 4  # ILSVRC/Data/CLS-LOC/val
@@ -37,14 +37,17 @@ def open_images(path: Path, class_ids: tuple[str, ...]) -> ImageSet:
     what was found and what to do.
     """
     if not path.exists():
-        raise DataError(f"No data at {path}. Give the folder of a validation set with --data.")
+        remedy = "Give the folder of a validation set with --data."
+        raise DataError("no file or folder is there", where=path, remedy=remedy)
     if path.is_file():
         images = _open_file(path, class_ids)
     else:
         places = _places(path, DEPTH)
         images = next(filter(None, (_open_folder(place, class_ids) for place in places)), None)
     if images is None or not len(images):
-        raise DataError(f"{path}: {_refusal(path, class_ids)}")
+        expected = f"expected a validation set labelled with class ids such as {class_ids[0]}"
+        found, remedy = _what_is_there(path)
+        raise DataError(f"{expected}, found {found}", where=path, remedy=remedy)
     return replace(images, findings=(*images.findings, *label_conflicts(images)))
 
 
@@ -73,7 +76,7 @@ def _open_file(path: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
 
 def _open_shards(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
     """The set in the folder's Parquet files or tars."""
-    files = look(folder).others
+    files = list_folder(folder).others
     if parquet := _validation_files(folder, files, ".parquet"):
         return open_parquet(parquet, class_ids)
     tars = _validation_files(folder, files, ".tar")
@@ -89,55 +92,64 @@ def _validation_files(folder: Path, files: Sequence[str], suffix: str) -> list[P
     return [folder / name for name in chosen or (n for n in names if not _OTHER_SPLIT.search(n))]
 
 
-def _refusal(path: Path, class_ids: tuple[str, ...]) -> str:
+def _what_is_there(path: Path) -> tuple[str, str]:
     """What was found in place of a data set, and what to do about it."""
-    expected = f"expected a validation set labelled with class ids such as {class_ids[0]}; found "
     if path.is_file():
-        return (
-            f"{expected}a file without labelled images in it. Give a folder, a tar with its labels "
-            "beside it, WebDataset shards or Parquet shards."
+        return f"a file without labelled images in it{_lists_near(path.parent)}", (
+            "Give a folder, a tar with its labels beside it, WebDataset shards or Parquet shards."
         )
     places = list(_places(path, DEPTH))
-    listings = [look(place) for place in places]
+    listings = [list_folder(place) for place in places]
     unlabelled = next((i for i, listing in enumerate(listings) if listing.images), None)
     if unlabelled is not None:
-        return expected + _about_unlabelled(places[unlabelled], listings[unlabelled])
-    return expected + _about_folders(path, listings[0])
+        return _unlabelled_images(places[unlabelled], listings[unlabelled])
+    return _folders_without_labels(path, listings[0])
 
 
-def _about_unlabelled(folder: Path, listing: Listing) -> str:
+def _lists_near(folder: Path) -> str:
+    """A clause about the lists of labels in or above a folder; empty if there are none."""
+    lists = " and ".join(map(str, find_listings(folder)))
+    return f", none of which is listed in {lists}" if lists else ""
+
+
+def _unlabelled_images(folder: Path, listing: Listing) -> tuple[str, str]:
     names = ", ".join(listing.images[:3])
-    return (
-        f"{len(listing.images):,} images in one folder without labels ({folder}: {names}, …). "
+    found = f"{len(listing.images):,} images in one folder"
+    examples = f"({folder}: {names}, …)"
+    if lists := _lists_near(folder):
+        return f"{found} {examples}{lists}", (
+            "Use the list that belongs to these images, or sort them into folders named after "
+            "their class ids."
+        )
+    return f"{found} without labels {examples}", (
         f"Put one of {', '.join(LISTINGS[:4])} or the devkit beside it, or sort the images into "
         "folders named after their class ids."
     )
 
 
-def _about_folders(path: Path, listing: Listing) -> str:
-    inside = Counter({name: len(look(path / name).images) for name in listing.folders})
+def _folders_without_labels(path: Path, listing: Listing) -> tuple[str, str]:
+    inside = Counter({name: len(list_folder(path / name).images) for name in listing.folders})
     folders = [name for name, count in inside.items() if count]
     names = ", ".join(folders[:5])
     if "train" in listing.folders:
-        return "a train folder and no val folder. Give the folder that holds the validation images."
+        return "a train folder and no val folder", "Give the folder of the validation images."
     if folders and all(_WORDNET_ID.fullmatch(name) for name in folders):
         return (
             f"{inside.total():,} images in {len(folders):,} folders with WordNet ids that are not "
-            f"among the {'known'} classes ({names}, …). Is it another data set?"
-        )
+            f"among the known classes ({names}, …)"
+        ), "Is it another data set?"
     if folders:
         return (
-            f"{inside.total():,} images in {len(folders):,} folders with other names ({names}, …). "
-            "Rename the folders to the class ids: labels are never taken from a folder's position."
-        )
+            f"{inside.total():,} images in {len(folders):,} folders with other names ({names}, …)"
+        ), "Rename the folders to the class ids. Labels are never taken from a folder's position."
     if tar := next((name for name in listing.others if name.endswith(".tar")), None):
-        return (
-            f"{tar} and no labels for its images. Put the devkit (ILSVRC2012_devkit_t12.tar.gz), "
-            "LOC_val_solution.csv or val.txt beside it."
+        return f"{tar} and no labels for its images{_lists_near(path)}", (
+            "Put the devkit (ILSVRC2012_devkit_t12.tar.gz), LOC_val_solution.csv or val.txt "
+            "beside it."
         )
     if not (listing.folders or listing.others):
-        return "an empty folder." + (" (Hidden files are ignored.)" if listing.stray else "")
+        return "an empty folder" + (" (hidden files are ignored)" if listing.stray else ""), ""
     kept = ", ".join([*listing.folders, *listing.others][:5])
     return (
-        f"no images: {len(listing.folders):,} folders and {len(listing.others):,} files ({kept})."
-    )
+        f"no images: {len(listing.folders):,} folders and {len(listing.others):,} files ({kept})"
+    ), "Give the folder of a validation set."

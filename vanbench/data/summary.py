@@ -5,13 +5,20 @@ from dataclasses import dataclass
 
 EXAMPLES = 5  # how many names a finding shows
 
+# Verdicts on a data set; inspect.DataReport says when.
+OFFICIAL, ALTERED, SUBSET, CUSTOM = "official", "altered", "subset", "custom"
+
+# Kinds of findings that other modules look for.
+BROKEN_KINDS = ("empty", "unreadable", "damaged")
+CLASS_ORDER, UNCONFIRMED_ORDER = "class order", "unconfirmed class order"
+
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that a data set has and a sound one has not, or that is worth a note.
+    """Something that is wrong with a data set, or worth a note.
 
-    ``kind`` is a short name, ``count`` how often, ``examples`` the first few. A ``fault`` makes the
-    set another one than it claims to be; anything else is a note.
+    ``kind`` is a short name, ``count`` how often it was found, ``examples`` the first few. With a
+    ``fault``, the set is not the one that it should be; anything else is a note.
     """
 
     kind: str

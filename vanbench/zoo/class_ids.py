@@ -3,6 +3,9 @@
 from functools import cache
 from importlib.resources import files
 
+VALIDATION_IMAGES = 50_000
+"""How many images the validation set of ImageNet-1k has: 50 of each class."""
+
 
 @cache
 def imagenet_1k() -> tuple[str, ...]:

@@ -1,60 +1,62 @@
-"""The development kit of ILSVRC2012: the validation images' classes in the kit's own numbering.
+"""The development kit of ILSVRC2012, of which only the ground truth is read.
 
 ``data/ILSVRC2012_validation_ground_truth.txt`` has one number from 1 to 1000 per line, for image 1,
-2, …; ``data/meta.mat`` says which WordNet id each number is. That order is not the sorted one.
+2, …, in an order of classes that is not the sorted one. Which class a number is follows from the
+shipped labels of the same images.
 """
 
 import tarfile
+import zlib
 from pathlib import Path
 
-from vanbench.data.layouts.matfile import read_mat
+from vanbench.data.layouts.official import learn_order, official_stem
 from vanbench.errors import DataError
+from vanbench.zoo.class_ids import VALIDATION_IMAGES
 
 GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
-META = "meta.mat"
 
 
-def read_devkit(path: Path) -> tuple[dict[str, int], dict[int, str] | None]:
-    """The number of each image by its name without suffix, and the WordNet id of each number.
+def read_devkit(path: Path) -> dict[int, int]:
+    """The label (index into the sorted WordNet ids) of each of the devkit's class numbers.
 
-    ``path`` is the kit's ``.tar.gz`` or its ground truth file, which has ``meta.mat`` beside it, or
-    else the second is None. DataError if either cannot be read.
+    ``path`` is its ``.tar.gz`` or the ground truth file. DataError if it cannot be read, or if it
+    gives images that are in one class of ILSVRC2012 different numbers, or the other way round.
     """
-    truth, meta = _from_tar(path) if path.name.endswith(".gz") else _from_folder(path)
+    text = _read_from_tar(path) if path.name.endswith(".gz") else _read_file(path)
+    lines = text.split()
+    numbers = [int(line) for line in lines if line.isdigit()]
+    order = learn_order({official_stem(i): number for i, number in enumerate(numbers, 1)})
+    if order is None or not len(lines) == len(numbers) == VALIDATION_IMAGES:
+        raise DataError(
+            f"expected the class numbers of the {VALIDATION_IMAGES:,} validation images as "
+            f"published with ILSVRC2012, found {len(lines):,} lines that do not agree with the "
+            "official labels",
+            where=path,
+            remedy="Download the devkit of tasks 1 and 2 again.",
+        )
+    return order
+
+
+def _read_file(path: Path) -> bytes:
     try:
-        numbers = [int(line) for line in truth.split()]
-        wnids = None if meta is None else read_synsets(meta)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise DataError(f"{path}: not a devkit of ILSVRC2012 as published: {error}.") from error
-    return {f"ILSVRC2012_val_{i:08d}": number for i, number in enumerate(numbers, 1)}, wnids
+        return path.read_bytes()
+    except OSError as error:
+        problem = f"the devkit cannot be read: {error.strerror or error}"
+        raise DataError(problem, where=path, remedy="Check its permissions.") from error
 
 
-def read_synsets(meta: bytes) -> dict[int, str]:
-    """ILSVRC2012_ID → WordNet id of the classes proper, which have no children."""
-    synsets = read_mat(meta)["synsets"]
-    return {
-        int(synset["ILSVRC2012_ID"][0]): synset["WNID"]
-        for synset in synsets
-        if not int(synset["num_children"][0])
-    }
-
-
-def _from_folder(path: Path) -> tuple[bytes, bytes | None]:
-    meta = path.with_name(META)
-    return path.read_bytes(), meta.read_bytes() if meta.is_file() else None
-
-
-def _from_tar(path: Path) -> tuple[bytes, bytes]:
-    found = {}
+def _read_from_tar(path: Path) -> bytes:
     try:
         with tarfile.open(path) as archive:
             for member in archive:
-                name = member.name.rpartition("/")[2]
-                if name in (GROUND_TRUTH, META):
-                    found[name] = archive.extractfile(member).read()  # type: ignore[union-attr]
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise DataError(f"{path}: the devkit cannot be read: {error}.") from error
-    missing = {GROUND_TRUTH, META} - found.keys()
-    if missing:
-        raise DataError(f"{path}: the devkit has no {' and no '.join(sorted(missing))} in it.")
-    return found[GROUND_TRUTH], found[META]
+                if member.isfile() and member.name.rpartition("/")[2] == GROUND_TRUTH:
+                    file = archive.extractfile(member)
+                    return b"" if file is None else file.read()
+    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
+        problem = f"the devkit cannot be read: {error}"
+        raise DataError(problem, where=path, remedy="Download it again.") from error
+    raise DataError(
+        f"expected a devkit with {GROUND_TRUTH}, which is not in it",
+        where=path,
+        remedy="Download the devkit of tasks 1 and 2 (ILSVRC2012_devkit_t12.tar.gz).",
+    )

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from vanbench.data.layouts.images import Files, ImageSet, Item, arrange, basename, look
-from vanbench.data.layouts.labels import Labels, find_labels
+from vanbench.data.layouts.classes import Labels
+from vanbench.data.layouts.images import Files, ImageSet, Item, arrange, list_folder
+from vanbench.data.layouts.labels import find_labels
 from vanbench.data.summary import Finding, finding
 
 
 def open_flat(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
     """The set in ``folder`` if it holds images and a file near it lists their labels, else None."""
-    listing = look(folder)
+    listing = list_folder(folder)
     labels = find_labels(folder, listing.images, class_ids)
     if labels is None:
         return None
@@ -25,28 +26,31 @@ def open_flat(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
         class_ids=class_ids,
         findings=[
             *finding("ignored", stray, text, fault=False),
-            *disagreements(listing.images, labels),
+            *compare_with_list(listing.images, labels),
         ],
     )
 
 
 def labelled(images: Sequence[tuple[str, object]], labels: Labels) -> list[Item]:
     """The (name, place) pairs that have a label, with it."""
-    found = ((name, labels.find(basename(name)), place) for name, place in images)
+    found = ((name, labels.find(name), place) for name, place in images)
     return [Item(name, label, place) for name, label, place in found if label is not None]
 
 
-def disagreements(images: Sequence[str], labels: Labels) -> list[Finding]:
-    """Images without a label, labels without an image, and what the list itself showed."""
-    names = [basename(name) for name in images]
+def compare_with_list(images: Sequence[str], labels: Labels) -> list[Finding]:
+    """Images without a label, labels without an image, and the findings about the list itself."""
     where = labels.path.name
     return [
         *finding(
             "unlabelled",
-            [name for name in names if labels.find(name) is None],
+            [name for name in images if labels.find(name) is None],
             f"{{n}} images are left out: {where} does not list them",
         ),
-        *finding("missing", labels.without(names), f"{{n}} images that {where} lists are not here",
-                 fault=False),
+        *finding(
+            "missing",
+            labels.missing(images),
+            f"{{n}} images that {where} lists are not here",
+            fault=False,
+        ),
         *labels.findings,
-    ]  # fmt: skip
+    ]

@@ -1,10 +1,12 @@
 """Class folders: ``n01440764/ILSVRC2012_val_00000293.JPEG``, one folder per class id."""
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from vanbench.data.layouts.images import Files, ImageSet, Item, arrange, look
+from vanbench.data.layouts.classes import labels_by_id
+from vanbench.data.layouts.images import Files, ImageSet, Item, arrange, list_folder
 from vanbench.data.summary import Finding, finding
 from vanbench.errors import DataError
 
@@ -19,61 +21,73 @@ def open_class_folders(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | N
 
     Folders of other names are never counted as classes: where they hold images, they are a fault.
     """
-    listing = look(folder)
-    label_of = {class_id: label for label, class_id in enumerate(class_ids)}
+    listing = list_folder(folder)
+    label_of = labels_by_id(class_ids)
     known = [name for name in listing.folders if name in label_of]
     if not known:
         return None
-    items, inner = _read_classes(folder, known, label_of)
-    foreign = {name: look(folder / name).images for name in set(listing.folders) - set(known)}
-    findings = [*_strays(listing.stray, inner), *_foreign(foreign, listing.images)]
+    items, nested, ignored = _read_classes(folder, known, label_of)
+    foreign = {name: list_folder(folder / name).images for name in {*listing.folders} - {*known}}
     training = [item.name for item in items if _is_training_name(item.name)]
     _refuse_training_set(folder, items, training)
-    findings += finding(
-        "training images",
-        training,
-        "{n} images have names of the training set, not of the validation set",
-    )
     return arrange(
         items,
         partial(Files, folder),
         layout=LAYOUT,
         path=folder,
         class_ids=class_ids,
-        findings=findings,
+        findings=[
+            *_ignored([*listing.stray, *ignored]),
+            *_left_out(foreign, listing.images, nested),
+            *finding(
+                "training images",
+                training,
+                "{n} images have names of the training set, not of the validation set",
+            ),
+        ],
     )
 
 
 def _read_classes(
-    folder: Path, known: list[str], label_of: dict[str, int]
-) -> tuple[list[Item], list[str]]:
-    """The images of the known classes, and what else was in their folders."""
-    items, inner = [], []
+    folder: Path, known: Sequence[str], label_of: dict[str, int]
+) -> tuple[list[Item], list[str], list[str]]:
+    """The images of the known classes; images in folders inside; what else is there."""
+    items: list[Item] = []
+    nested: list[str] = []
+    ignored: list[str] = []
     for class_id in known:
-        listing = look(folder / class_id)
+        listing = list_folder(folder / class_id)
         names = [f"{class_id}/{name}" for name in listing.images]
         items += [Item(name, label_of[class_id], name) for name in names]
-        rest = (*listing.stray, *listing.folders, *listing.others)
-        inner += [f"{class_id}/{name}" for name in rest]
-    return items, inner
+        ignored += [f"{class_id}/{name}" for name in (*listing.stray, *listing.others)]
+        for inner in listing.folders:
+            images = list_folder(folder / class_id / inner).images
+            nested += [f"{class_id}/{inner}/{image}" for image in images]
+            ignored += [] if images else [f"{class_id}/{inner}"]
+    return items, nested, ignored
 
 
-def _strays(stray: tuple[str, ...], inner: list[str]) -> list[Finding]:
+def _ignored(names: Sequence[str]) -> list[Finding]:
     text = "{n} hidden or stray files or folders are ignored"
-    return finding("ignored", [*stray, *inner], text, fault=False)
+    return finding("ignored", names, text, fault=False)
 
 
-def _foreign(foreign: dict[str, tuple[str, ...]], loose: tuple[str, ...]) -> list[Finding]:
+def _left_out(
+    foreign: dict[str, tuple[str, ...]], loose: Sequence[str], nested: Sequence[str]
+) -> list[Finding]:
     """Images that belong to no known class, and folders that hold none."""
-    lost = [f"{name}/{image}" for name, images in foreign.items() for image in images]
+    unknown = [f"{name}/{image}" for name, images in foreign.items() for image in images]
     empty = [name for name, images in foreign.items() if not images]
     return [
         *finding(
             "unknown class",
-            lost,
+            unknown,
             "{n} images are left out: they are in folders not named after a known class id",
         ),
         *finding("unlabelled", loose, "{n} images are left out: they are in no class folder"),
+        *finding(
+            "nested", nested, "{n} images are left out: they are in a folder in a class folder"
+        ),
         *finding("ignored", empty, "{n} folders without images are ignored", fault=False),
     ]
 
@@ -84,12 +98,15 @@ def _is_training_name(name: str) -> bool:
     return match is not None and match[1] == class_id
 
 
-def _refuse_training_set(folder: Path, items: list[Item], training: list[str]) -> None:
+def _refuse_training_set(folder: Path, items: Sequence[Item], training: Sequence[str]) -> None:
+    """DataError if all images are named like ImageNet's training set and too many for a part."""
     if not items or len(training) < len(items):
         return
-    most = len(items) / len({item.label for item in items})
-    if folder.name.lower() == "train" or most > MOST_PER_CLASS:
+    mean = len(items) / len({item.label for item in items})
+    if folder.name.lower() == "train" or mean > MOST_PER_CLASS:
         raise DataError(
-            f"{folder}: expected the validation set, found {len(items):,} images with the names "
-            f"of the training set ({training[0]}, …). Give the folder of the validation images."
+            f"expected the validation set, found {len(items):,} images with the names of the "
+            f"training set ({training[0]}, …)",
+            where=folder,
+            remedy="Give the folder of the validation images.",
         )

@@ -1,9 +1,9 @@
-"""What every layout ends as: labelled images that any process can read by index."""
+"""The result of opening any layout: labelled images that any process can read by index."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
 from vanbench.data.summary import Finding
@@ -14,10 +14,10 @@ STRAY = frozenset({"__MACOSX", "@eaDir", "lost+found", "Thumbs.db", "desktop.ini
 
 
 class Source(Protocol):
-    """Where the encoded images are; picklable, and readable by several threads at once."""
+    """Where the encoded images are. Can be pickled, and read by several threads at once."""
 
     def read(self, index: int) -> bytes:
-        """The encoded image; OSError if it cannot be had."""
+        """The encoded image; OSError if it cannot be read."""
 
     def position(self, index: int) -> Any:
         """Where the image is stored: images are read fastest in this order."""
@@ -25,7 +25,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Item:
-    """One labelled image before it has an index; ``place`` is for the layout's source."""
+    """One labelled image before it has an index; ``place`` is what the layout's source needs."""
 
     name: str
     label: int
@@ -34,10 +34,10 @@ class Item:
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """Labelled images in a fixed order: by the last part of their names, then by the whole name.
+    """Labelled images in a fixed order: by file name, then by the name with its folders.
 
-    So an image set has the same order in every layout that keeps the images' file names.
-    ``labels`` are indices into ``class_ids``; ``findings`` is what the layout itself showed.
+    So a data set has the same order in every layout that keeps the images' file names.
+    ``labels`` are indices into ``class_ids``; ``findings`` are what was noticed on opening.
     """
 
     layout: str
@@ -52,12 +52,12 @@ class ImageSet:
         return len(self.names)
 
     def read(self, index: int) -> bytes:
-        """The encoded file; DataError naming the image if it cannot be read."""
+        """The encoded file; DataError if it cannot be read, naming the image or its archive."""
         try:
             return self.source.read(index)
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise DataError(f"{self.names[index]} cannot be read: {reason}") from error
+            problem = f"cannot be read: {error.strerror or error}"
+            raise DataError(problem, where=self.names[index]) from error
 
     def storage_order(self, indices: Iterable[int]) -> list[int]:
         """The same indices in the order in which reading is fastest."""
@@ -101,8 +101,12 @@ class Files:
 
 
 def basename(name: str) -> str:
-    """The last part of a name with slashes."""
-    return PurePosixPath(name).name
+    r"""The file name at the end of a path, whose separators may be slashes or backslashes.
+
+    >>> basename(r"val\ILSVRC2012_val_00000001.JPEG")
+    'ILSVRC2012_val_00000001.JPEG'
+    """
+    return name.replace("\\", "/").rpartition("/")[2]
 
 
 def is_image(name: str) -> bool:
@@ -111,13 +115,13 @@ def is_image(name: str) -> bool:
 
 
 def is_stray(name: str) -> bool:
-    """Whether a file or folder is one that programs leave behind, and never data."""
+    """Whether a file or folder is hidden, or one that programs leave behind."""
     return name.startswith(".") or name in STRAY
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What is directly in a folder: ``stray`` is ignored, ``others`` are files but no images."""
+    """What is directly in a folder: ``stray`` is ignored, ``others`` are files but not images."""
 
     folders: tuple[str, ...]
     images: tuple[str, ...]
@@ -125,10 +129,10 @@ class Listing:
     stray: tuple[str, ...]
 
 
-def look(folder: Path) -> Listing:
-    """The folder's content by sort, each in order; DataError if it cannot be listed."""
-    sorts: tuple[list[str], ...] = ([], [], [], [])
-    folders, images, others, stray = sorts
+def list_folder(folder: Path) -> Listing:
+    """The folder's content by kind, each sorted; DataError if it cannot be listed."""
+    kinds: tuple[list[str], ...] = ([], [], [], [])
+    folders, images, others, stray = kinds
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -139,5 +143,6 @@ def look(folder: Path) -> Listing:
                 else:
                     (images if is_image(entry.name) else others).append(entry.name)
     except OSError as error:
-        raise DataError(f"The folder {folder} cannot be listed: {error.strerror}.") from error
-    return Listing(*(tuple(sorted(names)) for names in sorts))
+        problem = f"the folder cannot be listed: {error.strerror}"
+        raise DataError(problem, where=folder, remedy="Check its permissions.") from error
+    return Listing(*(tuple(sorted(names)) for names in kinds))

@@ -6,14 +6,16 @@ Needs pyarrow, the extra ``parquet``. ``image`` holds the encoded file, alone or
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from vanbench.data.layouts.classes import resolve_classes
 from vanbench.data.layouts.images import ImageSet, Item, arrange, basename
-from vanbench.data.layouts.labels import resolve_indices
+from vanbench.data.summary import Finding, finding
 from vanbench.errors import DataError
 
 IMAGE_COLUMNS = ("image", "jpg", "jpeg")
@@ -21,6 +23,7 @@ LABEL_COLUMNS = ("label", "cls", "fine_label")
 CACHED_GROUPS = 2  # row groups kept per process: one of 100 images has about 11 MB
 
 _CLASS_ID_AT_END = re.compile(r"_(n\d{8})\.\w+$")
+_SHARD_OF = re.compile(r"-(\d+)-of-(\d{1,5})\.parquet$")
 
 Place = tuple[int, int, int]  # which shard, row group, row in the group
 
@@ -35,7 +38,8 @@ class Rows:
 
     def read(self, index: int) -> bytes:
         which, group, row = self.places[index]
-        image = _row_group(self.paths[which], self.column, group)[row].as_py()
+        with _described(self.paths[which]):
+            image = _row_group(self.paths[which], self.column, group)[row].as_py()
         content = image["bytes"] if isinstance(image, dict) else image
         if content is None:
             raise OSError("the row holds no image")
@@ -46,22 +50,34 @@ class Rows:
 
 
 def open_parquet(shards: Sequence[Path], class_ids: tuple[str, ...]) -> ImageSet:
-    """The set in Parquet shards; DataError if they have no images, no labels, or no pyarrow."""
+    """The set in Parquet shards; DataError if they have no images or labels, or without pyarrow."""
     schema = _open(shards[0]).schema_arrow
-    image, label = (
-        _column(shards[0], schema, IMAGE_COLUMNS),
-        _column(shards[0], schema, LABEL_COLUMNS),
-    )
+    image = _column(shards[0], schema, IMAGE_COLUMNS)
+    label = _column(shards[0], schema, LABEL_COLUMNS)
+    names = class_ids_in_metadata(schema, label)
     rows = [row for which in range(len(shards)) for row in _rows(shards, which, image, label)]
-    labels, findings = _as_labels(shards[0], schema, label, rows, class_ids)
+    written = {name: _class_text(name, value, names) for name, value, _ in rows}
+    labels = resolve_classes(shards[0], written, class_ids)
     return arrange(
-        [Item(name, labels[name], place) for name, _, place in rows if name in labels],
+        [Item(name, labels.of[name], place) for name, _, place in rows if name in labels.of],
         partial(Rows, shards, image),
         layout="Parquet shards",
         path=shards[0].parent,
         class_ids=class_ids,
-        findings=findings,
+        findings=[*labels.findings, *_absent_shards(shards)],
     )
+
+
+def _absent_shards(shards: Sequence[Path]) -> list[Finding]:
+    """A finding about the shards that names such as ``val-00001-of-00014`` say are not here."""
+    matches = [match for shard in shards if (match := _SHARD_OF.search(shard.name))]
+    expected = {
+        f"{match.string[: match.start()]}-{number:0{len(match[1])}d}-of-{match[2]}.parquet"
+        for match in matches
+        for number in range(int(match[2]))
+    }
+    text = "{n} shards are not here, by the names of the others"
+    return finding("missing shard", expected - {shard.name for shard in shards}, text)
 
 
 def _open(path: Path) -> Any:
@@ -71,18 +87,33 @@ def _open(path: Path) -> Any:
         import pyarrow.parquet
     except ImportError as error:
         raise DataError(
-            f"{path.parent} holds Parquet files, which need pyarrow. "
-            "Install it with: pip install 'vanbench[parquet]'"
+            "the data set is in Parquet files, and pyarrow is not installed",
+            where=path.parent,
+            remedy="Install it with: pip install 'vanbench[parquet]'",
         ) from error
-    try:
+    with _described(path):
         return pyarrow.parquet.ParquetFile(path)
+
+
+@contextmanager
+def _described(path: Path) -> Iterator[None]:
+    """Errors of Arrow while a file is read become a DataError about the file."""
+    import pyarrow.lib
+
+    try:
+        yield
     except (pyarrow.lib.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a whole Parquet file: {error}.") from error
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"not a complete Parquet file: {reason}",
+            where=path,
+            remedy="Copy or download it again.",
+        ) from error
 
 
 @lru_cache(maxsize=CACHED_GROUPS)
 def _row_group(path: Path, column: str, group: int) -> Any:
-    # Threads of Arrow's would not survive a fork into worker processes.
+    # Without threads: those of Arrow do not survive a fork into worker processes.
     return _open(path).read_row_group(group, columns=[column], use_threads=False)[column]
 
 
@@ -91,7 +122,9 @@ def _column(path: Path, schema: Any, wanted: tuple[str, ...]) -> str:
         if name in schema.names:
             return name
     raise DataError(
-        f"{path}: expected a column {' or '.join(wanted)}; found {', '.join(schema.names)}."
+        f"expected a column {' or '.join(wanted)}, found {', '.join(schema.names)}",
+        where=path,
+        remedy="Rename the column.",
     )
 
 
@@ -104,12 +137,13 @@ def _rows(
     rows: dict[str, tuple[str, Any, Place]] = {}
     for group in range(file.num_row_groups):
         columns = [label, f"{image}.path"] if has_path else [label]
-        table = file.read_row_group(group, columns=columns, use_threads=False)
+        with _described(shards[which]):
+            table = file.read_row_group(group, columns=columns, use_threads=False)
         written = table[label].to_pylist()
         paths = [v["path"] for v in table[image].to_pylist()] if has_path else [None] * len(written)
         for row, (path, value) in enumerate(zip(paths, written, strict=True)):
             name = f"{shards[which].name}/{path or f'{len(rows):08d}'}"
-            if name in rows:  # a path that says nothing, such as image.jpg in every row
+            if name in rows:  # not unique, such as image.jpg in every row
                 name = f"{shards[which].name}/{len(rows):08d}/{basename(name)}"
             rows[name] = (name, value, (which, group, row))
     return list(rows.values())
@@ -119,44 +153,18 @@ def _leaves(file: Any) -> list[Any]:
     return [file.schema.column(i) for i in range(len(file.schema))]
 
 
-def _as_labels(
-    path: Path, schema: Any, column: str, rows: list[tuple[str, Any, Place]], class_ids: tuple
-) -> tuple[Any, tuple]:
-    """The label by name. A class id in the label, its name or the file's name decides.
-
-    Only where there is none is the label an index in the order of the sorted ids.
-    """
-    label_of = {class_id: label for label, class_id in enumerate(class_ids)}
-    names = class_ids_in_metadata(schema, column)
-    ids = {name: _class_id(name, written, names) for name, written, _ in rows}
-    if all(class_id in label_of for class_id in ids.values()):
-        return {name: label_of[class_id] for name, class_id in ids.items()}, ()
-    known = {name: label_of[class_id] for name, class_id in ids.items() if class_id in label_of}
-    indices = {name: written for name, written, _ in rows if name not in known}
-    bad = next((f"{n}: {w!r}" for n, w in indices.items() if not _is_index(w)), None)
-    if bad is not None or known:
-        found = bad or f"{next(iter(indices))}, whose class is not among the known ones"
-        raise DataError(f"{path}: expected a known class id or index for each row; found {found}.")
-    labels = resolve_indices(path, indices, class_ids)
-    return labels.of, labels.findings
-
-
-def _is_index(written: Any) -> bool:
-    return isinstance(written, int) and written >= 0
-
-
-def _class_id(name: str, written: Any, names: Sequence[str]) -> str | None:
-    """The class id that a row itself states, or None."""
+def _class_text(name: str, written: Any, names: Sequence[str]) -> str:
+    """The class of a row: a class id if the row or its file name states one, else as written."""
     if isinstance(written, str):
         return written
-    if _is_index(written) and written < len(names):
+    if isinstance(written, int) and 0 <= written < len(names):
         return names[written]
     match = _CLASS_ID_AT_END.search(name)
-    return match[1] if match else None
+    return match[1] if match else str(written)
 
 
 def class_ids_in_metadata(schema: Any, column: str) -> Sequence[str]:
-    """The class ids that the file's metadata name for its labels; empty where they are words."""
+    """The class ids that the file's metadata list for its labels; empty if these are words."""
     raw = (schema.metadata or {}).get(b"huggingface")
     info = json.loads(raw).get("info", {}) if raw else {}
     names = info.get("features", {}).get(column, {}).get("names") or []
