@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 import zipfile
@@ -13,7 +14,7 @@ import torch
 import vanbench
 from tests.test_packaging import build
 from vanbench._version import BUILD_NOTE, Commit, commit_of
-from vanbench.environment import Environment, environment
+from vanbench.environment import Environment, cpu_name, environment
 from vanbench.typed_json import from_json, to_json
 
 ROOT = Path(vanbench.__file__).parents[1]
@@ -176,3 +177,22 @@ def test_an_environment_written_before_commits_were_noted_is_read():
     del old["commit"], old["dirty"]
     read = from_json(Environment, json.dumps(old))
     assert (read.commit, read.dirty) == (None, None)
+
+
+def test_the_processor_has_a_name():
+    assert cpu_name() == cpu_name().strip() != ""
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="sysctl is here")
+def test_the_processors_name_where_the_system_does_not_tell(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    assert cpu_name() == "unknown"
+    monkeypatch.setattr(platform, "processor", lambda: "arm")
+    assert cpu_name() == "arm"
+
+
+def test_apples_gpu_is_part_of_its_processor():
+    """The record names it; nothing else of this test needs an mps device."""
+    found = environment(torch.device("mps"))
+    assert (found.device, found.gpu, found.cuda) == ("mps", cpu_name(), None)

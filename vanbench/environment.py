@@ -1,6 +1,8 @@
 """What a number was measured on, without anything that names the machine or its user."""
 
 import platform
+import subprocess
+import sys
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -47,7 +49,6 @@ def environment(device: "torch.device") -> Environment:
     """The environment of this process, computing on ``device``."""
     import torch
 
-    cuda = device.type == "cuda"
     code = _code()
     return Environment(
         python=platform.python_version(),
@@ -62,8 +63,8 @@ def environment(device: "torch.device") -> Environment:
         cores=available_cores(),
         threads=torch.get_num_threads(),
         device=device.type,
-        gpu=torch.cuda.get_device_name(device) if cuda else None,
-        cuda=torch.version.cuda if cuda else None,
+        gpu=_gpu_name(device),
+        cuda=torch.version.cuda if device.type == "cuda" else None,
         commit=code.commit if code else None,
         dirty=code.dirty if code else None,
     )
@@ -75,11 +76,37 @@ def today() -> str:
 
 
 def cpu_name() -> str:
-    """The processor's name as Linux reports it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    """The processor's name as Linux, macOS or Windows reports it."""
+    try:
+        name = _reported_cpu_name()
+    except (OSError, subprocess.SubprocessError):
+        name = ""
+    return name or platform.processor() or "unknown"
+
+
+def _reported_cpu_name() -> str:
+    """The name of the model, empty where the system does not tell; OSError if it cannot be read."""
+    if sys.platform == "darwin":
+        ask = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(ask, capture_output=True, text=True, timeout=10).stdout.strip()
+    if sys.platform == "win32":
+        import winreg
+
+        key = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key) as values:
+            return str(winreg.QueryValueEx(values, "ProcessorNameString")[0]).strip()
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown"
+    return names[0] if names else ""
+
+
+def _gpu_name(device: "torch.device") -> str | None:
+    """The GPU's name; Apple's is part of its processor."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return cpu_name() if device.type == "mps" else None
 
 
 @cache

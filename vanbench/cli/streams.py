@@ -77,13 +77,15 @@ def _is_closed(stream: TextIO) -> bool:
     except (OSError, ValueError):
         return True
     try:
-        return hasattr(select, "poll") and _reader_is_gone(stream.fileno())
+        return _reader_is_gone(stream.fileno())
     except (OSError, ValueError):  # a stream in memory
         return False
 
 
 def _reader_is_gone(descriptor: int) -> bool:
     """Whether a pipe has no reader, which an unbuffered stream does not tell."""
+    if sys.platform == "win32":
+        return False
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
     return any(event & (select.POLLERR | select.POLLNVAL) for _, event in poll.poll(0))
