@@ -1,88 +1,19 @@
-"""Every step of the rewrite keeps the logits, alone where it can stand alone and all together."""
+"""The optimized model: the same logits whatever its config, and a host program left as it was."""
 
 import copy
-import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 
-from tests.support.models import TINY, randomized
-from vanbench.inference import passes
-from vanbench.inference.optimized import STEPS, _pool, optimize
+from tests.support.models import TINY, images, randomized, relative
+from vanbench.inference.optimized import _pool, compiled, optimize
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.architecture import ARCHITECTURES
 from vanbench.model.build import random_weights
-from vanbench.typed_json import to_json
-
-ALONE = [name for name in STEPS if name != "fuse_operators"]
-SIZES = [(64, 64), (45, 77), (32, 130)]
-
-
-def images(size=(64, 64), batch=3, dtype=torch.float64):
-    generator = torch.Generator().manual_seed(1)
-    return torch.randn(batch, 3, *size, generator=generator, dtype=dtype)
-
-
-def relative(found, expected):
-    return float((found - expected).abs().max() / expected.abs().max())
-
-
-@torch.no_grad()
-def apply(*names):
-    model = randomized().double()
-    for name in names:
-        STEPS[name](model)
-    return model
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", ALONE)
-def test_each_step_alone_is_exact(name, size):
-    x = images(size)
-    assert relative(apply(name)(x), randomized().double()(x)) < 1e-10
-
-
-@pytest.mark.parametrize("last", range(1, len(STEPS) + 1))
-def test_each_beginning_of_the_list_is_exact(last):
-    x = images()
-    assert relative(apply(*list(STEPS)[:last])(x), randomized().double()(x)) < 1e-10
-
-
-def test_operators_are_fused_after_the_layer_scales():
-    x = images()
-    fused = apply("fold_layer_scales", "fuse_operators")
-    assert relative(fused(x), randomized().double()(x)) < 1e-10
-
-
-@pytest.mark.parametrize("steps", [[], ["fold_layer_scales", "fuse_operators"]])
-def test_an_mlp_in_parts_is_exact(steps):
-    model, x = apply(*steps[:1]), images()
-    with torch.no_grad():
-        passes.split_mlp(model, part_bytes=1, least_channels=8)
-        assert [len(mlp.parts) for mlp in split_parts(model)] == [2, 4, 4, 4, 4]
-        for name in steps[1:]:
-            STEPS[name](model)
-    assert relative(model(x), randomized().double()(x)) < 1e-10
-
-
-@pytest.mark.parametrize(
-    ("name", "channels"),
-    [
-        ("van_b0", [[64] * 4, [256] * 2]),
-        ("van_b2", [[64] * 8, [256] * 4, [640] * 2]),
-        ("van_b6", [[96] * 8, [192] * 8, [768] * 2]),  # halves of 96 would be too few channels
-    ],
-)
-def test_mlps_are_halved_down_to_size(name, channels):
-    model = random_weights(replace(ARCHITECTURES[name], depths=(1, 1, 1, 1)))
-    passes.split_mlp(model)
-    parts = [[part.fc1.out_channels for part in mlp.parts] for mlp in split_parts(model)]
-    assert parts == channels
-
-
-def split_parts(model):
-    return [module for module in model.modules() if isinstance(module, passes.SplitMlp)]
 
 
 def test_each_thread_of_the_pool_keeps_to_one_core(threads):
@@ -90,14 +21,8 @@ def test_each_thread_of_the_pool_keeps_to_one_core(threads):
     optimize(randomized(), config=RewriteConfig(micro_batch=1))(
         images(batch=4, dtype=torch.float32)
     )
-    assert {_pool(2).submit(torch.get_num_threads).result() for _ in range(8)} == {1}
+    assert {_pool(2, os.getpid()).submit(torch.get_num_threads).result() for _ in range(8)} == {1}
     assert torch.get_num_threads() == 2
-
-
-@pytest.mark.parametrize("size", [(9, 9), (7, 14), (1, 2), (3, 5)])
-def test_regrouping_is_undone_exactly(size):
-    x = images(size)
-    assert torch.equal(passes.ungroup(passes.regroup(x, 3), 3, x.shape), x)
 
 
 @pytest.mark.parametrize(
@@ -187,28 +112,73 @@ def test_every_published_width_is_exact(name):
     assert relative(optimize(model)(x), model(x)) < 5e-5
 
 
-def test_choices_come_back_from_their_json():
-    choices = RewriteConfig(regroup=(True, False, True, False), micro_batch=2, parallel=False)
-    assert RewriteConfig.from_json(json.dumps(to_json(choices))) == choices
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "Invalid JSON"),
-        ("[]", "should be an object"),
-        ('{"other": 1}', "unknown key 'other'"),
-        ('{"pack": 1}', "key 'pack': Input should be a valid boolean, found 1"),
-        ('{"micro_batch": -1}', "must be 0 or more"),
-        ('{"part_bytes": true}', "key 'part_bytes': Input should be a valid integer, found True"),
-        ('{"regroup": [true]}', "missing key 'regroup.1'"),
-    ],
-)
-def test_choices_that_are_none_are_refused(text, message):
-    with pytest.raises(ValueError, match=message):
-        RewriteConfig.from_json(text)
-
-
 def test_a_network_without_a_head_gives_the_same_features():
     model, x = randomized(replace(TINY, num_classes=0)), images(dtype=torch.float32)
     assert relative(optimize(model)(x), model(x)) < 5e-5
+
+
+class Wrapper(torch.nn.Module):
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+
+@pytest.mark.parametrize("function", [optimize, compiled])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: torch.nn.Linear(2, 2), "found torch.nn.modules.linear.Linear. Load one with"),
+        (lambda: optimize(randomized()), "OptimizedVAN. It is optimized already."),
+        (lambda: Wrapper(randomized()), r"Wrapper. Pass its \.module\."),
+        (lambda: torch.compile(randomized()), r"OptimizedModule. Pass its \._orig_mod\."),
+        (lambda: randomized().state_dict(), "found collections.OrderedDict."),
+        (lambda: "van_b0", "found builtins.str."),
+        (lambda: None, "found builtins.NoneType."),
+    ],
+)
+def test_something_that_is_not_a_van_is_refused_with_advice(function, make, words):
+    with pytest.raises(TypeError, match=words) as caught:
+        function(make())
+    assert str(caught.value).startswith("expected a VAN, ")
+
+
+FORK = """
+import os, torch
+from tests.support.models import images, randomized
+from vanbench.inference.optimized import optimize
+from vanbench.inference.rewrite_config import RewriteConfig
+
+torch.set_num_threads(2)
+fast = optimize(randomized(), config=RewriteConfig(micro_batch=1))
+x = images(dtype=torch.float32)
+expected = fast(x)
+child = os.fork()
+if child == 0:
+    os._exit(0 if torch.equal(fast(x), expected) else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_computes_too():
+    """It has none of the threads that its parent started."""
+    assert subprocess.run([sys.executable, "-c", FORK], timeout=60, check=False).returncode == 0
+
+
+def test_torchs_settings_stay_as_they_are(threads):
+    threads(2)
+
+    def settings():
+        return (
+            torch.get_num_threads(),
+            torch.get_default_dtype(),
+            torch.is_grad_enabled(),
+            torch.is_autocast_enabled("cpu"),
+            torch.get_float32_matmul_precision(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.get_rng_state().tolist(),
+        )
+
+    before = settings()
+    optimize(randomized(), config=RewriteConfig(micro_batch=1))(images(dtype=torch.float32))
+    assert settings() == before

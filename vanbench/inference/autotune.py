@@ -16,7 +16,7 @@ from vanbench.devices import synchronize
 from vanbench.inference.optimized import OptimizedVAN, default_config, optimize
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.architecture import ARCHITECTURES
-from vanbench.model.build import random_weights
+from vanbench.model.build import random_normal, random_weights
 from vanbench.typed_json import to_json
 
 CLEARLY = 1.15  # how many times faster another variant must be
@@ -57,9 +57,16 @@ def resolve_config(
     return replace(given, pack=given.pack and precision == "fp32" and not compile)
 
 
-@cache
 def tune(device: torch.device) -> AutotuneResult:
-    """The config for this machine and its present number of threads, in a second or two."""
+    """The config for this machine and its present number of threads, in a second or two.
+
+    A second call in the same process, with as many threads, gives the same result at once.
+    """
+    return _tune(device, torch.get_num_threads())
+
+
+@cache
+def _tune(device: torch.device, threads: int) -> AutotuneResult:
     variants = candidates(default_config(device), device)
     seconds = _race(device, variants)
     return AutotuneResult(choose(default_config(device), variants, seconds), seconds)
@@ -100,7 +107,7 @@ def _race(device: torch.device, variants: dict[str, RewriteConfig]) -> dict[str,
     runners = {name: optimize(model, config=config) for name, config in variants.items()}
     images = IMAGES * torch.get_num_threads() if device.type == "cpu" else 16 * IMAGES
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(images, 3, RESOLUTION, RESOLUTION, generator=generator).to(device)
+    x = random_normal(images, 3, RESOLUTION, RESOLUTION, generator=generator).to(device)
     rounds = [{name: _seconds(fast, x) for name, fast in runners.items()} for _ in range(ROUNDS)]
     return {name: min(each[name] for each in rounds[1:]) for name in variants}
 

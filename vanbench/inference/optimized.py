@@ -5,6 +5,7 @@ machine; ``tune`` finds out in a second or two, and its answer can be recorded a
 """
 
 import copy
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -77,12 +78,15 @@ def _in_threads(network: nn.Module, pieces: Sequence[Tensor], threads: int) -> l
         with torch.no_grad(), torch.autocast(kind, dtype, enabled=enabled):
             return network(piece)
 
-    return list(_pool(threads).map(run, pieces))
+    return list(_pool(threads, os.getpid()).map(run, pieces))
 
 
 @cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """``threads`` threads with one OpenMP thread each; the caller keeps its own number."""
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """``threads`` threads with one OpenMP thread each; the caller keeps its own number.
+
+    A forked process has none of the threads of its parent, so each process makes its own.
+    """
     own = torch.get_num_threads()
     started = Barrier(threads + 1)
 
@@ -119,7 +123,9 @@ def optimize(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN
     defaults to what is right for most machines; ``tune`` finds the best for this one. On a CPU
     its weights are packed: it computes in float32 also under autocast, and cannot be copied,
     saved or moved. ``RewriteConfig(pack=False)`` makes one that can, somewhat slower.
+    Raises TypeError for anything but a VAN of this package.
     """
+    _require_van(model)
     config = config or default_config(next(model.parameters()).device)
     network = copy.deepcopy(model).eval().requires_grad_(False)
     options: dict[str, dict[str, Any]] = {
@@ -136,9 +142,24 @@ def compiled(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN
     """``optimize(model)`` with torch's compiler on top; its first call takes minutes.
 
     The compiler fuses element-wise operations itself and cannot see into packed weights, so it
-    gets torch's own convolutions.
+    gets torch's own convolutions. Raises TypeError for anything but a VAN of this package.
     """
+    _require_van(model)
     config = config or default_config(next(model.parameters()).device)
     fast = optimize(model, config=replace(config, pack=False))
     fast.network.compile(options={"freezing": True})
     return fast
+
+
+def _require_van(model: object) -> None:
+    """TypeError unless ``model`` is a VAN; it says what to pass instead of a wrapper."""
+    if isinstance(model, VAN):
+        return
+    advice = "Load one with vanbench.load_model, or make one with vanbench.create_model."
+    if isinstance(model, OptimizedVAN):
+        advice = "It is optimized already."
+    for wrapped in ("module", "_orig_mod"):  # DataParallel and DDP; torch.compile
+        if isinstance(getattr(model, wrapped, None), VAN):
+            advice = f"Pass its .{wrapped}."
+    kind = type(model)
+    raise TypeError(f"expected a VAN, found {kind.__module__}.{kind.__qualname__}. {advice}")

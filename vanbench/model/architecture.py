@@ -1,6 +1,10 @@
 """The numbers that make a VAN variant, without torch.
 
-Source: table 2 of the paper (arXiv 2202.09741) for B0 to B3, the released tensors for B4 to B6.
+Source: OpenMMLab's code. B0 to B3 are ``tiny`` to ``large`` in models/backbones/van.py of
+mmpretrain; B4 to B6 are in the configurations of mmsegmentation's projects/van. The parameters and
+FLOPs of these agree with OpenMMLab's published table, except for B6: the table has 283.9 M
+parameters, which is what a third stage of 480 channels gives. The code has 384 channels, which give
+199.8 M; the paper (doi 10.1007/s41095-023-0364-2) has 200 M. No published file was opened for this.
 """
 
 from dataclasses import dataclass

@@ -41,21 +41,33 @@ def random_weights(architecture: Architecture, seed: int = 0) -> VAN:
 
     The layer scales are as small as where training starts (0.01): the gate squares what passes it,
     so that with larger ones the logits of a deep network overflow. torch's global random generator
-    is left alone.
+    is left alone, and its default type and device have no effect: the weights are float32 on the
+    CPU.
     """
     generator = torch.Generator().manual_seed(seed)
-    model = build_uninitialized(architecture).to_empty(device="cpu").eval().requires_grad_(False)
+    meta = build_uninitialized(architecture).float()
+    model = meta.to_empty(device="cpu").eval().requires_grad_(False)
     for name, tensor in model.state_dict().items():
         if name.endswith("running_var") or ("norm" in name and name.endswith("weight")):
-            tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
+            tensor.copy_(_uniform(*tensor.shape, generator=generator) + 0.5)
         elif "layer_scale" in name:
-            tensor.copy_(0.02 * torch.rand(tensor.shape, generator=generator))
+            tensor.copy_(0.02 * _uniform(*tensor.shape, generator=generator))
         elif tensor.is_floating_point():
             fan_in = tensor[0].numel() if tensor.ndim > 1 else 100
-            tensor.copy_(torch.randn(tensor.shape, generator=generator) / fan_in**0.5)
+            tensor.copy_(random_normal(*tensor.shape, generator=generator) / fan_in**0.5)
         else:
             tensor.zero_()  # num_batches_tracked
     return model
+
+
+def random_normal(*shape: int, generator: torch.Generator) -> Tensor:
+    """Normal random numbers in float32 on the CPU, whatever torch's defaults are."""
+    return torch.randn(shape, generator=generator, dtype=torch.float32, device="cpu")
+
+
+def _uniform(*shape: int, generator: torch.Generator) -> Tensor:
+    """Random numbers between 0 and 1, in the same way."""
+    return torch.rand(shape, generator=generator, dtype=torch.float32, device="cpu")
 
 
 def architecture_of(model: VAN) -> Architecture:

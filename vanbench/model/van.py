@@ -1,7 +1,7 @@
-"""Visual Attention Network, the reference model, read top to bottom.
+"""Visual Attention Network, the reference model, to be read top to bottom.
 
-Paper: Guo et al., arXiv 2202.09741. Plain and unoptimised on purpose: every faster form is
-proven against this file.
+Paper: Guo et al., arXiv 2202.09741. Plain and unoptimised on purpose: the faster variants are
+tested against this file.
 
 Shapes: N images, C channels, H × W positions of a feature map.
 """
@@ -134,8 +134,10 @@ class VAN(nn.Module):
 
 
 def initialize(model: VAN) -> VAN:
-    """Fill the weights as the paper trains from: He normal by fan-out for convolutions, truncated
-    normal (0.02) for the head, zero biases; norms and layer scales keep their constants.
+    """Fill the weights as the authors' code does before training, and return the model.
+
+    He normal by fan-out for convolutions, truncated normal (0.02) for the head, zero biases; norms
+    and layer scales keep their constants. Source: VAN-Classification, models/van.py.
     """
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
