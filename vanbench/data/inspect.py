@@ -19,6 +19,7 @@ from vanbench.data.summary import (
     ALTERED,
     BROKEN_KINDS,
     CUSTOM,
+    MISSING,
     OFFICIAL,
     SUBSET,
     DataSummary,
@@ -49,7 +50,7 @@ class DataReport:
     ``verdict`` for the classes of ImageNet-1k: ``official`` (50,000 images, 50 in each of the 1,000
     classes, that together have the size of the published archive), ``subset`` (fewer images and
     no fault), or ``altered`` (a fault). For other classes: ``custom``, or ``altered``, or
-    ``subset`` if not all of its images were looked at.
+    ``subset`` if images of the set are missing or were not looked at.
 
     ``whole`` says that broken images are the only faults and no image is missing. ``decoded`` says
     whether every image was decoded, not only its header read. ``content`` has the SHA-256 of each
@@ -179,11 +180,13 @@ def fingerprint(lines: Iterable[tuple[str, str | None]]) -> str:
 
 def data_verdict(images: ImageSet, counts: Counter[int], problems: Iterable[Finding]) -> str:
     """The verdict on a set with these images per label and these problems."""
+    problems = list(problems)
     if any(problem.fault for problem in problems):
         return ALTERED
     if images.class_ids == imagenet_1k():
         return OFFICIAL if counts.total() == VALIDATION_IMAGES else SUBSET
-    return CUSTOM if counts.total() == len(images) else SUBSET
+    incomplete = any(problem.kind == MISSING for problem in problems)
+    return SUBSET if incomplete or counts.total() < len(images) else CUSTOM
 
 
 def _check_all(

@@ -11,6 +11,7 @@ OFFICIAL, ALTERED, SUBSET, CUSTOM = "official", "altered", "subset", "custom"
 # Kinds of findings that other modules look for.
 BROKEN_KINDS = ("empty", "unreadable", "damaged")
 CLASS_ORDER, UNCONFIRMED_ORDER = "class order", "unconfirmed class order"
+MISSING = "missing"
 
 
 @dataclass(frozen=True)

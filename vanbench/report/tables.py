@@ -160,8 +160,8 @@ def _reason(figure: Figure, row: ModelRow, notes: Footnotes) -> str:
     accuracy, erratum, texts = row.record.accuracy, row.entry.erratum, []
     if figure.verdict == ERRATUM and erratum:
         texts.append(f"{row.entry.name}: {erratum.reason}")
-    if figure.verdict == PARTIAL and accuracy:
-        texts.append(f"over {accuracy.images:,} images, not the whole set that the claim is about")
+    if figure.reason:
+        texts.append(figure.reason)
     if accuracy and figure in (row.top1, row.top5) and accuracy.data.unreadable:
         texts.append(f"{len(accuracy.data.unreadable):,} unreadable images counted as wrong")
     return "".join(f" {notes.mark(text)}" for text in texts)

@@ -7,7 +7,7 @@ from pathlib import Path
 from vanbench.data.layouts.classes import Labels
 from vanbench.data.layouts.images import Files, ImageSet, Item, arrange, list_folder
 from vanbench.data.layouts.labels import find_labels
-from vanbench.data.summary import Finding, finding
+from vanbench.data.summary import MISSING, Finding, finding
 
 
 def open_flat(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
@@ -47,7 +47,7 @@ def compare_with_list(images: Sequence[str], labels: Labels) -> list[Finding]:
             f"{{n}} images are left out: {where} does not list them",
         ),
         *finding(
-            "missing",
+            MISSING,
             labels.missing(images),
             f"{{n}} images that {where} lists are not here",
             fault=False,
