@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -12,6 +14,7 @@ from tests.support.models import TINY, randomized
 from vanbench.checkpoints.key_names import OFFICIAL, OPENMMLAB, TRANSFORMERS
 from vanbench.cli.group import main
 from vanbench.model.architecture import Architecture
+from vanbench.zoo.class_ids import imagenet_1k
 
 CLASSES = [f"class-{i}" for i in range(10)]
 RIGHT, AMONG5, WRONG = 13, 6, 5  # of 24: Top-1 54.1666…, Top-5 79.1666…
@@ -175,6 +178,53 @@ def test_a_partial_run_records_nothing(shell, server, model):
     assert not list(shell.results.rglob("*.json"))
 
 
+@pytest.fixture(scope="module")
+def thousand(tmp_path_factory):
+    """A model of 1,000 classes and 24 images of ImageNet's classes with known counts."""
+    model = randomized(replace(TINY, num_classes=1000))
+    folder = tmp_path_factory.mktemp("part")
+    return model, arrange(folder, model, list(imagenet_1k()), RIGHT, AMONG5, WRONG)
+
+
+@pytest.mark.parametrize("top1", ["54.17", "75.41"])
+def test_a_part_of_imagenet_is_never_the_whole(top1, shell, server, thousand):
+    """The zoo does not say over how many images its claims are."""
+    model, shell.data = thousand
+    write_zoo(shell.zoo, "imagenet-1k", claim(server, model, top1=top1))
+    document = shell.verify()
+    row = document["models"][0]
+    assert verdicts(row)[2:] == ["partial", "partial"]
+    assert row["top1"]["reason"] == "over 24 images, where the claim is about 50,000"
+    assert (document["data"]["verdict"], document["data"]["partial"]) == ("subset", True)
+    assert not list(shell.results.rglob("*.json"))
+    text = shell("verify", "--all", "--data", shell.data, "--workers", "0").stdout
+    assert "over 24 images, where the claim is about 50,000" in text
+
+
+def test_the_zoo_may_claim_a_part_of_imagenet(shell, server, thousand):
+    model, shell.data = thousand
+    write_zoo(shell.zoo, "imagenet-1k", claim(server, model), images=24)
+    assert shell.verify()["models"][0]["verdict"] == "reproduced"
+    assert shell.record().exists()
+    write_zoo(shell.zoo, "imagenet-1k", claim(server, model))
+    table = shell("table").stdout
+    assert "not measured" in table
+    assert "on record only over 24 images, where the claim is about 50,000" in table
+
+
+@pytest.mark.parametrize("images", [None, 24])
+def test_an_altered_set_is_named_and_never_reproduced(images, shell, server, model, data, tmp_path):
+    shell.data = tmp_path / "altered"
+    shutil.copytree(data, shell.data)
+    (shell.data / "no-class").mkdir()
+    (shell.data / "no-class" / "x.jpg").write_bytes(b"")
+    write_zoo(shell.zoo, CLASSES, claim(server, model), images=images)
+    row = shell.verify()["models"][0]
+    assert verdicts(row)[2:] == ["partial", "partial"]
+    assert "the data set is altered: 1 images are left out" in row["top1"]["reason"]
+    assert not list(shell.results.rglob("*.json"))
+
+
 def test_a_later_run_without_data_keeps_the_accuracy(shell, server, model):
     write_zoo(shell.zoo, CLASSES, claim(server, model))
     shell.verify()
@@ -198,9 +248,35 @@ def test_another_file_with_the_recorded_prefix_is_a_mismatch(shell, server, mode
     write_zoo(shell.zoo, CLASSES, claim(server, model))
     shell.verify()
     record = json.loads(shell.record().read_text())
-    record["checkpoint"]["sha256"] = record["checkpoint"]["sha256"][:8] + "0" * 56
+    other = record["checkpoint"]["sha256"][:8] + "0" * 56
+    record["checkpoint"]["sha256"] = record["accuracy"]["sha256"] = other
     shell.record().write_text(json.dumps(record))
     assert shell.verify(code=3)["models"][0]["checkpoint"]["status"] == "mismatch"
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "message"),
+    [
+        ("accuracy", {"sha256": "0" * 64}, "accuracy.sha256 is 000"),
+        ("checkpoint", {"sha256": "0" * 64}, "checkpoint.sha256 is 000"),
+        ("accuracy", {"images": 0}, "accuracy.images is 0"),
+        ("accuracy", {"correct1": 23}, "found 23, 19 and 24"),
+        ("counts", {"params": 1}, "counts.params is 1"),
+    ],
+)
+def test_an_edited_record_is_not_believed(shell, server, model, section, changes, message):
+    """Not by ``table``, and not by a later ``verify``."""
+    write_zoo(shell.zoo, CLASSES, claim(server, model))
+    shell.verify()
+    record = json.loads(shell.record().read_text())
+    record[section] |= changes
+    shell.record().write_text(json.dumps(record))
+    for command in (("table",), ("table", "--json"), ("verify", "--all")):
+        outcome = shell(*command, code=3)
+        assert outcome.stdout == ""
+        assert f"{shell.record()}: the record contradicts itself: " in outcome.stderr
+        assert message in outcome.stderr
+        assert "delete it and run vanbench verify again." in outcome.stderr
 
 
 def test_records_name_no_folder_of_this_machine(shell, server, model):

@@ -1,7 +1,7 @@
-"""Validation sets whose Top-1 and Top-5 are arranged, and zoos that claim them.
+"""Validation sets in which a model has given Top-1 and Top-5 counts, and zoos that claim them.
 
-Which class a model ranks where is computed here, with Pillow and numpy and the reference model in
-float64, not with the code under test; then each picture is put under a class that makes it right,
+How a model ranks the classes is computed here, with Pillow, numpy and the reference model in
+float64, not with the code under test. Each picture is then put into a class that makes it right,
 right among five, or wrong.
 """
 
@@ -23,7 +23,7 @@ CROP, SHORT = 32, 36
 
 
 def picture(seed: int) -> bytes:
-    """A JPEG of a drawn pattern, of varying shape, sometimes grey, sometimes rotated by EXIF."""
+    """A JPEG of a pattern, of varying shape, sometimes grey, sometimes rotated by EXIF."""
     rng = np.random.default_rng(seed)
     width, height = (int(v) for v in rng.integers(30, 60, 2))
     y, x = np.mgrid[0:height, 0:width]
@@ -39,7 +39,7 @@ def picture(seed: int) -> bytes:
 
 
 def pixels(encoded: bytes) -> np.ndarray:
-    """The protocol by hand: EXIF, RGB, short edge 36 bicubic, centre crop 32, to [−1, 1]."""
+    """The steps of the protocol: EXIF, RGB, short edge 36 bicubic, centre crop 32, to [−1, 1]."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded))).convert("RGB")
     scale = SHORT / min(image.size)
     size = tuple(
@@ -109,18 +109,25 @@ reported = {{ params_m = "{self.params_m or f"{params / 1e6:.4f}"}", flops_g = "
 """
 
 
-def write_zoo(path: Path, classes: list[str], *claims: Claim) -> Path:
-    """A zoo file with these claims and the protocol of ``pixels``."""
+def write_zoo(
+    path: Path, classes: list[str] | str, *claims: Claim, images: int | None = None
+) -> Path:
+    """A zoo file with these claims and the protocol of ``pixels``.
+
+    ``classes`` are the class ids or ``imagenet-1k``; ``images`` is over how many the claims are.
+    """
+    width = 1000 if classes == "imagenet-1k" else len(classes)
     head = f"""
 schema = 1
 name = "test"
 title = "Test"
 source = "https://example.org"
-counting = {{ convention = "openmmlab", resolution = {CROP}, num_classes = {len(classes)} }}
+{f"images = {images}" if images else ""}
+counting = {{ convention = "openmmlab", resolution = {CROP}, num_classes = {width} }}
 [protocol]
 resize_short_edge = {SHORT}
 center_crop = {CROP}
-classes = {classes}
+classes = {classes!r}
 """
     path.write_text(head + "".join(claim.toml() for claim in claims))
     return path
