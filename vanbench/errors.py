@@ -132,6 +132,12 @@ class StorageError(FetchError):
     status = "missing"
 
 
+class UnreadableError(FetchError):
+    """A file in the cache that cannot be read."""
+
+    status = "unreadable"
+
+
 class MismatchError(FetchError):
     """A file whose hash is not the published one."""
 
@@ -142,6 +148,12 @@ class CheckpointError(VanbenchError):
     """A file that does not hold the tensors of one VAN."""
 
     status = "unreadable"
+
+
+class ScoringError(CheckpointError):
+    """A sound file whose model cannot be scored over the classes at hand."""
+
+    status = "not measured"
 
 
 class SuspiciousWeightsWarning(UserWarning):

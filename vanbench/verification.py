@@ -11,7 +11,13 @@ from vanbench.checkpoints.load import Checkpoint, open_checkpoint
 from vanbench.devices import choose_device
 from vanbench.download.obtain import Sources, obtain
 from vanbench.environment import Environment, environment, today
-from vanbench.errors import CheckpointError, FetchError, VanbenchError
+from vanbench.errors import (
+    CheckpointError,
+    FetchError,
+    StorageError,
+    UnreadableError,
+    VanbenchError,
+)
 from vanbench.evaluation.plan import Candidate, RunOptions
 from vanbench.evaluation.result import ValidationResult
 from vanbench.evaluation.validate import validate_candidates
@@ -22,6 +28,7 @@ from vanbench.report import records
 from vanbench.report.records import Accuracy, Counts, FileRecord, Record
 from vanbench.report.rows import ModelRow, make_row, overall_exit_code
 from vanbench.report.verdicts import NOT_MEASURED, PARTIAL
+from vanbench.zoo.addresses import portable
 from vanbench.zoo.entries import Entry, Zoo
 
 
@@ -134,7 +141,7 @@ def _examine(
     progress: Progress,
 ) -> _Examined:
     """Download and open the file, and count the network it holds, or else the declared one."""
-    found = FileRecord(url=entry.urls[0], file=entry.filename, status="", date=today())
+    found = FileRecord(url=entry.public_url, file=entry.filename, status="", date=today())
     checkpoint, failure = None, None
     try:
         fetched = obtain(entry, sources, old, progress)
@@ -148,16 +155,17 @@ def _examine(
         )
     except (FetchError, CheckpointError) as error:
         failure = error
-        reason, cause = (_portable(text, sources) for text in (str(error), error.cause))
+        folders = (*sources.folders, zoo.path.parent)
+        reason, cause = (portable(text, folders) for text in (_reason(error), error.cause))
         found = replace(found, status=error.status, reason=reason, cause=cause)
     architecture = checkpoint.architecture if checkpoint else entry.architecture
     counts = _count(entry, architecture, "checkpoint" if checkpoint else "architecture", device)
     return _Examined(entry, Record(zoo.name, entry.name, found, counts), checkpoint, failure)
 
 
-def _portable(message: str, sources: Sources) -> str:
-    """The message without the folders of this machine: it goes into a record."""
-    return message.replace(f"{sources.cache}/", "").replace(str(sources.cache), "the cache")
+def _reason(error: VanbenchError) -> str:
+    """The message for a record: without advice that names the users of this machine."""
+    return error.problem if isinstance(error, StorageError | UnreadableError) else str(error)
 
 
 def _count(entry: Entry, architecture: Architecture, source: str, device: torch.device) -> Counts:

@@ -114,7 +114,8 @@ def test_a_published_hash_may_be_whole_or_a_prefix(server, cache, sha256):
 def test_without_a_published_hash_a_file_is_unverifiable(server, cache):
     url = server.put("/weights.pth", CONTENT)
     assert fetch(Wanted("weights.pth", (url,)), cache).status == "unverifiable"
-    assert fetch(Wanted("weights.pth", ()), cache).status == "unverifiable"
+    again = fetch(Wanted("weights.pth", (url,)), cache, offline=True)
+    assert (again.status, again.url) == ("unverifiable", None)
 
 
 def test_progress_ends_at_the_length(server, cache):
@@ -225,7 +226,8 @@ def test_a_mismatch_says_all_there_is_to_say(server, cache):
     assert error.status == "mismatch"
     assert error.cause == f"hash mismatch: expected 00000000…, got {SHA256[:8]}…"
     rejected = cache / ".vanbench" / "rejected" / OTHER
-    for text in (url, "00000000", SHA256, f"{len(CONTENT)} bytes", "the bytes b'", str(rejected)):
+    kept = f"kept in the cache as .vanbench/rejected/{OTHER}"
+    for text in (url, "00000000", SHA256, f"{len(CONTENT)} bytes", "the bytes b'", kept):
         assert text in str(error)
     assert rejected.read_bytes() == CONTENT
     assert len(server.requests) == 2  # once more from zero

@@ -61,18 +61,6 @@ def test_partial_is_never_reproduced():
     assert judge(Fraction(1), Reported("1"), partial=True) == s.PARTIAL
 
 
-@pytest.mark.parametrize("text", ["", "abc", "nan", "inf", "1,0"])
-def test_only_decimal_numbers_are_reported(text):
-    with pytest.raises(ValueError, match="not a decimal number"):
-        Reported(text)
-
-
-@given(st.decimals(-999, 999, places=2), st.integers(0, 4))
-def test_a_number_equals_its_own_rounding(number, decimals):
-    text = f"{number:.{decimals}f}"
-    assert Reported(text).equals(Fraction(number))
-
-
 def test_worst_verdict_stands_for_the_model():
     assert worst([s.REPRODUCED, s.CLOSE]) == s.CLOSE
     assert worst([s.NOT_MEASURED, s.DEVIATES, s.ERRATUM]) == s.DEVIATES

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from vanbench.errors import UnknownModelError, ZooError
+from vanbench.errors import ZooError
 from vanbench.zoo.entries import EvaluationProtocol
 from vanbench.zoo.reader import SHIPPED, load_zoo
 
@@ -50,25 +50,6 @@ def test_the_published_protocol_is_the_default():
     assert entry.protocol.class_ids[-1] == "n15075141"
 
 
-@pytest.mark.parametrize("query", ["van_b4", "VAN-B4", "Van_B4.IN1K", "van-b4.in1k"])
-def test_names_in_any_spelling(query):
-    assert load_zoo("openmmlab").find(query).name == "van_b4.in1k"
-
-
-def test_a_bare_architecture_is_its_first_entry():
-    assert load_zoo("openmmlab").find("van_b6").name == "van_b6.in21k"
-
-
-def test_an_unknown_name_suggests_near_ones():
-    with pytest.raises(UnknownModelError, match=r"'van_b9'.*Did you mean van_b\d"):
-        load_zoo("openmmlab").find("van_b9")
-
-
-def test_a_name_like_nothing_lists_all():
-    with pytest.raises(UnknownModelError, match=r"It has van_b0.in1k, "):
-        load_zoo("openmmlab").find("zzzz")
-
-
 def write(tmp_path, text):
     path = tmp_path / "mine.toml"
     path.write_text(text)
@@ -109,6 +90,17 @@ MISTAKES = {
     "interpolation": ('[models', '[protocol]\ninterpolation = "cubic"\n[models', r"one of bicubic, bilinear"),
     "eps": ('title', 'layer_norm_eps = 2.0\ntitle', r"key 'layer_norm_eps'"),
     "convention": ('[models', '[counting]\nconvention = "mine"\n[models', r"one of openmmlab, fvcore"),
+    "exponent": ('"50.0"', '"5e1"', r"key 'top1': expected the figure as printed.*found str '5e1'"),
+    "negative": ('"0.10"', '"-0.10"', r"key 'params_m': expected the figure as printed"),
+    "more than all": ('"50.0"', '"150.0"', r"key 'top1': expected a percentage from 0 to 100"),
+    "unusable url": ('"files/my-van-0123abcd.pth"', '"http://[bad/x.pth"', r"key 'url': expected a URL that ends in a file name"),
+    "no file name": ('"files/my-van-0123abcd.pth"', '"https://host/"', r"key 'url': expected a URL that ends in a file name"),
+    "colon in a name": ('my_van.best', 'my:van.best', r"expected a model name of the form ARCH.TAG"),
+    "folder in a name": ('my_van.best', "..\\\\my.best", r"expected a model name of the form ARCH.TAG"),
+    "note of two lines": ('url =', 'note = "a\\nb"\nurl =', r"key 'note': expected a text of one line"),
+    "empty pretrain": ('url =', 'pretrain = " "\nurl =', r"key 'pretrain': expected a text of one line"),
+    "config as number": ('url =', 'config = 1\nurl =', r"key 'config': expected text, found int 1"),
+    "citation as list": ('title', 'citation = []\ntitle', r"top level, key 'citation': expected text"),
     "folder name": ('name = "mine"', 'name = "../mine"', r"key 'name'"),
 }  # fmt: skip
 
@@ -122,6 +114,71 @@ def test_a_malformed_zoo_is_refused_with_file_table_and_key(tmp_path, mistake):
         load_zoo(str(path))
     assert str(path) in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+def test_what_the_source_says_beside_the_figures(tmp_path):
+    text = MINE.replace("[models", 'note = "all"\ncitation = """@misc{a,\n}"""\n[models', 1)
+    twin = MINE[MINE.index("[models") :].replace("my_van.best", "my_van.other")
+    twin += 'note = "one"\npretrain = "From scratch"\nconfig = "https://host/c.py"\n'
+    zoo = load_zoo(str(write(tmp_path, text + twin)))
+    first, second = zoo.entries
+    assert zoo.citation == "@misc{a,\n}"
+    assert (first.note, first.pretrain, first.config) == ("all", None, None)
+    assert (second.note, second.pretrain, second.config) == (
+        "one", "From scratch", "https://host/c.py",
+    )  # fmt: skip
+
+
+def two(tmp_path, first, second, more=("", "")):
+    """A zoo of two models with these URLs and further lines."""
+    head, _, table = MINE.partition("[models")
+    tables = [
+        f"[models{table}{line}\n".replace("my_van.best", name).replace(
+            "files/my-van-0123abcd.pth", url
+        )
+        for name, url, line in zip(("a.x", "b.x"), (first, second), more, strict=True)
+    ]
+    return load_zoo(str(write(tmp_path, head + "".join(tables)))).entries
+
+
+def test_entries_of_one_url_share_its_hash(tmp_path):
+    url, sha256 = "https://host/m.pth", "ab" * 32
+    lines = (f'sha256 = "{sha256[:8]}"', f'sha256 = "{sha256}"')
+    assert [e.sha256 for e in two(tmp_path, url, url, lines)] == [sha256, sha256]
+    assert [e.sha256 for e in two(tmp_path, url, url, ("", lines[1]))] == [sha256, sha256]
+    with pytest.raises(ZooError, match=r"key 'sha256': expected abab.* as for the same URL"):
+        two(tmp_path, url, url, (lines[1], 'sha256 = "00000000"'))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shared"),
+    [
+        ("https://host/a/m.pth", "https://host/b/m.pth", True),
+        ("https://host/a/m.pth", "https://host/b/M.pth", True),
+        ("https://host/m.pth?id=1", "https://host/m.pth?id=2", True),
+        ("https://host/a/m.pth", "https://host/a/m.pth", False),
+        ("https://host/a/m.pth", "https://host/a/n.pth", False),
+    ],
+)
+def test_files_of_one_name_are_marked(tmp_path, first, second, shared):
+    assert [e.shares_filename for e in two(tmp_path, first, second)] == [shared, shared]
+
+
+@pytest.mark.parametrize(
+    ("url", "public"),
+    [
+        ("https://user:SECRET@host/m.pth?token=SECRET", "https://host/m.pth"),
+        ("files/m.pth", "files/m.pth"),
+        ("/home/me/m.pth", "m.pth"),
+        ("file:///home/me/m.pth", "m.pth"),
+        ("file:///home/me/my%20m.pth", "my m.pth"),
+        ("/home/my self/m.pth", "m.pth"),
+        ("../files/m.pth", "../files/m.pth"),
+    ],
+)
+def test_the_address_that_may_be_recorded(tmp_path, url, public):
+    (tmp_path / "mine.toml").write_text(MINE.replace("files/my-van-0123abcd.pth", url))
+    assert load_zoo(str(tmp_path / "mine.toml")).entries[0].public_url == public
 
 
 def test_names_that_differ_only_in_case_are_refused(tmp_path):

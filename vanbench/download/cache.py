@@ -1,50 +1,29 @@
-"""Bytes: a published file, from the cache or from one of its sources, under its name once proven.
+"""The cache: a published file that is there already, or comes from one of its sources.
 
-How one transfer goes is in ``transfer``; what is unfinished, in ``partial``. No torch here.
+One transfer is in ``transfer``, an unfinished file in ``partial``. No torch here.
 """
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from vanbench.download.error_messages import disk_error
+from vanbench.download.error_messages import cache_error, disk_error, lock_error, read_error
 from vanbench.download.partial import Part
 from vanbench.download.transfer import RETRY_POLICY, RetryPolicy, local_path, transfer
+from vanbench.download.wanted import Wanted
 from vanbench.errors import FetchError, MismatchError, MissingError, SourceError
 from vanbench.file_types import HEAD_BYTES, describe_bytes
 from vanbench.files import HashedFile, hash_file
 from vanbench.progress import Update, ignore
-from vanbench.zoo.entries import hash_in_name
+from vanbench.zoo.addresses import public_url
 
 _IMPORT = "import existing files with `vanbench import DIR`."
-_WORK = ".vanbench"  # folder in the cache for what has no name yet
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """One published file.
-
-    ``sha256`` is what was published of its hash: the whole, or a prefix of at least 8 hex digits;
-    None means the digits that end the file's name, if there are any. ``recorded`` is the full hash
-    of an earlier verified run: another file with the same prefix is a mismatch too.
-    """
-
-    filename: str
-    urls: tuple[str, ...]
-    sha256: str | None = None
-    recorded: str | None = None
-
-    @property
-    def published(self) -> str | None:
-        """The published hash or prefix of it; None if there is none."""
-        if self.sha256:
-            return self.sha256.lower()
-        return hash_in_name(self.filename)
+_WORK = ".vanbench"  # folder in the cache for files whose hash is not verified yet
 
 
 @dataclass(frozen=True)
@@ -82,8 +61,8 @@ def default_cache() -> Path:
 
 
 def in_cache(wanted: Wanted, cache: Path) -> bool:
-    """Whether a file of that name is in the cache; its content is another matter."""
-    return (cache / wanted.filename).is_file()
+    """Whether the cache has a file for this one; only one under another file's name is hashed."""
+    return (cache / wanted.cache_name).is_file() or _under_plain_name(wanted, cache) is not None
 
 
 def fetch(
@@ -95,7 +74,7 @@ def fetch(
     progress: Update = ignore,
     policy: RetryPolicy = RETRY_POLICY,
 ) -> Fetched:
-    """The file under its name in ``cache``, fetched if need be, its hash checked in any case.
+    """The file in ``cache``, downloaded if it is not there; its hash is checked in any case.
 
     ``mirrors`` are base URLs or folders that serve the same file names, tried before ``urls``;
     ``offline`` leaves only those that are local. Processes that want one file at once make one
@@ -103,15 +82,15 @@ def fetch(
     and what was received so far is kept for the next try.
     """
     _check_name(wanted.filename)
+    found = look(wanted, cache)
+    if isinstance(found, Fetched):
+        return found
+    sources = _sources(wanted, mirrors, offline)
+    if not sources:
+        raise _failure(wanted, cache, [found]) if found else _missing(wanted, cache)
     try:
-        found = _look(wanted, cache)
-        if isinstance(found, Fetched):
-            return found
-        sources = _sources(wanted, mirrors, offline)
-        if not sources:
-            raise _failure(wanted, [found]) if found else _missing(wanted, cache)
-        with locked(cache, wanted.filename) as part:
-            found = _look(wanted, cache)  # another process may have been faster
+        with locked(cache, wanted.cache_name, progress) as part:
+            found = look(wanted, cache)  # another process may have been faster
             if isinstance(found, Fetched):
                 return found
             return _from_sources(wanted, cache, sources, part, found, progress, policy)
@@ -119,41 +98,89 @@ def fetch(
         raise disk_error(error, cache) from error
 
 
+def look(wanted: Wanted, cache: Path) -> Fetched | MismatchError | None:
+    """The file if it is in the cache, or another one that has its name, or None.
+
+    A file that ``torch.hub`` or mmcv saved under the plain name is found by its hash. Raises
+    UnreadableError and StorageError.
+    """
+    try:
+        if (cache / wanted.cache_name).is_file():
+            return _proven(wanted, cache / wanted.cache_name, None)
+        file = _under_plain_name(wanted, cache)
+    except MismatchError as error:
+        return error
+    except OSError as error:
+        raise cache_error(error, cache) from error
+    return Fetched(file, None, "verified") if file else None
+
+
+def _under_plain_name(wanted: Wanted, cache: Path) -> HashedFile | None:
+    """The file under its published name, which another file may have, if the hash shows it."""
+    path = cache / wanted.filename
+    if wanted.published and wanted.cache_name != wanted.filename and path.is_file():
+        with suppress(OSError):  # another file that cannot be read does not matter
+            file = hash_file(path)
+            return file if matches(wanted, file.sha256) else None
+    return None
+
+
 def _check_name(filename: str) -> None:
     if filename in ("", ".", "..") or not filename.isprintable() or set("/\\") & set(filename):
         raise MissingError(
-            f"Expected the plain name of a file, found {filename!r}",
+            f"expected the plain name of a file, found {filename!r}",
+            remedy="Correct the URL in the zoo file.",
             cause="not the plain name of a file",
         )
 
 
-def _look(wanted: Wanted, cache: Path) -> Fetched | MismatchError | None:
-    """What is in the cache under the name: the file, another one, or nothing."""
-    if not in_cache(wanted, cache):
-        return None
-    try:
-        return _proven(wanted, cache / wanted.filename, None)
-    except MismatchError as error:
-        return error
-
-
 def _sources(wanted: Wanted, mirrors: Sequence[str], offline: bool) -> list[str]:
     """Where to try, in order, each once."""
-    name = quote(wanted.filename)
-    near = [
-        f"{mirror.rstrip('/')}/{name if '://' in mirror else wanted.filename}" for mirror in mirrors
-    ]
+    near = [_on_mirror(mirror, wanted) for mirror in mirrors]
     every = dict.fromkeys((*near, *wanted.urls))
     return [source for source in every if not offline or local_path(source) is not None]
 
 
+def _on_mirror(mirror: str, wanted: Wanted) -> str:
+    """Where a mirror has the file: a folder or a base URL, whose query is kept.
+
+    A mirror has files by their published names, a copy of a cache also by the cache's. Where
+    another file has the same published name, and no hash tells them apart, only the latter counts.
+    """
+    names = [_decoded(wanted.filename), wanted.filename, wanted.cache_name]
+    if wanted.shares_filename and not wanted.published:
+        names = [wanted.cache_name]
+    if "://" not in mirror:
+        paths = [f"{mirror.rstrip('/')}/{name}" for name in names]
+        return next((path for path in paths if Path(path).expanduser().is_file()), paths[0])
+    base, mark, query = mirror.partition("?")
+    return f"{base.rstrip('/')}/{quote(names[0])}{mark}{query}"
+
+
+def _decoded(filename: str) -> str:
+    """The name as text where it is percent-encoded, if that is still a plain name."""
+    name = unquote(filename)
+    return filename if set("/\\") & set(name) or not name.isprintable() else name
+
+
 @contextmanager
-def locked(cache: Path, filename: str) -> Iterator[Part]:
+def locked(cache: Path, name: str, progress: Update = ignore) -> Iterator[Part]:
     """The part of a file, for one process at a time; the kernel frees it when its holder dies."""
     work = cache / _WORK
     work.mkdir(parents=True, exist_ok=True)
-    with FileLock(work / f"{filename}.lock"):
-        yield Part(work, filename)
+    path = work / f"{name}.lock"
+    lock = FileLock(path, mode=0o666)  # so that other users of a shared cache can lock it, too
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress(0, None, f"waiting for another process, which has locked {path}")
+        lock.acquire()
+    except OSError as error:
+        raise lock_error(error, path) from error
+    try:
+        yield Part(work, name)
+    finally:
+        lock.release()
 
 
 def _from_sources(
@@ -165,7 +192,7 @@ def _from_sources(
     progress: Update,
     policy: RetryPolicy,
 ) -> Fetched:
-    """The file from the first source that has it; a wrong file in the cache is moved aside."""
+    """The file from the first source that has it; a wrong file in the cache is set aside."""
     failures: list[FetchError] = [cached_mismatch] if cached_mismatch else []
     for source in sources:
         try:
@@ -173,16 +200,16 @@ def _from_sources(
         except (SourceError, MismatchError) as error:
             failures.append(error)
             continue
-        target = cache / wanted.filename
+        target = cache / wanted.cache_name
         part.finish(target, str(cached_mismatch) if cached_mismatch else None)
         return replace(fetched, file=replace(fetched.file, path=target))
-    raise _failure(wanted, failures)
+    raise _failure(wanted, cache, failures)
 
 
 def _from_source(
     wanted: Wanted, source: str, part: Part, progress: Update, policy: RetryPolicy
 ) -> Fetched:
-    """The part, complete and proven; after a mismatch once more from zero."""
+    """The part, complete and verified; after a mismatch once more from zero."""
     hashed = wanted.published is not None
     for last in (local_path(source) is not None, True):
         transfer(source, part, hashed=hashed, policy=policy, progress=progress)
@@ -191,7 +218,7 @@ def _from_source(
         except MismatchError as error:
             aside = part.set_aside(str(error))
             if last:
-                error.problem += f". It is kept as {aside}"
+                error.problem += f". It is kept in the cache as {_WORK}/rejected/{aside.name}"
                 raise
     raise AssertionError("unreachable")
 
@@ -203,17 +230,21 @@ def matches(wanted: Wanted, sha256: str) -> bool:
 
 def _proven(wanted: Wanted, path: Path, source: str | None) -> Fetched:
     """The file at ``path`` if it is the one wanted; MismatchError if not."""
-    file = hash_file(path)
+    try:
+        file = hash_file(path)
+    except OSError as error:
+        raise read_error(error, path) from error
     if problem := _difference(wanted, file.sha256):
         with path.open("rb") as opened:
             kind = describe_bytes(opened.read(HEAD_BYTES))
         raise MismatchError(
             f"{problem}, got SHA-256 {file.sha256} ({file.bytes} bytes; it is {kind})",
-            where=source or path,
+            where=public_url(source) if source else path,
             cause=_mismatch(wanted, file.sha256),
             kinds=("mismatch",),
         )
-    return Fetched(file, source, "verified" if wanted.published else "unverifiable")
+    url = public_url(source) if source else None
+    return Fetched(file, url, "verified" if wanted.published else "unverifiable")
 
 
 def _difference(wanted: Wanted, found: str) -> str | None:
@@ -239,13 +270,25 @@ def _mismatch(wanted: Wanted, found: str) -> str:
 
 def _missing(wanted: Wanted, cache: Path) -> MissingError:
     return MissingError(
-        f"{wanted.filename} is not in {cache}, and offline it cannot be downloaded",
+        f"{wanted.filename} is not there, and offline it cannot be downloaded"
+        + _unproven(wanted, cache),
+        where=cache,
         cause="not in the cache, and offline",
         remedy=f"Run it without --offline, or {_IMPORT}",
     )
 
 
-def _failure(wanted: Wanted, failures: Sequence[FetchError]) -> FetchError:
+def _unproven(wanted: Wanted, cache: Path) -> str:
+    """That there is a file with the published name, which may be another one."""
+    if wanted.published or not (cache / wanted.filename).is_file():
+        return ""
+    return (
+        "; the cache has a file of that name, but without a published hash nothing shows that it "
+        "is this file (the zoo's key sha256 would)"
+    )
+
+
+def _failure(wanted: Wanted, cache: Path, failures: Sequence[FetchError]) -> FetchError:
     """The failures of all sources as one; a mismatch anywhere is what counts most."""
     kinds = tuple(kind for failure in failures for kind in failure.kinds)
     error: type[FetchError] = FetchError
@@ -255,7 +298,7 @@ def _failure(wanted: Wanted, failures: Sequence[FetchError]) -> FetchError:
         error = MissingError
     reasons = "".join(f"\n  {failure}" for failure in failures)
     return error(
-        f"{wanted.filename} could not be downloaded:{reasons}\n",
+        f"{wanted.filename} could not be downloaded{_unproven(wanted, cache)}:{reasons}\n",
         cause="; ".join(dict.fromkeys(failure.cause for failure in failures)),
         remedy=f"Give another source with --mirror URL, or {_IMPORT}",
         kinds=kinds,

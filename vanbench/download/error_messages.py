@@ -1,6 +1,7 @@
-"""Why a file could not be downloaded: exceptions of the network and the disk as sentences."""
+"""Why a file could not be downloaded or read: exceptions of network and disk as sentences."""
 
 import errno
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ from pathlib import Path
 import requests
 from urllib3 import exceptions as urllib3
 
-from vanbench.errors import SourceError, StorageError
+from vanbench.errors import SourceError, StorageError, UnreadableError
 from vanbench.file_types import printable
+from vanbench.zoo.addresses import public_url
 
 _TLS = {  # OpenSSL's X509_V_ERR_* numbers
     9: "its certificate is not valid yet by this machine's clock",
@@ -38,7 +40,7 @@ _DISK = {
 
 def network_error(error: Exception, url: str) -> SourceError:
     """An exception of requests, urllib3 or a socket as one sentence with its cause."""
-    host = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+    host = public_url(url).partition("://")[2].partition("/")[0]
     chain = list(_chain(error))
 
     def has(*kinds: type) -> bool:
@@ -78,13 +80,66 @@ def network_error(error: Exception, url: str) -> SourceError:
 
 def disk_error(error: OSError, folder: Path) -> StorageError:
     """An OSError from writing to the cache as a sentence."""
-    reason = _DISK.get(error.errno or 0, error.strerror or str(error))
-    return StorageError(
-        f"the file cannot be written: {reason}",
-        where=folder,
-        remedy="Free disk space, or fix the permissions, or choose another folder with "
-        "--cache DIR.",
+    return _storage_error(error, "the file cannot be written", folder)
+
+
+def lock_error(error: OSError, lock: Path) -> StorageError:
+    """An OSError from opening a lock file, such as one of another user's."""
+    return _storage_error(error, "the lock file of the download cannot be opened", lock)
+
+
+def cache_error(error: OSError, folder: Path) -> StorageError:
+    """An OSError from looking for a file in the cache."""
+    return _storage_error(error, "the cache cannot be read", folder, reading=True)
+
+
+def read_error(error: OSError, path: Path) -> UnreadableError:
+    """An OSError from reading a file that is in the cache."""
+    what = f"the file is in the cache, but cannot be read: {_reason(error, reading=True)}"
+    remedy = "Fix its permissions" if isinstance(error, PermissionError) else "Delete it"
+    return UnreadableError(
+        what,
+        where=path,
+        cause="the file in the cache cannot be read",
+        remedy=f"{remedy}, or choose another cache with --cache DIR.{_belongs(path)}",
     )
+
+
+def _storage_error(
+    error: OSError, what: str, place: Path, *, reading: bool = False
+) -> StorageError:
+    path = Path(error.filename) if isinstance(error.filename, str) else place
+    path = path if path.is_relative_to(place) else place
+    return StorageError(
+        f"{what}: {_reason(error, reading=reading)}",
+        where=path,
+        remedy="Free disk space, or fix the permissions, or choose another folder with "
+        f"--cache DIR.{_belongs(path)}",
+    )
+
+
+def _reason(error: OSError, *, reading: bool = False) -> str:
+    if isinstance(error, PermissionError) and reading:
+        return "reading it is not permitted"
+    if getattr(error, "winerror", None) in (5, 32):  # access denied, sharing violation
+        return "access is denied, or another program has the file open"
+    return _DISK.get(error.errno or 0, error.strerror or str(error))
+
+
+def _belongs(path: Path) -> str:
+    """A sentence about a file or folder of another user's; empty if it is one's own."""
+    try:
+        while not path.exists():
+            path = path.parent
+        owner = path.owner() if path.stat().st_uid != os.geteuid() else None
+    except KeyError:
+        owner = str(path.stat().st_uid)
+    except (OSError, AttributeError, NotImplementedError):  # no permission; Windows has no owners
+        return ""
+    if owner is None:
+        return ""
+    kind = "folder" if path.is_dir() else "file"
+    return f" The {kind} {path} belongs to the user {owner}, who can make it writable for others."
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

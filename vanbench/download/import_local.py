@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vanbench.download.cache import Wanted, in_cache, locked, matches
+from vanbench.download.cache import Fetched, locked, look, matches
 from vanbench.download.error_messages import disk_error
+from vanbench.download.wanted import Wanted
 from vanbench.errors import FetchError, MissingError
 from vanbench.files import sha256_of
 from vanbench.progress import Update, ignore
@@ -15,7 +16,7 @@ from vanbench.progress import Update, ignore
 
 @dataclass(frozen=True)
 class Imported:
-    """A wanted file: where it was found, and its name in the cache; None where it was not found.
+    """A wanted file: where it was found, and its path in the cache; None where it was not found.
 
     ``status``: ``linked``, ``copied``, ``present`` (the cache has it already), ``missing``, or
     ``unverifiable`` (nothing was published to recognise it by).
@@ -33,18 +34,19 @@ def import_files(
     cache: Path,
     progress: Update = ignore,
 ) -> list[Imported]:
-    """For each wanted file what became of it; any file below ``folder`` may be it, by its hash.
+    """What became of each wanted file; any file below ``folder`` may be it, by its hash.
 
     Files are hard-linked, or copied from another file system. ``progress`` counts files. Raises
-    MissingError if there is no such folder, and StorageError if the cache cannot take them.
+    MissingError if there is no such folder, StorageError if the cache cannot be written, and
+    UnreadableError if a file in it cannot be read.
     """
     if not folder.is_dir():
         raise MissingError("expected a folder with checkpoint files, found no folder", where=folder)
+    present = {w: path for w in wanted if (path := _present(w, cache))}
+    sought = [w for w in wanted if w.published and w not in present]
+    found = _search(folder, sought, progress) if sought else {}
     try:
-        present = [w for w in wanted if _is_present(w, cache)]
-        sought = [w for w in wanted if w.published and w not in present]
-        found = _search(folder, sought, progress) if sought else {}
-        return [_import(w, found.get(w), cache, w in present) for w in wanted]
+        return [_import(w, found.get(w), cache, present.get(w)) for w in wanted]
     except OSError as error:
         raise disk_error(error, cache) from error
 
@@ -54,13 +56,13 @@ def _search(
     sought: Sequence[Wanted],
     progress: Update,
 ) -> dict[Wanted, Path]:
-    """The first file that is each of those sought; stops when all are found."""
+    """The first file with the hash of each of those sought; stops when all are found."""
     found: dict[Wanted, Path] = {}
     files = list(_files(folder))
     for number, path in enumerate(files, 1):
         try:
             sha256 = sha256_of(path)
-        except OSError:  # a file that cannot be read is not found; if it was sought, that is said
+        except OSError:  # a file that cannot be read is not found, and then reported as missing
             sha256 = ""
         for wanted in sought:
             if sha256 and matches(wanted, sha256):
@@ -80,19 +82,19 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _is_present(wanted: Wanted, cache: Path) -> bool:
-    if not (wanted.published and in_cache(wanted, cache)):
-        return False
-    return matches(wanted, sha256_of(cache / wanted.filename))
+def _present(wanted: Wanted, cache: Path) -> Path | None:
+    """Where the cache has the file already, if a hash shows that it is this one."""
+    found = look(wanted, cache) if wanted.published else None
+    return found.path if isinstance(found, Fetched) else None
 
 
-def _import(wanted: Wanted, source: Path | None, cache: Path, present: bool) -> Imported:
-    target = cache / wanted.filename
+def _import(wanted: Wanted, source: Path | None, cache: Path, present: Path | None) -> Imported:
+    target = cache / wanted.cache_name
     if present:
-        return Imported(wanted, None, target, "present")
+        return Imported(wanted, None, present, "present")
     if source is None:
         return Imported(wanted, None, None, "missing" if wanted.published else "unverifiable")
-    with locked(cache, wanted.filename) as part:
+    with locked(cache, wanted.cache_name) as part:
         part.discard()
         status = _link_or_copy(source.resolve(), part.path)
         if not matches(wanted, sha256_of(part.path)):
@@ -102,7 +104,7 @@ def _import(wanted: Wanted, source: Path | None, cache: Path, present: bool) -> 
                 where=source,
                 remedy="Run the command again when no other program writes to it.",
             )
-        part.finish(target, "another file than the published one had this name")
+        part.finish(target, "not the published file, but it had its name")
     return Imported(wanted, source, target, status)
 
 

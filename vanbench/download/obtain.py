@@ -1,10 +1,12 @@
-"""Where a zoo entry and its file meet: the published hash, the recorded one, and the sources."""
+"""The file of a zoo entry, checked against the published hash and the recorded one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vanbench.download.cache import Fetched, Wanted, fetch
+from vanbench.download.cache import Fetched, fetch
+from vanbench.download.transfer import local_path
+from vanbench.download.wanted import Wanted
 from vanbench.errors import FetchError
 from vanbench.progress import Progress, silent
 from vanbench.report import records
@@ -21,6 +23,11 @@ class Sources:
     mirrors: tuple[str, ...] = ()
     offline: bool = False
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders of this machine among them, which a record must not name."""
+        return (str(self.cache), *(m for m in self.mirrors if local_path(m) is not None))
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -36,7 +43,7 @@ class Outcome:
         return {
             "name": self.entry.name,
             "checkpoint": {
-                "url": self.entry.urls[0],
+                "url": self.entry.public_url,
                 "path": str(fetched.path) if fetched else None,
                 "bytes": fetched.bytes if fetched else None,
                 "sha256": fetched.sha256 if fetched else None,
@@ -46,6 +53,18 @@ class Outcome:
         }
 
 
+def wanted_file(entry: Entry, recorded: Record | None = None) -> Wanted:
+    """The entry's file; once a full hash is on record, it has to be that file."""
+    known = recorded.checkpoint if recorded else None
+    return Wanted(
+        entry.filename,
+        entry.urls,
+        entry.sha256,
+        recorded=known.sha256 if known and known.status == records.VERIFIED else None,
+        shares_filename=entry.shares_filename,
+    )
+
+
 def obtain(
     entry: Entry, sources: Sources, recorded: Record | None = None, progress: Progress = silent
 ) -> Fetched:
@@ -53,12 +72,9 @@ def obtain(
 
     Once a full hash is on record, another file with the published prefix is a mismatch too.
     """
-    known = recorded.checkpoint if recorded else None
-    sha256 = known.sha256 if known and known.status == records.VERIFIED else None
-    wanted = Wanted(entry.filename, entry.urls, entry.sha256, sha256)
     with progress(entry.name, "B") as update:
         return fetch(
-            wanted,
+            wanted_file(entry, recorded),
             sources.cache,
             mirrors=sources.mirrors,
             offline=sources.offline,
@@ -73,7 +89,7 @@ def obtain_all(
     results: Path,
     progress: Progress = silent,
 ) -> list[Outcome]:
-    """Every entry's file, or the reason it could not be had; one failure does not stop the rest."""
+    """Each entry's file, or the reason why there is none; one failure does not stop the others."""
     outcomes = []
     for entry in entries:
         recorded = records.read(results, zoo.name, entry.name)

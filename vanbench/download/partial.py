@@ -1,4 +1,4 @@
-"""A download in progress: the bytes so far, and beside them a note of what they are bytes of.
+"""An unfinished download: the bytes so far, and beside them a note on where they are from.
 
 At every moment, also after a kill, the note belongs to the bytes or there are no bytes.
 """
@@ -12,7 +12,10 @@ from typing import IO
 
 @dataclass(frozen=True)
 class Origin:
-    """Where bytes come from, and what the server said about the whole file."""
+    """Where bytes come from, and what the server said about the complete file.
+
+    ``url`` is the source without secrets, as ``wanted.source_id`` gives it.
+    """
 
     url: str
     etag: str | None = None
@@ -28,12 +31,12 @@ class Origin:
 
 
 class Part:
-    """The unfinished form of one file, in a work folder inside the cache."""
+    """The unfinished form of the file that the cache keeps as ``name``, in a work folder."""
 
-    def __init__(self, folder: Path, filename: str):
-        self.path = folder / f"{filename}.part"
-        self.note = folder / f"{filename}.part.json"
-        self.rejected = folder / "rejected" / filename
+    def __init__(self, folder: Path, name: str):
+        self.path = folder / f"{name}.part"
+        self.note = folder / f"{name}.part.json"
+        self.rejected = folder / "rejected" / name
 
     @property
     def size(self) -> int:
@@ -42,7 +45,7 @@ class Part:
 
     @property
     def origin(self) -> Origin | None:
-        """What the bytes are bytes of; None when that is not known."""
+        """Where the bytes come from; None when that is not known."""
         try:
             found = json.loads(self.note.read_text(encoding="utf-8"))
             origin = Origin(**found)
@@ -64,19 +67,20 @@ class Part:
         return self.path.open("ab", buffering=0)
 
     def discard(self) -> None:
-        """Forget the bytes and the note, in this order."""
+        """Delete the bytes and the note, in this order."""
         self.path.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 
     def set_aside(self, reason: str) -> Path:
-        """Move the bytes to where nobody takes them for the file, with the reason beside them."""
+        """Move the bytes into the folder of rejected files, with the reason beside them."""
         _set_aside(self.path, self.rejected, reason)
         self.discard()
         return self.rejected
 
     def finish(self, target: Path, reason: str | None) -> None:
-        """Give the bytes their name; a file that has it, set aside for ``reason``, makes room."""
-        with self.path.open("rb") as file:
+        """Move the bytes to ``target``; a file that is there is first set aside for ``reason``."""
+        # Windows flushes only what is opened for writing, which a read-only file cannot be.
+        with self.path.open("rb" if os.name == "posix" else "r+b") as file:
             os.fsync(file.fileno())
         if reason is not None and target.exists():
             _set_aside(target, self.rejected, reason)

@@ -1,4 +1,4 @@
-"""One transfer: from one source into one part, resumed where that is safe, patient with faults."""
+"""One transfer: from one source into one part, resumed where that is safe, retried after faults."""
 
 import errno
 import http.client
@@ -13,7 +13,8 @@ from email.utils import parsedate_to_datetime
 from itertools import chain
 from pathlib import Path
 from typing import IO
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
+from urllib.request import url2pathname
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -21,9 +22,11 @@ from urllib3.exceptions import HTTPError
 from vanbench._version import __version__
 from vanbench.download.error_messages import network_error
 from vanbench.download.partial import Origin, Part
+from vanbench.download.wanted import source_id
 from vanbench.errors import SourceError
 from vanbench.file_types import HEAD_BYTES, describe_bytes, is_page, printable
 from vanbench.progress import Update
+from vanbench.zoo.addresses import public_url, redact
 
 _CHUNK = 1 << 18
 _STEP = 1 << 20  # bytes that count as progress
@@ -61,7 +64,7 @@ RETRY_POLICY = RetryPolicy()
 def local_path(source: str) -> Path | None:
     """The path that a ``file://`` URL or a plain path names; None for anything else."""
     if source.startswith("file://"):
-        return Path(unquote(urlsplit(source).path))
+        return Path(url2pathname(urlsplit(source).path))
     return None if "://" in source else Path(source).expanduser()
 
 
@@ -72,13 +75,19 @@ def transfer(
 
     Bytes already there are kept where they are bytes of the same file: by the server's validator,
     or, when ``hashed`` says that a hash will prove the whole, by the length alone. Raises
-    SourceError when the source fails, and OSError when the part cannot be written.
+    SourceError, which has no password and no token of the source, when the source fails, and
+    OSError when the part cannot be written.
     """
     path = local_path(source)
-    if path is not None:
-        _copy(path, source, part, policy, progress)
-    else:
-        _download(source, part, hashed, policy, progress)
+    try:
+        if path is not None:
+            _copy(path, source, part, policy, progress)
+        else:
+            _download(source, part, hashed, policy, progress)
+    except SourceError as error:
+        error.where, error.problem = public_url(source), redact(error.problem)
+        error.cause = redact(error.cause)
+        raise error from None  # the exception that caused it has the URL in its message
 
 
 def _copy(path: Path, source: str, part: Part, policy: RetryPolicy, report: Update) -> None:
@@ -91,7 +100,7 @@ def _copy(path: Path, source: str, part: Part, policy: RetryPolicy, report: Upda
     with file:
         length = os.fstat(file.fileno()).st_size
         chunks = _first_look(_read_local(file, source), source)
-        part.begin(Origin(source, length=length))
+        part.begin(Origin(source_id(source), length=length))
         _append(part, chunks, source, length, policy, report)
 
 
@@ -130,10 +139,10 @@ def _download(url: str, part: Part, hashed: bool, policy: RetryPolicy, report: U
 
 def _attempt(url: str, part: Part, hashed: bool, policy: RetryPolicy, report: Update) -> None:
     """One request and its answer; returns when the part is complete."""
-    origin, have = part.origin, part.size
-    if have and origin and origin.length == have:
+    origin, have, source = part.origin, part.size, source_id(url)
+    if have and origin and origin.length == have and (hashed or origin.url == source):
         return  # killed between the last byte and the check of the hash
-    headers = resume_headers(origin, have, url, hashed)
+    headers = resume_headers(origin, have, source, hashed)
     with _answer(url, headers, policy) as response:
         chunks = _receive(response, url, policy)
         if response.status_code == 416 and headers:
@@ -148,7 +157,7 @@ def _attempt(url: str, part: Part, hashed: bool, policy: RetryPolicy, report: Up
                 what = "it answered with a part of the file when asked for the whole"
                 raise SourceError(url, what, "garbled", transient=True)
             chunks = _first_look(chunks, url)
-            part.begin(_origin(response, url))
+            part.begin(_origin(response, source))
         length = part.origin.length if part.origin else None
         _append(part, chunks, url, length, policy, report)
 
@@ -317,10 +326,10 @@ def _retry_after(response: requests.Response) -> float | None:
 
 def _check_range(response: requests.Response, url: str, part: Part) -> None:
     """Start again unless this is the rest of just the file whose beginning is here."""
-    origin = part.origin or Origin(url)
+    origin = part.origin or Origin(source_id(url))
     start, total = _content_range(response)
     etag = response.headers.get("ETag")
-    same_file = origin.url != url or not (etag and origin.etag) or etag == origin.etag
+    same_file = origin.url != source_id(url) or not (etag and origin.etag) or etag == origin.etag
     same_length = origin.length is None or total == origin.length
     if start != part.size or _encoding(response) or not (same_file and same_length):
         raise _start_again(part, url)

@@ -164,7 +164,7 @@ def as_json(row: ModelRow) -> Json:
     return {
         "name": row.entry.name,
         "checkpoint": {
-            "url": checkpoint.url if checkpoint else row.entry.urls[0],
+            "url": checkpoint.url if checkpoint else row.entry.public_url,
             "path": None,
             "bytes": checkpoint.bytes if checkpoint else None,
             "sha256": checkpoint.sha256 if checkpoint else None,

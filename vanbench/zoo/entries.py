@@ -2,12 +2,16 @@
 
 import difflib
 import re
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from vanbench.errors import UnknownModelError
 from vanbench.model.architecture import Architecture
-from vanbench.zoo.class_ids import imagenet_1k
+from vanbench.zoo.addresses import public_url
+from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 from vanbench.zoo.reported import Reported
 
 
@@ -76,13 +80,18 @@ class Erratum:
 class Entry:
     """One published checkpoint and what is claimed for it.
 
+    ``urls`` are absolute, ``address`` is the first one as the zoo file has it.
     ``layer_norm_eps`` None means the one of the code that uses the file's key naming; ``images``
-    is over how many images the accuracies are claimed, None if the source does not say.
+    is over how many images the accuracies are claimed, None if the zoo does not say.
+    ``pretrain``, ``config`` and ``note`` are what the source says of the training, of the
+    configuration file and of the checkpoint, None where it says nothing.
+    ``shares_filename``: another entry of the zoo has another file of the same name.
     """
 
     name: str
     architecture: Architecture
     urls: tuple[str, ...]
+    address: str
     claims: Claims
     layer_norm_eps: float | None
     counting: Counting
@@ -91,6 +100,10 @@ class Entry:
     sha256: str | None = None
     erratum: Erratum | None = None
     images: int | None = None
+    pretrain: str | None = None
+    config: str | None = None
+    note: str | None = None
+    shares_filename: bool = False
 
     @property
     def arch(self) -> str:
@@ -98,9 +111,26 @@ class Entry:
         return self.name.split(".")[0]
 
     @property
+    def claimed_images(self) -> int | None:
+        """Over how many images the accuracies are claimed; None if that is not known.
+
+        With the classes of ImageNet-1k it is the whole validation set, unless the zoo says
+        otherwise.
+        """
+        if self.images is None and self.protocol.class_ids == imagenet_1k():
+            return VALIDATION_IMAGES
+        return self.images
+
+    @property
     def filename(self) -> str:
-        """The file's published name, which is also its name in the cache."""
-        return self.urls[0].split("?")[0].rsplit("/", 1)[-1]
+        """The file's published name: the last part of its URL."""
+        return filename_of(self.urls[0])
+
+    @property
+    def public_url(self) -> str:
+        """The first URL as it may be recorded: no user info, no query, no folder of a machine."""
+        local = self.address.startswith(("/", "\\", "~", "file://")) or self.address[1:2] == ":"
+        return unquote(self.filename) if local else public_url(self.address)
 
     @property
     def published_hash(self) -> str | None:
@@ -110,14 +140,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class Zoo:
-    """A table of checkpoints; ``data`` is a validation set shipped beside it, if any."""
+    """A table of checkpoints; ``data`` is a validation set shipped beside it, if any.
+
+    ``citation`` is the BibTeX entry that the source asks to cite, None if there is none.
+    """
 
     name: str
     title: str
     source: str
     path: Path
     entries: tuple[Entry, ...]
-    data: Path | None = field(default=None)
+    data: Path | None = None
+    citation: str | None = None
 
     def find(self, query: str) -> Entry:
         """The entry of that name, or the first of that architecture; else UnknownModelError."""
@@ -130,17 +164,38 @@ class Zoo:
         near = [known[n] for n in difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)]
         listed = ", ".join(entry.name for entry in self.entries)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {listed}."
-        raise UnknownModelError(f"No model {query!r} in the zoo {self.name!r}. {hint}")
+        raise UnknownModelError(f"no model {query!r} in the zoo {self.name!r}", remedy=hint)
+
+
+def filename_of(url: str) -> str:
+    """The last part of a URL's path, empty if the path ends in a slash.
+
+    >>> filename_of("https://host/weights.pth?download=true")
+    'weights.pth'
+    """
+    return urlsplit(url).path.rpartition("/")[2]
 
 
 def hash_in_name(filename: str) -> str | None:
     """The digits of its own SHA-256 that a published file's name ends in, if it does.
 
+    Digits that are a date, or a date and a time, are not a hash.
+
     >>> hash_in_name("van-tiny_8xb128_in1k_20220501-385941af.pth")
     '385941af'
+    >>> hash_in_name("my_van-20240101.pth")
     """
-    suffix = re.search(r"-([0-9a-f]{8,64})\.\w+$", filename)
-    return suffix[1] if suffix else None
+    match = re.search(r"-([0-9a-f]{8,64})(?:\.pth)?\.\w+$", filename)
+    return match[1] if match and not _is_date(match[1]) else None
+
+
+def _is_date(digits: str) -> bool:
+    """Whether hex digits are YYYYMMDD, YYYYMMDDhhmm or YYYYMMDDhhmmss of 1990 to 2099."""
+    form = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(len(digits))
+    if form and digits.isdecimal():
+        with suppress(ValueError):
+            return 1990 <= datetime.strptime(digits, form).year < 2100
+    return False
 
 
 def normal_name(name: str) -> str:

@@ -1,7 +1,10 @@
-"""Zoo files: from TOML to entries, key by key, with a message for each thing that is wrong."""
+"""Zoo files: from TOML to entries, strictly; docs/zoo.md describes the keys."""
 
+import re
 import tomllib
-from dataclasses import dataclass, fields
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,15 +19,16 @@ from vanbench.zoo.entries import (
     Erratum,
     EvaluationProtocol,
     Zoo,
+    filename_of,
     normal_name,
 )
 from vanbench.zoo.reported import Reported
 from vanbench.zoo.toml_table import Table
 
 SCHEMA = 1
-SCHEMA = 1
 SHIPPED = Path(str(files("vanbench"))) / "zoos"
 INTERPOLATIONS = ("bicubic", "bilinear")
+_NAME = re.compile(r"[\w+-]+\.[\w.+-]+")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class _Defaults:
     protocol: EvaluationProtocol
     source: str
     images: int | None
+    note: str | None
 
 
 def load_zoo(name_or_path: str) -> Zoo:
@@ -47,11 +52,11 @@ def load_zoo(name_or_path: str) -> Zoo:
     except FileNotFoundError:
         names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.toml")))
         raise ZooError(
-            f"No zoo {name_or_path!r}: neither a shipped one ({names}) nor a file. "
-            "Give --zoo one of these names or the path of a TOML file."
+            f"no zoo {name_or_path!r}: neither a shipped one ({names}) nor a file",
+            remedy="Give --zoo one of these names or the path of a TOML file.",
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ZooError(f"{path}: not a readable TOML file: {error}") from error
+        raise ZooError(f"not a readable TOML file: {error}", where=path) from error
     return _read_zoo(path, data)
 
 
@@ -68,26 +73,30 @@ def _read_zoo(path: Path, data: dict[str, Any]) -> Zoo:
         protocol=_read_protocol(top.table("protocol", {}), EvaluationProtocol()),
         source=source,
         images=_read_images(top, None),
+        note=_read_line(top, "note", None),
     )
+    citation = top.text("citation", None)
     folder = top.text("data", None)
     models = top.table("models")
-    entries = tuple(_read_entry(models.table(key), key, defaults) for key in models.data)
+    entries = [_read_entry(models.table(key), key, defaults) for key in models.data]
     top.done()
     if not entries:
         raise top.fail("models", "at least one model")
     _refuse_similar_names(models, entries)
-    return Zoo(name, title, source, path, entries, path.parent / folder if folder else None)
+    data_set = path.parent / folder if folder else None
+    return Zoo(name, title, source, path, _related(models, entries), data_set, citation)
 
 
 def _read_entry(table: Table, name: str, defaults: _Defaults) -> Entry:
-    arch, _, tag = name.partition(".")
-    if not (arch and tag) or "/" in name or name != name.strip():
-        raise table.fail(name, "a model name of the form ARCH.TAG, such as van_b0.in1k", name)
+    if not _NAME.fullmatch(name):
+        expected = "a model name of the form ARCH.TAG, such as van_b0.in1k, of letters, digits"
+        raise table.fail(name, f"{expected}, '_', '-', '+' and '.' (it names a record)", name)
     counting = _read_counting(table.table("counting", {}), defaults.counting)
     entry = Entry(
         name=name,
         architecture=_read_architecture(table, "architecture", counting.num_classes),
         urls=_read_urls(table),
+        address=table.text("url"),
         claims=_read_claims(table.table("reported", {})),
         layer_norm_eps=_read_eps(table, defaults.layer_norm_eps),
         counting=counting,
@@ -96,6 +105,9 @@ def _read_entry(table: Table, name: str, defaults: _Defaults) -> Entry:
         sha256=_read_sha256(table),
         erratum=_read_erratum(table, counting.num_classes),
         images=_read_images(table, defaults.images),
+        pretrain=_read_line(table, "pretrain", None),
+        config=_read_line(table, "config", None),
+        note=_read_line(table, "note", defaults.note),
     )
     table.done()
     return entry
@@ -161,16 +173,23 @@ def _read_architecture(table: Table, key: str, num_classes: int) -> Architecture
 
 
 def _read_claims(table: Table) -> Claims:
-    found = {}
-    for f in fields(Claims):
-        expected = 'the figure as printed, as text, such as "82.80"'
-        text = table.get(f.name, str, expected, None)
-        try:
-            found[f.name] = None if text is None else Reported(text)
-        except ValueError:
-            raise table.fail(f.name, expected, text) from None
+    found = {field.name: _read_figure(table, field.name) for field in fields(Claims)}
     table.done()
     return Claims(**found)
+
+
+def _read_figure(table: Table, key: str) -> Reported | None:
+    expected = 'the figure as printed, as text, such as "82.80"'
+    text = table.get(key, str, expected, None)
+    if text is None:
+        return None
+    try:
+        figure = Reported(text)
+    except ValueError:
+        raise table.fail(key, expected, text) from None
+    if key in ("top1", "top5") and figure.value > 100:
+        raise table.fail(key, "a percentage from 0 to 100", text)
+    return figure
 
 
 def _read_erratum(table: Table, num_classes: int) -> Erratum | None:
@@ -192,6 +211,14 @@ def _read_images(table: Table, default: int | None) -> int | None:
     )
 
 
+def _read_line(table: Table, key: str, default: str | None) -> str | None:
+    """A text that is shown in a table or under it: one line, not empty."""
+    value = table.text(key, default)
+    if value is not None and not (value.strip() and value.isprintable()):
+        raise table.fail(key, "a text of one line", value)
+    return value
+
+
 def _read_urls(table: Table) -> tuple[str, ...]:
     """Absolute URLs as they are; anything else is a path beside the zoo file."""
     url = table.text("url")
@@ -201,7 +228,11 @@ def _read_urls(table: Table) -> tuple[str, ...]:
     urls = [
         u if "://" in u else (table.path.parent / u).resolve().as_uri() for u in (url, *mirrors)
     ]
-    if not urls[0].split("?")[0].rsplit("/", 1)[-1]:
+    try:
+        named = bool(filename_of(urls[0]))
+    except ValueError:
+        named = False
+    if not named:
         raise table.fail("url", "a URL that ends in a file name", url)
     return tuple(urls)
 
@@ -220,7 +251,7 @@ def _read_eps(table: Table, default: float | None) -> float | None:
     return value
 
 
-def _refuse_similar_names(models: Table, entries: tuple[Entry, ...]) -> None:
+def _refuse_similar_names(models: Table, entries: Sequence[Entry]) -> None:
     seen: dict[str, str] = {}
     for entry in entries:
         other = seen.setdefault(normal_name(entry.name), entry.name)
@@ -228,3 +259,26 @@ def _refuse_similar_names(models: Table, entries: tuple[Entry, ...]) -> None:
             raise models.fail(
                 entry.name, f"a name that differs from {other!r} in more than case", entry.name
             )
+
+
+def _related(models: Table, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The entries, with what each has in common with others.
+
+    Entries of one URL are about one file, so they share its hash. Entries of different URLs may
+    have the same file name.
+    """
+    hashes: dict[str, str] = {}
+    for entry in entries:
+        known, given = hashes.get(entry.urls[0], ""), entry.sha256 or ""
+        if not (known.startswith(given) or given.startswith(known)):
+            raise models.table(entry.name).fail("sha256", f"{known} as for the same URL", given)
+        hashes[entry.urls[0]] = max(known, given, key=len)
+    names = Counter(filename_of(url).lower() for url in hashes)
+    return tuple(
+        replace(
+            entry,
+            sha256=hashes[entry.urls[0]] or None,
+            shares_filename=names[entry.filename.lower()] > 1,
+        )
+        for entry in entries
+    )

@@ -1,13 +1,17 @@
 """A published figure: text with a precision, compared as an exact fraction."""
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+
+_FIGURE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 
 @dataclass(frozen=True)
 class Reported:
-    """A published figure, kept as printed.
+    """A published figure, kept as printed: digits, with a decimal point or none.
+
+    ValueError for any other text.
 
     >>> Reported("82.80").decimals
     2
@@ -18,12 +22,8 @@ class Reported:
     text: str
 
     def __post_init__(self) -> None:
-        try:
-            finite = Decimal(self.text).is_finite()
-        except InvalidOperation:
-            finite = False
-        if not finite:
-            raise ValueError(f"not a decimal number: {self.text!r}")
+        if not _FIGURE.fullmatch(self.text):
+            raise ValueError(f"expected digits with at most one decimal point, found {self.text!r}")
 
     @property
     def value(self) -> Fraction:
@@ -33,8 +33,7 @@ class Reported:
     @property
     def decimals(self) -> int:
         """How many digits are printed after the decimal point."""
-        exponent = Decimal(self.text).as_tuple().exponent
-        return max(0, -int(exponent))
+        return len(self.text.partition(".")[2])
 
     def equals(self, measured: Fraction) -> bool:
         """Whether ``measured`` rounds to the printed digits; a tie may round either way.

@@ -24,11 +24,16 @@ def command(settings: Settings, folder: Path, model: tuple[str, ...]) -> None:
     whatever their names, are linked into the cache, or copied where links are not possible.
     """
     from vanbench.cli.output import print_json
-    from vanbench.download.cache import Wanted
     from vanbench.download.import_local import import_files
+    from vanbench.download.obtain import wanted_file
+    from vanbench.report import records
 
-    entries = select(settings.zoo, model, everything=not model)
-    wanted = [Wanted(entry.filename, entry.urls, entry.sha256) for entry in entries]
+    zoo = settings.zoo
+    entries = select(zoo, model, everything=not model)
+    wanted = [
+        wanted_file(entry, records.read(settings.results, zoo.name, entry.name))
+        for entry in entries
+    ]
     with settings.progress(str(folder), "files") as update:
         imports = import_files(folder, wanted, settings.cache, update)
     rows = list(zip(entries, imports, strict=True))
