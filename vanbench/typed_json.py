@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
+
+
+class UnknownKeyError(ValueError):
+    """A key that the dataclass does not have."""
+
+
 Json = dict[str, Any]
 """A JSON object on its way out of the program."""
 
@@ -22,7 +28,8 @@ def to_json(value: Any) -> Any:
 def from_json(kind: type[T], text: str | bytes) -> T:
     """The dataclass that a JSON text describes; ValueError says which key is not as it should be.
 
-    Types are not converted: ``"1"`` and ``true`` are no numbers. Unknown keys are refused.
+    Types are not converted: ``"1"`` and ``true`` are no numbers. Unknown keys are refused
+    (UnknownKeyError).
     """
     from pydantic import ValidationError
     from pydantic_core import from_json as parse
@@ -32,7 +39,7 @@ def from_json(kind: type[T], text: str | bytes) -> T:
     except ValidationError as error:
         raise ValueError(_describe(error)) from error
     for key in _unknown(parse(text), to_json(value), ""):
-        raise ValueError(f"unknown key {key!r}")
+        raise UnknownKeyError(f"unknown key {key!r}")
     return value
 
 

@@ -24,7 +24,7 @@ from vanbench.evaluation.validate import validate_candidates
 from vanbench.flops import count_as_reported
 from vanbench.model.architecture import Architecture
 from vanbench.progress import Progress, silent
-from vanbench.report import records
+from vanbench.report import record_files, records
 from vanbench.report.records import Accuracy, Counts, FileRecord, Record
 from vanbench.report.rows import ModelRow, make_row, overall_exit_code
 from vanbench.report.verdicts import NOT_MEASURED, PARTIAL
@@ -72,7 +72,7 @@ def verify(
     One model's failure is its row's verdict; the others are still done.
     """
     device = choose_device(options.device)
-    old = {entry.name: records.read(results, zoo.name, entry.name) for entry in entries}
+    old = {entry.name: record_files.read(results, zoo.name, entry) for entry in entries}
     examined, opened = [], {}
     for entry in entries:
         item = _examine(zoo, entry, sources, device, old[entry.name], progress)
@@ -128,8 +128,7 @@ def _conclude(
         assert record.checkpoint is not None
         record = replace(record, accuracy=_accuracy(name, record.checkpoint, result))
     reason = str(errors.get(name, ""))
-    partial = result is not None and not result.covers(item.entry.images)
-    return make_row(item.entry, record, partial=partial, reason=reason)
+    return make_row(item.entry, record, reason=reason)
 
 
 def _examine(
@@ -208,6 +207,6 @@ def _keep(results: Path, old: Record | None, row: ModelRow, *, asked: bool) -> N
     lost = asked and any(f.verdict == NOT_MEASURED for f in (row.top1, row.top5))
     spoiled = row.file_status in ("mismatch", "unreadable")
     if lost or spoiled:
-        records.write_failed(results, row.record)
+        record_files.write_failed(results, row.record)
     else:
-        records.write(results, records.merge(old, row.record))
+        record_files.write(results, records.merge(old, row.record))

@@ -51,11 +51,16 @@ class Architecture:
         if not isinstance(document, dict) or {"arch", *names} != document.keys():
             raise ValueError(f"expected an object of arch, {', '.join(names)}")
         *lists, num_classes = (document[name] for name in names)
+        if not all(isinstance(numbers, list | tuple) and len(numbers) == 4 for numbers in lists):
+            raise ValueError(f"expected a list of four numbers for each of {', '.join(names[:3])}")
         numbers = [*(n for numbers in lists for n in numbers), num_classes]
         if not all(type(n) is int and n >= 0 for n in numbers):
             raise ValueError("expected whole numbers")
         embed_dims, depths, mlp_ratios = map(tuple, lists)
-        return cls(embed_dims, depths, mlp_ratios, num_classes)
+        found = cls(embed_dims, depths, mlp_ratios, num_classes)
+        if document["arch"] not in (found.name, "custom"):
+            raise ValueError(f"expected arch {found.name!r}, found {document['arch']!r}")
+        return found
 
     def same_body(self, other: "Architecture") -> bool:
         """Whether both are the same network up to the classification head."""

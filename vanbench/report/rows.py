@@ -1,15 +1,16 @@
 """Claims and records become rows, once; tables, reports and JSON only format them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from vanbench.errors import VanbenchError
 from vanbench.intervals import wilson_interval
-from vanbench.report import records
+from vanbench.report import record_files, records
+from vanbench.report.coverage import doubts, why_partial
 from vanbench.report.records import Accuracy, Counts, Record
-from vanbench.report.verdicts import CLOSE_POINTS, DEVIATES, NOT_MEASURED, judge, worst
+from vanbench.report.verdicts import CLOSE_POINTS, DEVIATES, NOT_MEASURED, PARTIAL, judge, worst
 from vanbench.typed_json import Json
 from vanbench.zoo.entries import Claims, Entry, Zoo
 from vanbench.zoo.reported import Reported
@@ -19,7 +20,8 @@ from vanbench.zoo.reported import Reported
 class Figure:
     """One number of one model, in the unit of its report (M, G or percent).
 
-    ``reason`` says why it was not measured, where it was not.
+    ``reason`` says why it was not measured or is partial, or what about the data may explain that
+    it deviates.
     """
 
     measured: Fraction | None
@@ -77,18 +79,25 @@ class ModelRow:
         return 0
 
 
-def make_row(entry: Entry, record: Record, *, partial: bool = False, reason: str = "") -> ModelRow:
+def make_row(entry: Entry, record: Record, *, reason: str = "") -> ModelRow:
     """Judge a record against the claims of its entry; ``reason`` is why there is no accuracy."""
     params, flops = _judge_counts(entry, record.counts)
-    top1, top5 = _judge_accuracy(
-        entry, record.accuracy, partial, reason or _why_no_accuracy(record)
-    )
+    top1, top5 = _judge_accuracy(entry, record.accuracy, reason or _why_no_accuracy(record))
     return ModelRow(entry, record, params, flops, top1, top5)
 
 
 def rows_on_record(zoo: Zoo, results: Path) -> list[ModelRow]:
-    """A row for every model of the zoo, from its latest full record, else its failed attempt."""
-    return [make_row(entry, _on_record(zoo, entry, results)) for entry in zoo.entries]
+    """A row for every model of the zoo, from its latest full record, else its failed attempt.
+
+    A recorded accuracy that is not over the images of the claim does not count as measured.
+    """
+    rows = []
+    for entry in zoo.entries:
+        record, reason = _on_record(zoo, entry, results), ""
+        if record.accuracy and (why := why_partial(entry, record.accuracy)):
+            record, reason = replace(record, accuracy=None), f"on record only {why}"
+        rows.append(make_row(entry, record, reason=reason))
+    return rows
 
 
 def overall_exit_code(codes: Iterable[int]) -> int:
@@ -98,8 +107,8 @@ def overall_exit_code(codes: Iterable[int]) -> int:
 
 def _on_record(zoo: Zoo, entry: Entry, results: Path) -> Record:
     return (
-        records.read(results, zoo.name, entry.name)
-        or records.read_failed(results, zoo.name, entry.name)
+        record_files.read(results, zoo.name, entry)
+        or record_files.read_failed(results, zoo.name, entry)
         or Record(zoo.name, entry.name)
     )
 
@@ -126,19 +135,23 @@ def _judge_counts(entry: Entry, counts: Counts | None) -> tuple[Figure, Figure]:
     )
 
 
-def _judge_accuracy(
-    entry: Entry, accuracy: Accuracy | None, partial: bool, reason: str
-) -> tuple[Figure, Figure]:
+def _judge_accuracy(entry: Entry, accuracy: Accuracy | None, reason: str) -> tuple[Figure, Figure]:
     claims, corrected = entry.claims, _corrected(entry)
+    partial = why_partial(entry, accuracy) if accuracy else None
+    reasons = {
+        NOT_MEASURED: reason,
+        PARTIAL: partial,
+        DEVIATES: doubts(accuracy) if accuracy else None,
+    }
 
     def figure(correct: int | None, reported: Reported | None, right: Reported | None) -> Figure:
         measured = None
         if accuracy is not None and correct is not None:
             measured = Fraction(100 * correct, accuracy.images)
         verdict = judge(
-            measured, reported, corrected=right, tolerance=CLOSE_POINTS, partial=partial
+            measured, reported, corrected=right, tolerance=CLOSE_POINTS, partial=partial is not None
         )
-        return Figure(measured, reported, verdict, reason if verdict == NOT_MEASURED else None)
+        return Figure(measured, reported, verdict, reasons.get(verdict))
 
     correct1 = accuracy.correct1 if accuracy else None
     correct5 = accuracy.correct5 if accuracy else None

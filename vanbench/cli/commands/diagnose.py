@@ -90,7 +90,7 @@ def command(
     from vanbench.diagnosis.trial import run_trial
     from vanbench.download.obtain import Sources, obtain
     from vanbench.evaluation.plan import Candidate, RunOptions
-    from vanbench.report import records
+    from vanbench.report import record_files
 
     zoo = settings.zoo
     entry = zoo.find(model)
@@ -100,7 +100,7 @@ def command(
         raise click.UsageError("Where are the images? Give --data PATH (or set VANBENCH_DATA).")
     if target is None:
         raise click.UsageError(f"{entry.name} has no reported Top-1. Give --observed TOP1.")
-    recorded = records.read(settings.results, zoo.name, entry.name)
+    recorded = record_files.read(settings.results, zoo.name, entry)
     where = Sources(settings.cache, mirrors, offline)
     file = obtain(entry, where, recorded, settings.progress)
     take = partial(open_checkpoint, file.file, layer_norm_eps=entry.layer_norm_eps)
