@@ -9,7 +9,7 @@ from vanbench.download.transfer import local_path
 from vanbench.download.wanted import Wanted
 from vanbench.errors import FetchError
 from vanbench.progress import Progress, silent
-from vanbench.report import records
+from vanbench.report import record_files, records
 from vanbench.report.records import Record
 from vanbench.typed_json import Json
 from vanbench.zoo.entries import Entry, Zoo
@@ -92,7 +92,7 @@ def obtain_all(
     """Each entry's file, or the reason why there is none; one failure does not stop the others."""
     outcomes = []
     for entry in entries:
-        recorded = records.read(results, zoo.name, entry.name)
+        recorded = record_files.read(results, zoo.name, entry)
         try:
             outcomes.append(Outcome(entry, obtain(entry, sources, recorded, progress), None))
         except FetchError as error:

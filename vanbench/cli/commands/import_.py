@@ -26,12 +26,12 @@ def command(settings: Settings, folder: Path, model: tuple[str, ...]) -> None:
     from vanbench.cli.output import print_json
     from vanbench.download.import_local import import_files
     from vanbench.download.obtain import wanted_file
-    from vanbench.report import records
+    from vanbench.report import record_files
 
     zoo = settings.zoo
     entries = select(zoo, model, everything=not model)
     wanted = [
-        wanted_file(entry, records.read(settings.results, zoo.name, entry.name))
+        wanted_file(entry, record_files.read(settings.results, zoo.name, entry))
         for entry in entries
     ]
     with settings.progress(str(folder), "files") as update:
