@@ -5,9 +5,11 @@ compiling are part of the file's name.
 """
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from vanbench.environment import Environment
 from vanbench.errors import RecordError
@@ -69,9 +71,12 @@ class CeilingFigures:
 
 @dataclass(frozen=True)
 class LoadSummary:
-    """The load average at the start, how many cores other processes used, how many there are."""
+    """The load average at the start, how many cores other processes used, how many there are.
 
-    load_average: float
+    None is what the operating system does not tell; Windows has no load average.
+    """
+
+    load_average: float | None
     other_cores: float | None
     cores: int
 
@@ -133,15 +138,63 @@ def write(results: Path, record: BenchRecord) -> Path:
 
 
 def read(path: Path) -> BenchRecord:
-    """The record in a file; RecordError if it is not one."""
+    """The record in a file; RecordError if it is not one, or if it contradicts itself."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(document, dict) or document.pop("schema", None) != SCHEMA:
+        schema = document.pop("schema", None) if isinstance(document, dict) else None
+        if type(schema) is int and schema > SCHEMA:
+            raise RecordError(
+                f"it has schema {schema}, and this version of vanbench reads schema {SCHEMA}",
+                where=path,
+                remedy="Install the version of vanbench that wrote it.",
+            )
+        if schema != SCHEMA:
             raise ValueError(f"expected an object of schema {SCHEMA}")
-        return from_json(BenchRecord, json.dumps(document))
+        record = from_json(BenchRecord, json.dumps(document))
     except (OSError, ValueError) as error:
-        raise RecordError(
-            f"not a readable benchmark record: {error}",
-            where=path,
-            remedy="Run vanbench bench again.",
-        ) from error
+        raise _malformed(f"not a readable benchmark record: {error}", path) from error
+    if texts := "; ".join(contradictions(record)):
+        raise _malformed(f"the record contradicts itself: {texts}", path)
+    return record
+
+
+def contradictions(record: BenchRecord) -> Iterator[str]:
+    """Figures that are not those of the record's samples, as sentences without a period."""
+    for figures in record.batch_sizes:
+        yield from _of_batch(figures, record.samples_s_cpu_s.get(str(figures.batch_size), {}))
+    found = [figures for figures in record.batch_sizes if figures.batch_size == record.batch_size]
+    if not found:
+        yield f"batch_sizes has no batch_size {record.batch_size}"
+    for figures in found:
+        pairs = {
+            "reference.images_per_s": (record.reference.images_per_s, figures.reference),
+            "optimized.images_per_s": (record.optimized.images_per_s, figures.optimized),
+            "speedup": (record.speedup, figures.speedup),
+        }
+        yield from _differences(pairs, f"batch_sizes of batch {figures.batch_size}")
+
+
+def _of_batch(figures: BatchFigures, samples: Mapping[str, tuple[Sample, ...]]) -> Iterator[str]:
+    batch, place = figures.batch_size, f"samples_s_cpu_s of batch {figures.batch_size}"
+    taken = [samples.get(kind, ()) for kind in ("reference", "optimized")]
+    if not all(len(of_kind) == figures.samples > 0 for of_kind in taken):
+        yield f"{place} does not have {figures.samples} samples of each model"
+        return
+    reference, optimized = (median(seconds for seconds, _ in of_kind) for of_kind in taken)
+    pairs = {
+        f"reference of batch {batch}": (figures.reference, batch / reference),
+        f"optimized of batch {batch}": (figures.optimized, batch / optimized),
+        f"speedup of batch {batch}": (figures.speedup, reference / optimized),
+    }
+    yield from _differences(pairs, place)
+
+
+def _differences(pairs: Mapping[str, tuple[float, float]], place: str) -> Iterator[str]:
+    for key, (found, expected) in pairs.items():
+        if not math.isclose(found, expected, rel_tol=1e-9):
+            yield f"{key} is {found:g}, and {place} gives {expected:g}"
+
+
+def _malformed(problem: str, path: Path) -> RecordError:
+    remedy = "Restore it from version control, or run vanbench bench again."
+    return RecordError(problem, where=path, remedy=remedy)
