@@ -329,3 +329,30 @@ def test_the_terminal_shows_every_model_and_the_reasons(shell, server, model):
     assert re.search(r"Top-1, % +54\.17 +54\.167 +−0\.003 +reproduced", output)
     assert re.search(r"SHA-256 +00000000 +mismatch \[1\]", output)
     assert "[1] " in output
+
+
+def test_each_failure_gets_its_own_advice_whatever_comes_first(shell, server, model):
+    """A garbage file before a host that is down: the advice for one does not stand for both."""
+    garbage = claim(server, model, "van_garbage.in1k")
+    file = published_name(b"no checkpoint")
+    garbage.url = server.put(f"/garbage/{file}", b"no checkpoint")
+    down = [claim(server, model, f"van_down{i}.in1k") for i in (1, 2)]
+    for other in down:
+        other.url = f"http://127.0.0.1:9/{other.url.rsplit('/', 1)[1]}"
+    write_zoo(shell.zoo, CLASSES, garbage, *down)
+    outcome = shell("verify", "--all", code=3)
+    assert re.search(r"SHA-256 .* unreadable \[1\]", outcome.stdout)
+    advice = "Give another source with --mirror"
+    assert outcome.stderr.count(advice) == 1
+    assert f"van_down1.in1k, van_down2.in1k: {advice}" in outcome.stderr
+    assert "van_garbage.in1k: " in outcome.stderr
+
+
+def test_advice_about_every_failure_is_given_once_without_names(shell, server, model):
+    down = [claim(server, model, f"van_down{i}.in1k") for i in (1, 2)]
+    for other in down:
+        other.url = f"http://127.0.0.1:9/{other.url.rsplit('/', 1)[1]}"
+    write_zoo(shell.zoo, CLASSES, *down)
+    lines = shell("verify", "--all", code=3).stderr.splitlines()
+    assert sum(line.startswith("Give another source with --mirror") for line in lines) == 1
+    assert not any("van_down" in line for line in lines)

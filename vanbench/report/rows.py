@@ -170,15 +170,15 @@ def _why_no_accuracy(record: Record) -> str:
     return "no validation set was given"
 
 
-def as_json(row: ModelRow) -> Json:
-    """The row in the form of ``verify --json``."""
+def as_json(row: ModelRow, path: Path | None = None) -> Json:
+    """The row in the form of ``verify --json``; ``path`` is the file on this machine."""
     checkpoint, counts, accuracy = row.record.checkpoint, row.record.counts, row.record.accuracy
     architecture = checkpoint.architecture if checkpoint else None
     return {
         "name": row.entry.name,
         "checkpoint": {
             "url": checkpoint.url if checkpoint else row.entry.public_url,
-            "path": None,
+            "path": str(path) if path else None,
             "bytes": checkpoint.bytes if checkpoint else None,
             "sha256": checkpoint.sha256 if checkpoint else None,
             "status": row.file_status,

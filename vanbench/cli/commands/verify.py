@@ -65,13 +65,9 @@ def command(
         settings.progress,
     )
     if settings.as_json:
-        documents = [as_json(row) for row in verified.rows]
-        for document in documents:
-            path = verified.paths.get(document["name"])
-            document["checkpoint"]["path"] = str(path) if path else None
         print_json(
             ok=verified.exit_code == 0,
-            models=documents,
+            models=[as_json(row, verified.paths.get(row.entry.name)) for row in verified.rows],
             environment=to_json(verified.environment),
             data=next((result.data_json() for result in verified.passes), None),
         )
@@ -94,5 +90,15 @@ def _print(verified: "Verified", settings: Settings) -> None:
             settings.detail(f"{row.entry.name}: {checkpoint.reason}")
     for result in verified.passes:
         settings.say(result.describe())
-    for remedy in dict.fromkeys(e.remedy for e in verified.failures.values() if e.remedy):
-        settings.say(remedy)
+    for line in _advice(verified):
+        settings.say(line)
+
+
+def _advice(verified: "Verified") -> list[str]:
+    """What to do about the failures, each once; with the models where it is not about all."""
+    names: dict[str, list[str]] = {}
+    for name, error in verified.failures.items():
+        names.setdefault(error.remedy, []).append(name)
+    if len(names) == 1:
+        return [remedy for remedy in names if remedy]
+    return [f"{', '.join(models)}: {remedy}" for remedy, models in names.items() if remedy]
