@@ -11,17 +11,23 @@ Z = 1.959963984540054
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     """The 95 % Wilson score interval of a proportion, in percent.
 
-    Wilson, "Probable inference, the law of succession, and statistical inference",
-    JASA 22 (1927).
+    It lies within 0 and 100 and contains ``100 * correct / total``, also after rounding to floats.
+    ValueError if there is no such proportion. Wilson, "Probable inference, the law of succession,
+    and statistical inference", JASA 22 (1927).
 
     >>> [round(x, 3) for x in wilson_interval(37705, 50000)]
     [75.031, 75.785]
     """
+    if not 0 <= correct <= total or total == 0:
+        raise ValueError(f"expected a proportion, found {correct} of {total}")
     p = correct / total
     centre = (p + Z * Z / (2 * total)) / (1 + Z * Z / total)
     spread = math.sqrt(p * (1 - p) / total + Z * Z / (4 * total * total))
     half = Z * spread / (1 + Z * Z / total)
-    return 100 * max(0.0, centre - half), 100 * min(1.0, centre + half)
+    percent = 100 * correct / total
+    low = 0.0 if correct == 0 else max(0.0, 100 * (centre - half))
+    high = 100.0 if correct == total else min(100.0, 100 * (centre + half))
+    return min(low, percent), max(high, percent)
 
 
 def paired_difference(gained: int, lost: int, n: int) -> tuple[float, float]:
@@ -49,5 +55,10 @@ def mcnemar(gained: int, lost: int) -> float:
     0.0625
     """
     n, k = gained + lost, min(gained, lost)
-    tail = sum(math.comb(n, i) for i in range(k + 1))
+    term = tail = math.comb(n, k)
+    for i in range(k, 0, -1):
+        term = term * i // (n - i + 1)  # C(n, i − 1) from C(n, i): there is no remainder
+        tail += term
+        if term.bit_length() + 128 < tail.bit_length():
+            break  # what is left does not change the result
     return min(1.0, 2 * tail / 2**n)
