@@ -1,38 +1,34 @@
-"""Runs compared image by image, from the store and from exported files."""
+"""Runs compared image by image."""
 
-import csv
-import json
+import time
 
 import pytest
-from click.testing import CliRunner
-from scipy.stats import binomtest
 
-from tests.evaluation.test_resume import CLASSES, PROTOCOL, TOTAL, arrange, randomized
-from vanbench.cli.group import main
+from tests.support.arranged import arrange
+from tests.support.models import randomized
+from tests.support.runs import (
+    AMONG5,
+    CLASSES,
+    PROTOCOL,
+    RIGHT,
+    TOTAL,
+    WRONG,
+    predicted,
+    row,
+    store_run,
+)
 from vanbench.errors import DataError
-from vanbench.evaluation.plan import RunOptions
-from vanbench.evaluation.validate import ReadyModel, validate
-from vanbench.intervals import mcnemar
-from vanbench.prediction_store.compare import RunPredictions, compare_runs
-from vanbench.prediction_store.export import COLUMNS, PredictionRow, read_csv, write
-from vanbench.prediction_store.store import FILE
-
-MODELS = {"van_a": ReadyModel(randomized(seed=0), "aa" * 32, 1e-5)}
-OTHER = {"van_a": ReadyModel(randomized(seed=1), "bb" * 32, 1e-5)}
-
-
-def row(name, wnid, top, logits=(5.0, 4.0, 3.0)):
-    return PredictionRow(name, name.encode().hex().rjust(64, "0"), wnid, tuple(top), logits)
-
-
-def predicted(title, *rows, **key):
-    return RunPredictions(title, key, {r.sha256: r for r in rows})
-
-
-@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (0, 1), (3, 3), (0, 5), (2, 11), (40, 61)])
-def test_mcnemar_is_the_exact_binomial_test(gained, lost):
-    expected = binomtest(gained, gained + lost, 0.5).pvalue if gained + lost else 1.0
-    assert mcnemar(gained, lost) == pytest.approx(expected, rel=1e-12)
+from vanbench.prediction_store.compare import (
+    RunPredictions,
+    compare_runs,
+    distinctions,
+    flat_key,
+    load_run,
+    match,
+)
+from vanbench.prediction_store.export import write
+from vanbench.prediction_store.rows import find_run, stored_rows
+from vanbench.prediction_store.store import FILE, RunKey, Store
 
 
 def test_every_kind_of_change_is_counted():
@@ -59,6 +55,7 @@ def test_every_kind_of_change_is_counted():
     )
     found = compare_runs(first, second)
     assert (found.images, found.only_first, found.only_second) == (4, 1, 2)
+    assert (found.duplicates, found.relabelled) == (0, 0)
     assert (found.same_top1, found.same_top5, found.correct) == (1, 3, (2, 2))
     assert {flip.name: flip.effect for flip in found.flips} == {
         "gained": "gained",
@@ -79,103 +76,145 @@ def test_logits_are_compared_class_by_class():
 
 
 def test_runs_over_different_images_cannot_be_compared():
-    with pytest.raises(DataError, match="a and b have no image in common"):
+    with pytest.raises(DataError, match="a and b have none in common"):
         compare_runs(predicted("a", row("x", "p", "p")), predicted("b", row("y", "p", "p")))
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    """A store with the runs of two files of one model."""
-    root = tmp_path_factory.mktemp("runs")
-    data = arrange(root / "data", MODELS["van_a"].model, list(CLASSES), 11, 5, 8)
-    run = RunOptions(device="cpu", workers=0, store=root / FILE)
-    validate(MODELS, data, PROTOCOL, run)
-    validate(OTHER, data, PROTOCOL, run)
-    return root
-
-
-@pytest.fixture
-def command(results):
-    def run(*arguments):
-        return CliRunner().invoke(main, [*map(str, arguments), "--results", str(results)])
-
-    return run
-
-
-def test_stored_runs_are_listed(command):
-    document = json.loads(command("predictions", "--json").stdout)
-    assert [(r["run"], r["name"], r["images"]) for r in document["runs"]] == [
-        (1, "van_a", TOTAL),
-        (2, "van_a", TOTAL),
-    ]
-    assert "van_a" in command("predictions").stdout
-
-
-def test_an_export_has_the_counts_of_the_run(command, tmp_path):
-    assert command("predictions", 1, "--write", tmp_path / "a.csv").exit_code == 0
-    with open(tmp_path / "a.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == TOTAL
-    assert (sum(int(r["correct1"]) for r in rows), sum(int(r["correct5"]) for r in rows)) == (
-        11,
-        16,
+def test_where_labels_differ_only_predictions_are_compared():
+    """Otherwise "gained 0, lost 0, p = 1" stood beside 375 and 3 correct."""
+    first = predicted("a", *(row(f"{i}", "p", "pq", (2.0, 1.0)) for i in range(375)))
+    second = predicted(
+        "b", *(row(f"{i}", "p" if i < 3 else "q", "pq", (2.0, 1.0)) for i in range(375))
     )
-    assert all(r["class"] == r["image"].split("/")[0] for r in rows)
+    found = compare_runs(first, second)
+    assert (found.relabelled, found.same_top1, found.flips) == (372, 375, ())
+    assert (found.correct, found.gained, found.lost, found.p) == (None, None, None, None)
+    document = found.as_dict()
+    assert (document["relabelled"], document["correct"], document["mcnemar_p"]) == (372, None, None)
 
 
-def test_parquet_and_csv_hold_the_same(command, tmp_path):
-    import pyarrow.parquet
-
-    for suffix in ("csv", "parquet"):
-        command("predictions", "van_a", "--write", tmp_path / f"a.{suffix}")
-    table = pyarrow.parquet.read_table(tmp_path / "a.parquet")
-    assert table.column_names == COLUMNS
-    from_csv = [r.cells() for r in read_csv(tmp_path / "a.csv")]
-    assert [list(r.values()) for r in table.to_pylist()] == from_csv
+def test_a_flip_of_an_image_with_other_labels_is_neither_gained_nor_lost():
+    found = compare_runs(
+        predicted("a", row("x", "p", "pq", (2.0, 1.0)), row("y", "p", "pq", (2.0, 1.0))),
+        predicted("b", row("x", "q", "qp", (2.0, 1.0)), row("y", "p", "qp", (2.0, 1.0))),
+    )
+    assert {flip.name: flip.effect for flip in found.flips} == {"x": None, "y": "lost"}
+    assert found.gained is None
 
 
-def test_csv_round_trip_with_fewer_than_five_classes(tmp_path):
-    rows = [row("a, with comma", "p", "pqr", (1 / 3, -2e-8, -1e9))]
-    write(tmp_path / "x.csv", rows)
-    assert list(read_csv(tmp_path / "x.csv")) == rows
+def test_every_image_counts_also_one_with_the_bytes_of_another():
+    same = "ab" * 32
+    first = [
+        row("p/1", "p", "pq", (2.0, 1.0), same),
+        row("p/2", "p", "pq", (2.0, 1.0), same),
+        row("q/3", "q", "pq", (2.0, 1.0), same),
+        row("p/4", "p", "pq", (2.0, 1.0)),
+    ]
+    found = compare_runs(predicted("a", *first), predicted("b", *reversed(first)))
+    assert (found.images, found.duplicates, found.relabelled) == (4, 2, 0)
+    assert found.correct == (3, 3)
+    assert (found.only_first, found.only_second) == (0, 0)
+    assert found.as_dict()["duplicates"] == 2
 
 
-def test_a_run_equals_its_own_export(command, tmp_path):
-    command("predictions", 1, "--write", tmp_path / "a.csv")
-    result = command("compare", tmp_path / "a.csv", 1, "--json")
-    assert result.exit_code == 0
-    found = json.loads(result.stdout)["comparison"]
-    assert (found["same_top1"], found["same_top5"], found["flips"]) == (TOTAL, TOTAL, [])
-    assert found["largest_logit_difference"] == 0
+def test_images_with_equal_bytes_are_matched_by_name_then_class_then_in_order():
+    same = "ab" * 32
+
+    def rows(*names_and_classes):
+        return [row(name, wnid, "p", (1.0,), same) for name, wnid in names_and_classes]
+
+    ours = rows(("a", "p"), ("b", "q"), ("c", "p"), ("d", "s"), ("e", "q"))
+    theirs = rows(("x", "q"), ("y", "p"), ("a", "q"), ("z", "r"))
+    found = {a.name: b.name for a, b in match(ours, theirs)}
+    assert found == {"a": "a", "b": "x", "c": "y", "d": "z"}
 
 
-def test_what_changed_between_runs_is_named_with_its_flips(command):
-    result = command("compare", 1, 2, "--json")
-    assert result.exit_code == 1
-    found = json.loads(result.stdout)["comparison"]
-    assert list(found["changed"]) == ["checkpoint"]
-    assert len(found["flips"]) == TOTAL - found["same_top1"] > 0
-    gained, lost = found["gained"], found["lost"]
-    assert found["correct"][1] - found["correct"][0] == gained - lost
-    assert f"checkpoint: {'aa' * 32} → {'bb' * 32}\n" in command("compare", 1, 2).stdout
+def test_many_images_with_equal_bytes_take_no_more_than_seconds():
+    same = "ab" * 32
+    rows = [row(f"{i}", "p", "p", (1.0,), same) for i in range(30_000)]
+    others = [row(f"other {i}", "p", "p", (1.0,), same) for i in range(30_000)]
+    start = time.perf_counter()
+    assert len(match(rows, others)) == 30_000
+    assert time.perf_counter() - start < 10
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
-        (["compare", "1", "9"], 2, "It has 1 (van_a), 2 (van_a)."),
-        (["compare", "1", "none.csv"], 3, "none.csv: the predictions cannot be read"),
-        (["predictions", "1"], 2, "Give a RUN and --write FILE"),
-        (["predictions", "1", "--write", "x.xlsx"], 3, "x.xlsx: predictions are written to a .csv"),
-    ],
+def test_what_changed_is_not_known_without_a_key():
+    a, b = (
+        RunPredictions(name, key, [row("x", "p", "pqr")]) for name, key in (("a", None), ("b", {}))
+    )
+    assert compare_runs(a, b).changed is None
+    assert compare_runs(b, a).as_dict()["changed"] is None
+    assert compare_runs(b, b).changed == {}
+
+
+KEY = RunKey(
+    "c0ffee",
+    {"crop": 224, "mean": [1, 2]},
+    {"torch": "2.14", "decoder": {"ok": True, "libraries": {"Pillow": "12"}, "differences": {}}},
 )
-def test_bad_requests(arguments, code, message, command):
-    result = command(*arguments)
-    assert result.exit_code == code
-    assert message in result.stderr
 
 
-def test_another_csv_is_refused(tmp_path):
-    (tmp_path / "x.csv").write_text("image,label\na,1\n")
-    with pytest.raises(DataError, match="expected the columns image, sha256"):
-        list(read_csv(tmp_path / "x.csv"))
+def test_a_key_is_flat_with_dotted_names():
+    assert flat_key(KEY) == {
+        "checkpoint": "c0ffee",
+        "protocol.crop": 224,
+        "protocol.mean": [1, 2],
+        "numerics.torch": "2.14",
+        "numerics.decoder.ok": True,
+        "numerics.decoder.libraries.Pillow": "12",
+        "numerics.decoder.differences": {},
+    }
+
+
+def test_what_distinguishes_runs_is_what_not_all_have():
+    other = RunKey("c0ffee", {"crop": 224, "mean": [1, 3]}, {"torch": "2.14"})
+    names = ("protocol.mean", "numerics.decoder.ok")
+    found = [{n: d[n] for n in names if n in d} for d in distinctions([KEY, other, KEY])]
+    assert found == [
+        {"protocol.mean": [1, 2], "numerics.decoder.ok": True},
+        {"protocol.mean": [1, 3]},
+        {"protocol.mean": [1, 2], "numerics.decoder.ok": True},
+    ]
+    assert distinctions([KEY, KEY]) == [{}, {}]
+    assert distinctions([]) == []
+    without = flat_key(KEY).keys() - {"protocol.mean"}
+    assert distinctions([KEY, other], without) == [{"protocol.mean": m} for m in ([1, 2], [1, 3])]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Runs of one file with two values of LayerNorm's eps, and of another file."""
+    root = tmp_path_factory.mktemp("runs")
+    model = randomized(seed=0)
+    data = arrange(root / "data", model, list(CLASSES), RIGHT, AMONG5, WRONG)
+    store_run(model, "aa" * 32, data, root / FILE)
+    store_run(randomized(seed=0, layer_norm_eps=1e-6), "aa" * 32, data, root / FILE, eps=1e-6)
+    store_run(randomized(seed=1), "bb" * 32, data, root / FILE, PROTOCOL)
+    return root / FILE
+
+
+def test_the_epsilon_that_a_run_computed_with_is_among_what_changed(store):
+    found = compare_runs(load_run(store, "1"), load_run(store, "2"))
+    assert found.changed == {"numerics.layer_norm_eps": (1e-5, 1e-6)}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("run", ["1", "2", "3"])
+def test_nothing_changed_between_an_export_and_its_own_run(run, suffix, store, tmp_path):
+    path = tmp_path / f"a.{suffix}"
+    with Store(store) as opened:
+        found = find_run(opened, run)
+        write(path, stored_rows(opened, found), found)
+    for pair in ((str(path), run), (run, str(path)), (str(path), str(path))):
+        agreement = compare_runs(*(load_run(store, name) for name in pair))
+        assert agreement.changed == {}
+        assert (agreement.images, agreement.same_top1, agreement.same_top5) == (TOTAL,) * 3
+        assert agreement.largest_logit_difference == 0
+    other = compare_runs(load_run(store, str(path)), load_run(store, str(int(run) % 3 + 1)))
+    assert other.changed
+
+
+def test_a_csv_file_alone_does_not_say_what_changed(store, tmp_path):
+    with Store(store) as opened:
+        write(tmp_path / "a.csv", stored_rows(opened, find_run(opened, "1")))
+    assert load_run(store, str(tmp_path / "a.csv")).key is None

@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vanbench.errors import RecordError
-from vanbench.prediction_store.store import FILE, Member, Prediction, RunKey, Store
+from vanbench.prediction_store.prediction import Prediction
+from vanbench.prediction_store.schema import Member
+from vanbench.prediction_store.store import FILE, RunKey, Store
 
 KEY = RunKey("c0ffee" * 8, {"crop": 224}, {"precision": "fp32"})
 DAY = "2026-01-01"
@@ -24,8 +26,13 @@ def fill(store, run, count, *, start=0):
     """Predictions for images start … start + count − 1, and their image ids."""
     content = {i: f"{i:064x}" for i in range(start, start + count)}
     images = store.image_ids(content)
-    store.add((run, images[i], Prediction((i % 1000,) * 5, (float(i),) * 5)) for i in content)
+    store.add((run, images[i], Prediction((i % 1000, 1000), (float(i), -1.0))) for i in content)
     return images
+
+
+def predicted(store, run):
+    """The image ids that a run has predictions for."""
+    return set(store.read(run))
 
 
 @pytest.fixture
@@ -34,12 +41,14 @@ def store(tmp_path):
         yield opened
 
 
-float32 = st.floats(width=32, allow_nan=False)
+float32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
+choices = st.lists(st.integers(0, 65535), min_size=1, max_size=5, unique=True)
 
 
-@given(st.lists(st.tuples(st.integers(0, 65535), float32), min_size=1, max_size=5))
-def test_predictions_come_back_as_they_were(pairs):
-    top, logits = zip(*pairs, strict=True)
+@given(choices, st.data())
+def test_predictions_come_back_as_they_were(top, data):
+    same_length = st.lists(float32, min_size=len(top), max_size=len(top))
+    top, logits = tuple(top), tuple(sorted(data.draw(same_length), reverse=True))
     with Store() as store:
         run = store.run("m", KEY, DAY)
         image = store.image_ids({0: "ab" * 32})[0]
@@ -67,7 +76,7 @@ def test_what_is_there_is_known_after_reopening(tmp_path):
         images = fill(store, run, 10)
     with Store(path) as store:
         assert store.run("m", KEY, DAY) == run
-        assert store.predicted(run) == set(images.values())
+        assert predicted(store, run) == set(images.values())
         assert store.image_ids({7: f"{7:064x}"}) == {7: images[7]}
         (listed,) = store.runs()
         assert (listed.model, listed.images, listed.key) == ("m", 10, KEY)
@@ -84,7 +93,7 @@ def test_a_batch_that_fails_leaves_nothing(store):
     rows = [(run, images[0], Prediction((top,), (0.0,))) for top in (1, 70_000)]
     with pytest.raises(OverflowError):
         store.add(rows)
-    assert store.predicted(run) == set()
+    assert predicted(store, run) == set()
 
 
 def test_the_first_of_two_equal_predictions_stays(store):
@@ -95,30 +104,101 @@ def test_the_first_of_two_equal_predictions_stays(store):
     assert store.read(run)[image].top == (1,)
 
 
-def test_a_set_is_its_fingerprint(store):
+def test_a_set_is_its_classes_and_members(store):
     images = store.image_ids({0: "aa" * 32, 1: "bb" * 32})
-    members = [Member(images[1], 3, "x/b.JPEG"), Member(images[0], 4, "y/a.JPEG")]
-    data = store.remember_set("f00d", ("p", "q"), members)
-    assert store.remember_set("f00d", ("p", "q"), []) == data
-    assert store.members("f00d") == (("p", "q"), members)
+    members = (Member(images[1], 3, "x/b.JPEG"), Member(images[0], 4, "y/a.JPEG"))
+    classes = tuple("abcdefgh")
+    data = store.remember_set("f00d", classes, members)
+    assert store.remember_set("f00d", classes, members) == data
+    found = store.data_set(data)
+    assert (found.fingerprint, found.class_ids, found.members) == ("f00d", classes, members)
+    others = [
+        store.remember_set("f00d", (*classes, "i"), members),
+        store.remember_set(
+            "f00d", classes, [Member(m.image, m.label, m.name[2:]) for m in members]
+        ),
+        store.remember_set("f00d", classes, members[:1]),
+    ]
+    assert len({data, *others}) == 4
+    assert store.data_set(others[0]).class_ids == (*classes, "i")
+
+
+def test_a_run_has_the_set_that_it_was_last_applied_to(store):
     run = store.run("m", KEY, DAY)
-    store.remember_evaluation(run, data)
     fill(store, run, 1)
-    assert [r.fingerprint for r in store.runs()] == ["f00d"]
+    (before,) = store.runs()
+    assert (before.data, before.fingerprint) == (None, None)
+    first, second = (store.remember_set(name, ("p",), []) for name in ("f00d", "beef"))
+    for data, name in ((first, "f00d"), (second, "beef"), (first, "f00d")):
+        store.remember_evaluation(run, data)
+        (listed,) = store.runs()
+        assert (listed.data, listed.fingerprint) == (data, name)
 
 
-def test_forgetting_a_run_leaves_the_others(store):
+def test_class_ids_with_spaces_and_other_characters_come_back_as_they_were(store):
+    classes = ("hot dog", "cat", "ice cream", 'quote " comma ,', "naïve\n", "[1, 2]")
+    data = store.remember_set("f00d", classes, [])
+    assert store.data_set(data).class_ids == classes
+
+
+def test_forgetting_a_run_leaves_the_others_and_other_images(store):
     runs = [store.run("m", KEY, DAY), store.run("m", RunKey("x", {}, {}), DAY)]
     for run in runs:
-        fill(store, run, 5)
-    store.forget(runs[0])
-    assert [len(store.predicted(run)) for run in runs] == [0, 5]
+        images = fill(store, run, 5)
+    store.forget(runs[0], [images[0], images[3]])
+    assert [len(predicted(store, run)) for run in runs] == [3, 5]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "top = x'0300'",
+        "top = x'', logits = x''",
+        "top = x'01000000', logits = x'0000803f0000803f'",
+        "logits = x'0000c07f0000c07f'",
+        "crc32 = 7",
+    ],
+)
+def test_a_prediction_that_was_altered_is_an_error(change, tmp_path):
+    path = tmp_path / FILE
+    with Store(path) as store:
+        run = store.run("m", KEY, DAY)
+        fill(store, run, 3)
+    database = sqlite3.connect(path)
+    with database:
+        database.execute(f"UPDATE predictions SET {change} WHERE image = 2")
+    database.close()
+    with Store(path) as store, pytest.raises(RecordError, match=r"run 1 for image 2 is .*--fresh"):
+        store.read(run)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE members SET label = 1",
+        'UPDATE sets SET class_ids = \'["q", "p"]\'',
+        "DELETE FROM members",
+        "DELETE FROM sets",
+    ],
+)
+def test_a_list_of_images_that_was_altered_is_an_error(change, tmp_path):
+    path = tmp_path / FILE
+    with Store(path) as store:
+        image = store.image_ids({0: "aa" * 32})[0]
+        data = store.remember_set("f00d", ("p", "q"), [Member(image, 0, "a.JPEG")])
+    database = sqlite3.connect(path)
+    with database:
+        database.execute(change)
+    database.close()
+    with Store(path) as store, pytest.raises(RecordError, match="damaged or was edited"):
+        store.data_set(data)
 
 
 WRITER = """
 import sys
 from pathlib import Path
-from vanbench.prediction_store.store import Prediction, RunKey, Store
+from vanbench.prediction_store.prediction import Prediction
+from vanbench.prediction_store.store import RunKey, Store
 store = Store(Path(sys.argv[1]))
 run = store.run("m", RunKey("c", {}, {}), "2026-01-01")
 for batch in range(int(sys.argv[2]), 100_000, int(sys.argv[3])):
@@ -147,7 +227,7 @@ def test_what_was_stored_before_a_kill_is_there_after_it(tmp_path):
         time.sleep(wait)
         reported += kill(writer)
         with Store(path) as store:
-            stored = len(store.predicted(store.run("m", RunKey("c", {}, {}), DAY)))
+            stored = len(predicted(store, store.run("m", RunKey("c", {}, {}), DAY)))
         assert stored % 8 == 0
         assert stored >= 8 * reported > 0
 
@@ -160,7 +240,7 @@ def test_two_processes_write_at_once(tmp_path):
             assert writer.stdout.readline()
     reported = sum(20 + kill(writer) for writer in writers)
     with Store(path) as store:
-        assert len(store.predicted(store.run("m", RunKey("c", {}, {}), DAY))) >= 8 * reported
+        assert len(predicted(store, store.run("m", RunKey("c", {}, {}), DAY))) >= 8 * reported
 
 
 def test_five_models_over_fifty_thousand_images_take_less_than_60_mb(tmp_path):
@@ -180,7 +260,7 @@ def test_five_models_over_fifty_thousand_images_take_less_than_60_mb(tmp_path):
 
 
 def test_a_missing_file_is_said_so(tmp_path):
-    with pytest.raises(RecordError, match=r"No stored predictions at .*validate"):
+    with pytest.raises(RecordError, match=r"predictions.sqlite: expected stored .*validate"):
         Store(tmp_path / FILE, create=False)
     assert not (tmp_path / FILE).exists()
 
@@ -191,10 +271,10 @@ def test_a_file_that_is_no_database(tmp_path):
         Store(tmp_path / FILE)
 
 
-def test_a_database_of_another_version(tmp_path):
+def test_a_database_of_a_later_version(tmp_path):
     Store(tmp_path / FILE).__exit__()
     database = sqlite3.connect(tmp_path / FILE)
     database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(RecordError, match="schema 99, expected 1"):
+    with pytest.raises(RecordError, match="schema 2 or older, found schema 99, which a newer"):
         Store(tmp_path / FILE)

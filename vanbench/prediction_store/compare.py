@@ -1,133 +1,206 @@
 """Two runs image by image: where they agree, which images flipped, and whether that is chance.
 
-A run comes from the stored predictions or from an exported CSV file. Images are matched by the
-SHA-256 of their encoded files, so the runs may have read different layouts.
+A run comes from the stored predictions or from an exported file. Images are matched by the SHA-256
+of their encoded files, so the runs may have read different layouts; images with the same bytes are
+matched by name, then by class.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from vanbench.errors import DataError, RecordError, UnknownRunError
+from vanbench.errors import DataError
 from vanbench.intervals import mcnemar
-from vanbench.prediction_store.export import FIVE, PredictionRow, read_csv
-from vanbench.prediction_store.store import Store, StoredRun
+from vanbench.prediction_store.export import SUFFIXES, read
+from vanbench.prediction_store.rows import PredictionRow, find_run, stored_rows
+from vanbench.prediction_store.store import RunKey, Store
 
-EXPORTS = (".csv",)
+Pair = tuple[PredictionRow, PredictionRow]
 
 
 @dataclass(frozen=True)
 class RunPredictions:
-    """The rows of one run, by the image's SHA-256, and what to call the run."""
+    """The rows of one run, what to call it, and what decided its predictions.
+
+    ``key`` maps dotted names to values; it is None for an exported file that does not say.
+    """
 
     title: str
-    key: Mapping
-    rows: dict[str, PredictionRow]
+    key: Mapping[str, Any] | None
+    rows: Sequence[PredictionRow]
 
 
 @dataclass(frozen=True)
 class Flip:
-    """An image on which the runs' first choices differ."""
+    """An image on which the runs' first choices differ.
+
+    ``wnid`` is its class in the second run, ``effect`` is ``gained``, ``lost``, ``neither`` where
+    both are wrong, or None where the runs have different labels for the image. ``margin`` is by how
+    much the first run preferred its choice to its next one.
+    """
 
     name: str
     wnid: str
     before: str
     after: str
     margin: float
-
-    @property
-    def effect(self) -> str:
-        """``gained``, ``lost``, or ``neither`` where both are wrong."""
-        if self.after == self.wnid:
-            return "gained"
-        return "lost" if self.before == self.wnid else "neither"
+    effect: str | None
 
 
 @dataclass(frozen=True)
 class Agreement:
     """How two runs relate over the ``images`` that both have.
 
-    ``gained`` and ``lost`` are the images that only the second or only the first gets right
-    (Top-1), ``p`` is McNemar's exact p-value for them.
+    ``duplicates`` of these have the same bytes as another one. ``relabelled`` have another label in
+    the second run than in the first: if there are any, only predictions are compared, and
+    ``correct``, ``gained``, ``lost`` and ``p`` are None. Otherwise ``gained`` and ``lost`` are the
+    images that only the second or only the first run gets right (Top-1), and ``p`` is McNemar's
+    exact p-value for them. ``changed`` is what differs between the keys of the runs, None where one
+    of them is not known.
     """
 
     images: int
     only_first: int
     only_second: int
+    duplicates: int
+    relabelled: int
     same_top1: int
     same_top5: int
-    correct: tuple[int, int]
+    correct: tuple[int, int] | None
     largest_logit_difference: float | None
     flips: tuple[Flip, ...]
-    changed: Mapping[str, tuple]
+    changed: Mapping[str, tuple[Any, Any]] | None
 
     @property
-    def gained(self) -> int:
+    def gained(self) -> int | None:
         """Images that only the second run gets right."""
-        return sum(flip.effect == "gained" for flip in self.flips)
+        return self._count("gained")
 
     @property
-    def lost(self) -> int:
+    def lost(self) -> int | None:
         """Images that only the first run gets right."""
-        return sum(flip.effect == "lost" for flip in self.flips)
+        return self._count("lost")
 
-    @property
-    def p(self) -> float:
+    def _count(self, effect: str) -> int | None:
+        return None if self.relabelled else sum(flip.effect == effect for flip in self.flips)
+
+    @cached_property
+    def p(self) -> float | None:
         """The p-value of McNemar's test."""
-        return mcnemar(self.gained, self.lost)
+        gained, lost = self.gained, self.lost
+        return None if gained is None or lost is None else mcnemar(gained, lost)
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """The JSON form."""
+        changed = self.changed
         return {
             "images": self.images,
             "only_first": self.only_first,
             "only_second": self.only_second,
+            "duplicates": self.duplicates,
+            "relabelled": self.relabelled,
             "same_top1": self.same_top1,
             "same_top5": self.same_top5,
-            "correct": list(self.correct),
+            "correct": None if self.correct is None else list(self.correct),
             "gained": self.gained,
             "lost": self.lost,
             "mcnemar_p": self.p,
             "largest_logit_difference": self.largest_logit_difference,
-            "changed": {name: list(values) for name, values in self.changed.items()},
-            "flips": [flip.__dict__ | {"effect": flip.effect} for flip in self.flips],
+            "changed": None if changed is None else {n: list(both) for n, both in changed.items()},
+            "flips": [vars(flip) for flip in self.flips],
         }
 
 
 def compare_runs(first: RunPredictions, second: RunPredictions) -> Agreement:
     """The agreement over the images that both have; DataError if there are none."""
-    common = [sha256 for sha256 in first.rows if sha256 in second.rows]
-    if not common:
+    pairs = match(first.rows, second.rows)
+    if not pairs:
         raise DataError(
-            f"{first.title} and {second.title} have no image in common: they are of different "
-            "data sets."
+            f"expected runs over the same images; {first.title} and {second.title} have none in "
+            "common",
+            remedy="Compare runs over the same data set.",
         )
-    pairs = [(first.rows[sha256], second.rows[sha256]) for sha256 in common]
+    relabelled = sum(a.wnid != b.wnid for a, b in pairs)
     flips = [_flip(a, b) for a, b in pairs if a.top[0] != b.top[0]]
+    correct = (sum(a.correct1 for a, _ in pairs), sum(b.correct1 for _, b in pairs))
     return Agreement(
-        images=len(common),
-        only_first=len(first.rows) - len(common),
-        only_second=len(second.rows) - len(common),
-        same_top1=len(common) - len(flips),
+        images=len(pairs),
+        only_first=len(first.rows) - len(pairs),
+        only_second=len(second.rows) - len(pairs),
+        duplicates=len(pairs) - len({a.sha256 for a, _ in pairs}),
+        relabelled=relabelled,
+        same_top1=len(pairs) - len(flips),
         same_top5=sum(set(a.top) == set(b.top) for a, b in pairs),
-        correct=(sum(a.correct1 for a, _ in pairs), sum(b.correct1 for _, b in pairs)),
+        correct=None if relabelled else correct,
         largest_logit_difference=max(_differences(pairs), default=None),
         flips=tuple(sorted(flips, key=lambda flip: flip.name)),
-        changed={
-            name: (first.key.get(name), second.key.get(name))
-            for name in sorted({*first.key, *second.key})
-            if first.key.get(name) != second.key.get(name)
-        },
+        changed=_changed(first.key, second.key),
     )
 
 
+def match(first: Sequence[PredictionRow], second: Sequence[PredictionRow]) -> list[Pair]:
+    """Each row of ``first`` with the row of ``second`` for the same image, where there is one."""
+    theirs: dict[str, list[PredictionRow]] = defaultdict(list)
+    for row in second:
+        theirs[row.sha256].append(row)
+    ours: dict[str, list[PredictionRow]] = defaultdict(list)
+    for row in first:
+        ours[row.sha256].append(row)
+    return [pair for sha256, rows in ours.items() for pair in _match_equal(rows, theirs[sha256])]
+
+
+def _match_equal(ours: list[PredictionRow], theirs: list[PredictionRow]) -> list[Pair]:
+    """Pairs of images with the same bytes: of the same name, else of the same class, else any."""
+    pairs: list[Pair] = []
+    for attribute in (_name, _class, _anything):
+        candidates: dict[str, list[PredictionRow]] = defaultdict(list)
+        for b in reversed(theirs):
+            candidates[attribute(b)].append(b)
+        left = []
+        for a in ours:
+            fitting = candidates[attribute(a)]
+            if fitting:
+                pairs.append((a, fitting.pop()))
+            else:
+                left.append(a)
+        ours, theirs = left, [b for group in candidates.values() for b in reversed(group)]
+    return pairs
+
+
+def _name(row: PredictionRow) -> str:
+    return row.name
+
+
+def _class(row: PredictionRow) -> str:
+    return row.wnid
+
+
+def _anything(row: PredictionRow) -> str:
+    return ""
+
+
+def _changed(
+    first: Mapping[str, Any] | None, second: Mapping[str, Any] | None
+) -> dict[str, tuple[Any, Any]] | None:
+    if first is None or second is None:
+        return None
+    return {
+        name: (first.get(name), second.get(name))
+        for name in sorted({*first, *second})
+        if first.get(name) != second.get(name)
+    }
+
+
 def _flip(a: PredictionRow, b: PredictionRow) -> Flip:
-    """``margin`` is by how much the first run preferred its choice to its next one."""
     margin = a.logits[0] - a.logits[1] if len(a.logits) > 1 else 0.0
-    return Flip(b.name, b.wnid, a.top[0], b.top[0], margin)
+    effect = "gained" if b.correct1 else "lost" if a.correct1 else "neither"
+    return Flip(b.name, b.wnid, a.top[0], b.top[0], margin, effect if a.wnid == b.wnid else None)
 
 
-def _differences(pairs: Sequence[tuple[PredictionRow, PredictionRow]]) -> Iterator[float]:
+def _differences(pairs: Sequence[Pair]) -> Iterator[float]:
     """Absolute differences of the logits of the classes that both runs list."""
     for a, b in pairs:
         other = dict(zip(b.top, b.logits, strict=True))
@@ -137,38 +210,33 @@ def _differences(pairs: Sequence[tuple[PredictionRow, PredictionRow]]) -> Iterat
 
 
 def load_run(store_path: Path, run: str) -> RunPredictions:
-    """The run of that number in the store, the last one of that model, or that of a CSV file."""
-    if Path(run).suffix in EXPORTS:
-        return RunPredictions(run, {}, {row.sha256: row for row in read_csv(Path(run))})
+    """The run of that number in the store, the last one of that model, or that of a file."""
+    if Path(run).suffix in SUFFIXES:
+        found = read(Path(run))
+        return RunPredictions(run, None if found.key is None else flat_key(found.key), found.rows)
     with Store(store_path, create=False) as store:
         stored = find_run(store, run)
-        rows = {row.sha256: row for row in export(store, stored)}
-    numerics = {f"numerics.{k}": v for k, v in stored.key.numerics.items()}
-    protocol = {f"protocol.{k}": v for k, v in stored.key.protocol.items()}
-    key = {"checkpoint": stored.key.checkpoint, **protocol, **numerics}
-    return RunPredictions(f"run {stored.id} ({stored.model})", key, rows)
+        rows = tuple(stored_rows(store, stored))
+    return RunPredictions(f"run {stored.id} ({stored.model})", flat_key(stored.key), rows)
 
 
-def find_run(store: Store, run: str) -> StoredRun:
-    """The run of that number, or the last one of that model; UnknownRunError otherwise."""
-    runs = store.runs()
-    for stored in reversed(runs):
-        if run in (str(stored.id), stored.model):
-            return stored
-    known = ", ".join(f"{stored.id} ({stored.model})" for stored in runs) or "none"
-    raise UnknownRunError(f"No run {run!r} in {store.path}. It has {known}.")
+def flat_key(key: RunKey) -> dict[str, Any]:
+    """The key with dotted names such as ``numerics.torch``, as JSON has the values."""
+    nested = {"checkpoint": key.checkpoint, "protocol": key.protocol, "numerics": key.numerics}
+    return dict(_flatten("", nested))
 
 
-def export(store: Store, run: StoredRun) -> Iterator[PredictionRow]:
-    """A row for each image of the set that the run was last applied to, in its order."""
-    if run.fingerprint is None:
-        raise RecordError(f"{store.path}: run {run.id} was never applied to a data set.")
-    class_ids, members = store.members(run.fingerprint)
-    predictions, hashes = store.read(run.id), store.hashes()
-    for member in members:
-        prediction = predictions.get(member.image)
-        if prediction is not None:
-            top = tuple(class_ids[label] for label in prediction.top[:FIVE])
-            yield PredictionRow(
-                member.name, hashes[member.image], class_ids[member.label], top, prediction.logits
-            )
+def distinctions(keys: Sequence[RunKey], without: Collection[str] = ()) -> list[dict[str, Any]]:
+    """For each key its values that not all of the keys have; names ``without`` are left out."""
+    flat = [flat_key(key) for key in keys]
+    names = sorted({name for key in flat for name in key} - set(without))
+    differing = [n for n in names if any(key.get(n) != flat[0].get(n) for key in flat)]
+    return [{name: key[name] for name in differing if name in key} for key in flat]
+
+
+def _flatten(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _flatten(f"{place}.{name}".lstrip("."), inner)
+    else:
+        yield place, value

@@ -1,81 +1,53 @@
 """Predictions as they are made, in an SQLite database that survives a crash.
 
 A prediction belongs to an image by its content (SHA-256 of the encoded file) and to a run: one
-checkpoint under one protocol and one set of numerics. So it does not matter to what was computed
-in which batches, processes or layout, nor which other images or models took part. A data set is
-remembered by its fingerprint, as the list of its images with their labels and names.
+checkpoint under one protocol and one set of numerics. So predictions do not depend on batches,
+processes, the layout of the data, or other images and models. A data set is stored as the list of
+its images with their labels and names, and with the class ids that the labels count in.
 
 Each batch is one transaction in a write-ahead log: a killed process loses at most the last one.
 """
 
 import json
+import math
 import sqlite3
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
-from vanbench.errors import RecordError
+from vanbench.errors import RecordError, located
+from vanbench.prediction_store.prediction import TOP, Prediction
+from vanbench.prediction_store.schema import (
+    SCHEMA_VERSION,
+    Member,
+    checksum,
+    digest_of,
+    insert_set,
+    prepare,
+)
 
 FILE = "predictions.sqlite"
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 60
-
-TABLES = """
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY,
-    model TEXT NOT NULL,       -- the name it was asked for by
-    identity TEXT NOT NULL UNIQUE,  -- JSON of what decides the numbers: see RunKey
-    started TEXT NOT NULL
-) STRICT;
-CREATE TABLE images (
-    id INTEGER PRIMARY KEY,
-    sha256 BLOB NOT NULL UNIQUE
-) STRICT;
-CREATE TABLE predictions (
-    run INTEGER NOT NULL REFERENCES runs,
-    image INTEGER NOT NULL REFERENCES images,
-    top BLOB NOT NULL,         -- class indices, best first: little-endian uint16
-    logits BLOB NOT NULL,      -- their logits: little-endian float32
-    PRIMARY KEY (run, image)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE sets (
-    id INTEGER PRIMARY KEY,
-    fingerprint TEXT NOT NULL UNIQUE,
-    class_ids TEXT NOT NULL    -- separated by spaces, in label order
-) STRICT;
-CREATE TABLE members (
-    data INTEGER NOT NULL REFERENCES sets,
-    position INTEGER NOT NULL,
-    image INTEGER NOT NULL REFERENCES images,
-    label INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    PRIMARY KEY (data, position)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE evaluations (
-    id INTEGER PRIMARY KEY,
-    run INTEGER NOT NULL REFERENCES runs,
-    data INTEGER NOT NULL REFERENCES sets,
-    UNIQUE (run, data)
-) STRICT;
-"""
 
 
 @dataclass(frozen=True)
 class RunKey:
     """What decides a prediction, besides the image.
 
-    ``checkpoint`` is the file's SHA-256; ``numerics`` holds everything that can move a logit:
-    precision, device, the versions of the libraries.
+    ``checkpoint`` is the file's SHA-256; ``numerics`` holds everything that can change a logit:
+    precision, device, the versions of the libraries and of the code. Both mappings are JSON.
     """
 
     checkpoint: str
-    protocol: Mapping
-    numerics: Mapping
+    protocol: Mapping[str, Any]
+    numerics: Mapping[str, Any]
 
     @property
     def identity(self) -> str:
@@ -84,31 +56,28 @@ class RunKey:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """The classes a model thinks likeliest, best first, with their logits."""
+class StoredSet:
+    """A data set that runs were applied to: its images in order; labels count in ``class_ids``."""
 
-    top: tuple[int, ...]
-    logits: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Member:
-    """One image of a data set."""
-
-    image: int
-    label: int
-    name: str
+    fingerprint: str
+    class_ids: tuple[str, ...]
+    members: tuple[Member, ...]
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A run that the database has: ``images`` predictions, last evaluated on ``fingerprint``."""
+    """A run that the database has, with ``images`` predictions.
+
+    ``data`` is the id of the set that the run was last applied to, with its ``fingerprint``; None
+    for a run that was applied to none.
+    """
 
     id: int
     model: str
     key: RunKey
     started: str
     images: int
+    data: int | None
     fingerprint: str | None
 
 
@@ -120,10 +89,13 @@ class Store:
         if path is not None and not path.exists():
             if not create:
                 raise RecordError(
-                    f"No stored predictions at {path}. vanbench validate and verify write them."
+                    "expected stored predictions, found no file",
+                    where=path,
+                    remedy="vanbench validate and vanbench verify write it. Choose the folder "
+                    "with --results.",
                 )
             path.parent.mkdir(parents=True, exist_ok=True)
-        # SQLite does not wait its turn to switch to a write-ahead log, hence the lock.
+        # SQLite does not wait for other processes while it switches to a write-ahead log.
         with FileLock(f"{path}.lock") if path else nullcontext(), self._failures():
             self._db = sqlite3.connect(path or ":memory:", timeout=BUSY_SECONDS)
             self._db.isolation_level = None
@@ -138,28 +110,29 @@ class Store:
         self._db.close()
 
     def _prepare(self) -> None:
-        """Create the tables in an empty database; RecordError if another version wrote it."""
-        with self._transaction():
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in TABLES.split(";")[:-1]:
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        if version not in (0, SCHEMA_VERSION):
+        """Create or convert the tables; RecordError if a later version of vanbench wrote them."""
+        with located(self.path or "memory"), self._transaction():
+            version = prepare(self._db)
+        if version != SCHEMA_VERSION:
+            self._db.close()
             raise RecordError(
-                f"{self.path}: stored predictions of schema {version}, expected {SCHEMA_VERSION}: "
-                "another version of vanbench wrote them. Move the file away to start afresh."
+                f"expected stored predictions of schema {SCHEMA_VERSION} or older, found schema "
+                f"{version}, which a newer vanbench wrote",
+                where=self.path,
+                remedy="Install that version, or choose another folder with --results.",
             )
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
-        """SQLite's errors as a sentence with the file and what to do."""
+        """SQLite's errors as RecordErrors with the file and what to do."""
         try:
             yield
         except sqlite3.Error as error:
             raise RecordError(
-                f"{self.path}: the stored predictions cannot be used: {error}. Free the disk, or "
-                "move the file away to start afresh, or choose another folder with --results."
+                f"the stored predictions cannot be used: {error}",
+                where=self.path,
+                remedy="Free disk space, or move the file away to start with an empty one, or "
+                "choose another folder with --results.",
             ) from error
 
     @contextmanager
@@ -184,10 +157,13 @@ class Store:
             query = "SELECT id FROM runs WHERE identity = ?"
             return self._db.execute(query, (key.identity,)).fetchone()[0]
 
-    def forget(self, run: int) -> None:
-        """Delete the predictions of a run."""
+    def forget(self, run: int, images: Iterable[int]) -> None:
+        """Delete the predictions of a run for these images."""
         with self._transaction():
-            self._db.execute("DELETE FROM predictions WHERE run = ?", (run,))
+            self._db.executemany(
+                "DELETE FROM predictions WHERE run = ? AND image = ?",
+                ((run, image) for image in images),
+            )
 
     def image_ids(self, content: Mapping[int, str]) -> dict[int, int]:
         """Index → image id, for the SHA-256 (hex) of each index."""
@@ -202,19 +178,9 @@ class Store:
     def remember_set(
         self, fingerprint: str, class_ids: Sequence[str], members: Sequence[Member]
     ) -> int:
-        """The id of the data set with that fingerprint, which is written down if it is new."""
+        """The id of the data set with these classes and members, which is stored if it is new."""
         with self._transaction():
-            query = "SELECT id FROM sets WHERE fingerprint = ?"
-            known = self._db.execute(query, (fingerprint,)).fetchone()
-            if known:
-                return known[0]
-            insert = "INSERT INTO sets (fingerprint, class_ids) VALUES (?, ?) RETURNING id"
-            row = self._db.execute(insert, (fingerprint, " ".join(class_ids))).fetchone()
-            self._db.executemany(
-                "INSERT INTO members VALUES (?, ?, ?, ?, ?)",
-                ((row[0], i, m.image, m.label, m.name) for i, m in enumerate(members)),
-            )
-            return row[0]
+            return insert_set(self._db, fingerprint, class_ids, members)
 
     def remember_evaluation(self, run: int, data: int) -> None:
         """Write down that a run is being, or was last, applied to a data set."""
@@ -222,42 +188,57 @@ class Store:
             self._db.execute("DELETE FROM evaluations WHERE run = ? AND data = ?", (run, data))
             self._db.execute("INSERT INTO evaluations (run, data) VALUES (?, ?)", (run, data))
 
-    def predicted(self, run: int) -> set[int]:
-        """The image ids that the run has predictions for."""
-        query = "SELECT image FROM predictions WHERE run = ?"
-        with self._failures():
-            return {image for (image,) in self._db.execute(query, (run,))}
-
     def add(self, rows: Iterable[tuple[int, int, Prediction]]) -> None:
         """Store (run, image id, prediction) rows, all or none of them.
 
         A prediction that is already there stays: two processes may meet on the same image.
         """
-        packed = [
-            (run, image, _pack("H", prediction.top), _pack("f", prediction.logits))
-            for run, image, prediction in rows
-        ]
+        packed = []
+        for run, image, prediction in rows:
+            top, logits = _pack("H", prediction.top), _pack("f", prediction.logits)
+            packed.append((run, image, top, logits, checksum(run, image, top, logits)))
         with self._transaction():
-            self._db.executemany("INSERT OR IGNORE INTO predictions VALUES (?, ?, ?, ?)", packed)
+            self._db.executemany("INSERT OR IGNORE INTO predictions VALUES (?, ?, ?, ?, ?)", packed)
 
     def read(self, run: int) -> dict[int, Prediction]:
-        """Image id → prediction, of everything that the run has."""
-        query = "SELECT image, top, logits FROM predictions WHERE run = ?"
-        with self._failures():
-            return {
-                image: Prediction(_unpack("H", top), _unpack("f", logits))
-                for image, top, logits in self._db.execute(query, (run,))
-            }
+        """Image id → prediction, of everything that the run has at one moment.
 
-    def members(self, fingerprint: str) -> tuple[tuple[str, ...], list[Member]]:
-        """The class ids of a data set and its images in order."""
+        Raises RecordError for a row that is not as it was stored.
+        """
+        query = "SELECT image, top, logits, crc32 FROM predictions WHERE run = ?"
         with self._failures():
-            query = "SELECT id, class_ids FROM sets WHERE fingerprint = ?"
-            data, class_ids = self._db.execute(query, (fingerprint,)).fetchone()
+            rows = self._db.execute(query, (run,)).fetchall()
+        return {image: self._prediction(run, image, *row) for image, *row in rows}
+
+    def _prediction(
+        self, run: int, image: int, top: bytes, logits: bytes, crc32: int
+    ) -> Prediction:
+        if crc32 == checksum(run, image, top, logits) and len(logits) == 2 * len(top):
+            prediction = Prediction(_unpack("H", top), _unpack("f", logits))
+            if _is_sound(prediction):
+                return prediction
+        raise RecordError(
+            f"the prediction of run {run} for image {image} is damaged or was edited",
+            where=self.path,
+            remedy="Run the validation of these images again with --fresh, or move the file away.",
+        )
+
+    def data_set(self, data: int) -> StoredSet:
+        """The data set of that id; RecordError if it is not as it was stored."""
+        with self._failures():
+            query = "SELECT digest, fingerprint, class_ids FROM sets WHERE id = ?"
+            row = self._db.execute(query, (data,)).fetchone()
             query = "SELECT image, label, name FROM members WHERE data = ? ORDER BY position"
-            return tuple(class_ids.split(" ")), [
-                Member(*row) for row in self._db.execute(query, (data,))
-            ]
+            members = tuple(Member(*found) for found in self._db.execute(query, (data,)))
+        if row is not None:
+            digest, fingerprint, class_ids = row[0], row[1], tuple(json.loads(row[2]))
+            if digest == digest_of(fingerprint, class_ids, members):
+                return StoredSet(fingerprint, class_ids, members)
+        raise RecordError(
+            f"the list of images of data set {data} is damaged or was edited",
+            where=self.path,
+            remedy="Move the file away, and run the validation again.",
+        )
 
     def hashes(self) -> dict[int, str]:
         """Image id → SHA-256 of the encoded image, in hex."""
@@ -270,27 +251,35 @@ class Store:
         query = """
             SELECT runs.id, model, identity, started,
                 (SELECT count(*) FROM predictions WHERE run = runs.id) AS images,
-                (SELECT fingerprint FROM evaluations JOIN sets ON sets.id = data
-                    WHERE run = runs.id ORDER BY evaluations.id DESC LIMIT 1)
+                (SELECT data FROM evaluations WHERE run = runs.id
+                    ORDER BY evaluations.id DESC LIMIT 1) AS last
             FROM runs WHERE images > 0 ORDER BY runs.id
         """
+        query = f"SELECT last.*, fingerprint FROM ({query}) last LEFT JOIN sets ON sets.id = last"
         with self._failures():
             rows = self._db.execute(query).fetchall()
         return [
-            StoredRun(id_, model, RunKey(**json.loads(identity)), started, images, fingerprint)
-            for id_, model, identity, started, images, fingerprint in rows
+            StoredRun(run, model, RunKey(**json.loads(identity)), *others)
+            for run, model, identity, *others in rows
         ]
 
 
-def _pack(code: str, values: Iterable) -> bytes:
+def _is_sound(prediction: Prediction) -> bool:
+    """Whether this can be what a model predicted: distinct classes, best first."""
+    top, logits = prediction.top, prediction.logits
+    ordered = all(a >= b for a, b in pairwise(logits))
+    return 0 < len(set(top)) == len(top) <= TOP and all(map(math.isfinite, logits)) and ordered
+
+
+def _pack(code: str, values: Iterable[float]) -> bytes:
     packed = array(code, values)
     if sys.byteorder == "big":
         packed.byteswap()
     return packed.tobytes()
 
 
-def _unpack(code: str, content: bytes) -> tuple:
-    values = array(code)
+def _unpack(code: str, content: bytes) -> tuple[Any, ...]:
+    values: array[Any] = array(code)
     values.frombytes(content)
     if sys.byteorder == "big":
         values.byteswap()

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vanbench.cli.options import Settings, common_options, option
+from vanbench.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from vanbench.prediction_store.compare import Agreement, RunPredictions
@@ -36,7 +37,6 @@ def command(settings: Settings, first: str, second: str, flips: int) -> None:
     Each run is the number of a stored run, a model's name for its last run, or a CSV file of
     predictions. Exits with 1 if any first choice differs.
     """
-    from vanbench.cli.output import print_json
     from vanbench.prediction_store.compare import compare_runs, load_run
     from vanbench.prediction_store.store import FILE
 
@@ -46,33 +46,56 @@ def command(settings: Settings, first: str, second: str, flips: int) -> None:
         print_json(models=[], comparison=agreement.as_dict())
     else:
         _print(runs, agreement, flips)
-    if agreement.flips:
+    if agreement.flips or agreement.relabelled:
         click.get_current_context().exit(1)
 
 
-def _print(runs: list["RunPredictions"], agreement: "Agreement", shown: int) -> None:
-    from vanbench.cli.output import print_table
-
+def _print(runs: "list[RunPredictions]", agreement: "Agreement", shown: int) -> None:
     a, n = agreement, agreement.images
     click.echo(f"{runs[0].title} → {runs[1].title}, over {n:,} images that both have")
-    for name, (before, after) in a.changed.items():
+    if a.changed is None:
+        unknown = " and ".join(run.title for run in runs if run.key is None)
+        click.echo(f"  what changed is not known: {unknown} does not say how it was computed")
+    for name, (before, after) in (a.changed or {}).items():
         click.echo(f"  {name}: {before} → {after}")
+    if a.duplicates:
+        click.echo(f"same bytes           {a.duplicates:,} images have those of another one")
     click.echo(f"same first choice    {a.same_top1:,} of {n:,}")
     click.echo(f"same five choices    {a.same_top5:,} of {n:,}")
-    click.echo(f"correct (Top-1)      {a.correct[0]:,} → {a.correct[1]:,} ({_points(a)} points)")
-    click.echo(f"gained, lost         {a.gained:,}, {a.lost:,} (McNemar's exact p = {a.p:.3g})")
+    click.echo(_describe_labels(a))
     if a.largest_logit_difference is not None:
         click.echo(f"logits differ by     at most {a.largest_logit_difference:.3g}")
+    _print_flips(a, shown)
+
+
+def _describe_labels(a: "Agreement") -> str:
+    """Who is right how often; nothing of the kind where the labels differ."""
+    if a.correct is None:
+        return (
+            f"labels differ        for {a.relabelled:,} of {a.images:,} images: only predictions "
+            "are compared"
+        )
+    before, after = a.correct
+    points = f"{100 * (after - before) / a.images:+.3f}"
+    return (
+        f"correct (Top-1)      {before:,} → {after:,} ({points} points)\n"
+        f"gained, lost         {a.gained:,}, {a.lost:,} (McNemar's exact p = {a.p:.3g})"
+    )
+
+
+def _print_flips(a: "Agreement", shown: int) -> None:
     rows = [
-        [flip.name, flip.wnid, flip.before, flip.after, flip.effect, f"{flip.margin:.4f}"]
+        [
+            flip.name,
+            flip.wnid,
+            flip.before,
+            flip.after,
+            flip.effect or "labels differ",
+            f"{flip.margin:.4f}",
+        ]
         for flip in a.flips[:shown]
     ]
     if rows:
-        title = f"{len(a.flips):,} images flipped" + (
-            f"; the first {shown}" if shown < len(a.flips) else ""
-        )
+        title = f"{len(a.flips):,} images flipped"
+        title += f"; the first {shown}" if shown < len(a.flips) else ""
         print_table(["image", "class", "before", "after", "effect", ">margin"], rows, title=title)
-
-
-def _points(agreement: "Agreement") -> str:
-    return f"{100 * (agreement.correct[1] - agreement.correct[0]) / agreement.images:+.3f}"

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 import click
 
 from vanbench.cli.options import Settings, common_options, option
+from vanbench.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
+    from vanbench.prediction_store.prediction import Tally
     from vanbench.prediction_store.store import StoredRun
+    from vanbench.typed_json import Json
 
 EXAMPLES = """\b
 Examples:
@@ -33,53 +36,65 @@ def command(settings: Settings, run: str | None, write: Path | None) -> None:
     RUN is the number of a run, or a model's name for its last one. A run is one checkpoint under
     one protocol with the same numerics.
     """
-    from vanbench.cli.output import print_json
-    from vanbench.prediction_store.compare import export, find_run
     from vanbench.prediction_store.export import write as write_table
+    from vanbench.prediction_store.rows import find_run, stored_rows, stored_tally
     from vanbench.prediction_store.store import FILE, Store
 
     if (run is None) != (write is None):
         raise click.UsageError("Give a RUN and --write FILE to export, or neither for the list.")
     with Store(settings.results / FILE, create=False) as store:
         if run is not None and write is not None:
-            count = write_table(write, export(store, find_run(store, run)))
+            found = find_run(store, run)
+            count = write_table(write, stored_rows(store, found), found)
             settings.say(f"{write}: {count:,} predictions.")
             return
-        runs = store.runs()
+        runs = [(stored, stored_tally(store, stored)) for stored in store.runs()]
     if settings.as_json:
-        print_json(models=[], runs=[_as_json(stored) for stored in runs])
+        print_json(models=[], runs=[_as_json(stored, tally) for stored, tally in runs])
     else:
         _print(runs)
 
 
-def _as_json(stored: "StoredRun") -> dict[str, object]:
+def _as_json(stored: "StoredRun", tally: "Tally") -> "Json":
     return {
         "run": stored.id,
         "name": stored.model,
         "images": stored.images,
         "started": stored.started,
         "fingerprint": stored.fingerprint,
+        "counted": tally.images,
+        "correct1": tally.correct1 if tally.images else None,
+        "correct5": tally.correct5 if tally.images else None,
+        "top1": tally.top1 if tally.images else None,
+        "top5": tally.top5 if tally.images else None,
         "checkpoint": stored.key.checkpoint,
         "protocol": stored.key.protocol,
         "numerics": stored.key.numerics,
     }
 
 
-def _print(runs: list["StoredRun"]) -> None:
-    from vanbench.cli.output import print_table
+COLUMNS = [">run", "model", "sha256", ">images", ">Top-1 %", "precision", "device", "torch",
+           "started", "differs in"]  # fmt: skip
+SHOWN = ("checkpoint", "numerics.precision", "numerics.device", "numerics.torch")
 
+
+def _print(runs: "list[tuple[StoredRun, Tally]]") -> None:
+    from vanbench.prediction_store.compare import distinctions
+
+    others = distinctions([stored.key for stored, _ in runs], without=SHOWN)
     rows = [
         [
             str(stored.id),
             stored.model,
             stored.key.checkpoint[:8],
             f"{stored.images:,}",
+            f"{tally.top1:.3f}" if tally.images else "",
             str(stored.key.numerics.get("precision", "")),
             str(stored.key.numerics.get("device", "")),
             str(stored.key.numerics.get("torch", "")),
             stored.started,
+            ", ".join(f"{name} = {value}" for name, value in differing.items()),
         ]
-        for stored in runs
+        for (stored, tally), differing in zip(runs, others, strict=True)
     ]
-    columns = [">run", "model", "sha256", ">images", "precision", "device", "torch", "started"]
-    print_table(columns, rows)
+    print_table(COLUMNS, rows)

@@ -1,0 +1,76 @@
+"""The stored predictions of a run, image by image, with names and class ids."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vanbench.errors import RecordError, UnknownRunError
+from vanbench.prediction_store.prediction import TOP, Tally, is_correct1, is_correct5
+from vanbench.prediction_store.store import Store, StoredRun
+
+
+@dataclass(frozen=True)
+class PredictionRow:
+    """What a run predicted for one image; ``top`` are class ids, best first, with their logits."""
+
+    name: str
+    sha256: str
+    wnid: str
+    top: tuple[str, ...]
+    logits: tuple[float, ...]
+
+    @property
+    def correct1(self) -> bool:
+        """Whether the first choice is right."""
+        return is_correct1(self.wnid, self.top)
+
+    @property
+    def correct5(self) -> bool:
+        """Whether one of the five is right."""
+        return is_correct5(self.wnid, self.top)
+
+
+def find_run(store: Store, run: str) -> StoredRun:
+    """The run of that number, or the last one of that model; UnknownRunError otherwise."""
+    runs = store.runs()
+    for stored in reversed(runs):
+        if run in (str(stored.id), stored.model):
+            return stored
+    known = ", ".join(f"{stored.id} ({stored.model})" for stored in runs) or "none"
+    raise UnknownRunError(
+        f"expected the number of a stored run or its model's name, found {run!r}",
+        where=store.path,
+        remedy=f"The stored runs are: {known}.",
+    )
+
+
+def stored_rows(store: Store, run: StoredRun) -> Iterator[PredictionRow]:
+    """A row for each image of the set that the run was last applied to, in its order."""
+    if run.data is None:
+        raise RecordError(
+            f"expected a data set that run {run.id} was applied to, found none",
+            where=store.path,
+            remedy="Run the validation again.",
+        )
+    data, predictions, hashes = store.data_set(run.data), store.read(run.id), store.hashes()
+    for member in data.members:
+        prediction = predictions.get(member.image)
+        if prediction is not None:
+            yield PredictionRow(
+                name=member.name,
+                sha256=hashes[member.image],
+                wnid=data.class_ids[member.label],
+                top=tuple(data.class_ids[label] for label in prediction.top[:TOP]),
+                logits=prediction.logits,
+            )
+
+
+def stored_tally(store: Store, run: StoredRun) -> Tally:
+    """The counts of a run over the set that it was last applied to, as far as it got."""
+    if run.data is None:
+        return Tally()
+    members, predictions = store.data_set(run.data).members, store.read(run.id)
+    return Tally.of(
+        (member.label, predictions[member.image].top)
+        for member in members
+        if member.image in predictions
+    )
