@@ -3,45 +3,20 @@
 import json
 import os
 import random
-import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
-from tests.support import drawing
-from tests.support.arranged import CROP, SHORT, arrange
-from tests.support.models import TINY, randomized
-from vanbench.errors import DataError
-from vanbench.evaluation.plan import RunOptions
-from vanbench.evaluation.validate import ReadyModel, validate
+from tests.support.runs import AMONG5, PROTOCOL, RIGHT, TOTAL, counts, during
+from vanbench.errors import RecordError
+from vanbench.evaluation.resume import StoredRuns
+from vanbench.evaluation.validate import validate
 from vanbench.prediction_store.store import FILE, Store
-from vanbench.zoo.entries import EvaluationProtocol
-
-CLASSES = tuple(f"class-{i}" for i in range(10))
-PROTOCOL = EvaluationProtocol(resize_short_edge=SHORT, center_crop=CROP, classes=CLASSES)
-RIGHT, AMONG5, WRONG = 11, 5, 8
-TOTAL = RIGHT + AMONG5 + WRONG
-
-
-@pytest.fixture(scope="module")
-def models():
-    return {name: ReadyModel(randomized(seed=i), f"{i:064x}", 1e-5) for i, name in enumerate("ab")}
-
-
-@pytest.fixture(scope="module")
-def data(models, tmp_path_factory):
-    root = tmp_path_factory.mktemp("data")
-    return arrange(root, models["a"].model, list(CLASSES), RIGHT, AMONG5, WRONG)
-
-
-@pytest.fixture
-def run(tmp_path):
-    return RunOptions(device="cpu", batch_size=4, workers=0, store=tmp_path / FILE)
 
 
 class Interrupted(Exception):
@@ -51,22 +26,11 @@ class Interrupted(Exception):
 def stop_after(batches):
     """A progress display that fails at the batch after so many."""
 
-    @contextmanager
-    def progress(label, unit):
-        seen = []
+    def stop(number):
+        if number > batches:
+            raise Interrupted
 
-        def update(done, total, note=""):
-            seen.append(done)
-            if label == "validating" and len(seen) > batches:
-                raise Interrupted
-
-        yield update
-
-    return progress
-
-
-def counts(validated):
-    return {name: (t.images, t.correct1, t.correct5) for name, t in validated.tallies.items()}
+    return during("validating", stop)
 
 
 @pytest.mark.parametrize("batches", range(6))
@@ -99,19 +63,6 @@ def test_a_model_that_joins_is_computed_alone(models, data, run):
         assert [r.images for r in store.runs()] == [TOTAL, TOTAL]
 
 
-def test_other_numerics_or_files_do_not_share_predictions(models, data, run):
-    validate(models, data, PROTOCOL, run)
-    other_file = {"a": replace(models["a"], sha256="ff" * 32)}
-    other_eps = {"a": replace(models["a"], layer_norm_eps=1e-3)}
-    for contenders, protocol, how in (
-        (models, PROTOCOL, replace(run, reference=True)),
-        (models, replace(PROTOCOL, interpolation="bilinear"), run),
-        (other_file, PROTOCOL, run),
-        (other_eps, PROTOCOL, run),
-    ):
-        assert validate(contenders, data, protocol, how).computed == TOTAL
-
-
 def test_a_part_counts_toward_the_whole(models, data, run):
     part = validate(models, data, PROTOCOL, replace(run, limit=10))
     assert (part.partial, part.computed) == (True, 10)
@@ -119,52 +70,109 @@ def test_a_part_counts_toward_the_whole(models, data, run):
     assert (whole.partial, whole.computed) == (False, TOTAL - 10)
 
 
-def test_two_images_with_the_same_bytes_both_count(models, data, run, tmp_path):
-    twice = tmp_path / "twice"
-    shutil.copytree(data, twice)
-    original = next(twice.rglob("picture_0000.jpg"))
-    shutil.copy(original, original.with_name("copy.jpg"))
-    found = validate({"a": models["a"]}, twice, PROTOCOL, run)
-    assert counts(found)["a"] == (TOTAL + 1, RIGHT + 1, RIGHT + 1 + AMONG5)
+OTHERS = {
+    "the same run": {},
+    "the same run with --fresh": {"fresh": True},
+    "a part of it with --fresh": {"fresh": True, "limit": 10},
+}
 
 
-def test_broken_images_stop_the_run_or_count_as_wrong(models, data, run, tmp_path):
-    broken = tmp_path / "broken"
-    shutil.copytree(data, broken)
-    for number in (0, 1):
-        victim = next(broken.rglob(f"picture_{number:04d}.jpg"))
-        victim.write_bytes(victim.read_bytes()[:200] if number else b"")
-    with pytest.raises(DataError, match=r"1 files are empty .*picture_0000.*picture_0001"):
-        validate(models, broken, PROTOCOL, run)
-    found = validate({"a": models["a"]}, broken, PROTOCOL, replace(run, on_error="count-wrong"))
-    assert counts(found)["a"] == (TOTAL, RIGHT - 2, RIGHT - 2 + AMONG5)
-    assert len(found.data.unreadable) == 2
-    assert "2 unreadable images count as wrong" in found.describe()
+@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize("batch", [1, 3, 6])
+@pytest.mark.parametrize("label", ["checking images", "validating"])
+def test_another_run_of_the_same_key_in_the_middle_of_a_pass(
+    label, batch, other, models, data, run
+):
+    """It stores, or deletes and stores, everything at the moment of that update."""
+    results = []
+
+    def interfere(number):
+        if number == batch or label == "checking images":
+            how = replace(run, batch_size=5, **OTHERS[other])
+            results.append(validate(models, data, PROTOCOL, how))
+
+    alone = validate(models, data, PROTOCOL, replace(run, store=None))
+    found = validate(models, data, PROTOCOL, run, during(label, interfere))
+    assert counts(found) == counts(alone)
+    assert results
+    for result in results:
+        assert result.partial or counts(result) == counts(alone)
 
 
-def test_every_layout_shares_the_predictions_and_gives_the_same_counts(tmp_path, run):
-    """What was predicted from folders is not computed again from a tar, shards or Parquet."""
-    thousand = replace(TINY, num_classes=1000)
-    models = {"a": ReadyModel(randomized(thousand), "aa" * 32, 1e-5)}
-    protocol = replace(PROTOCOL, classes="imagenet-1k")
-    drawn = drawing.pictures(per_class=1, classes=drawing.imagenet_1k()[::60])
-    seen = []
-    for i, make in enumerate(drawing.LAYOUTS.values()):
-        root = make(tmp_path / str(i), drawn)
-        own = replace(run, store=tmp_path / f"{i}.sqlite")
-        alone, shared = (validate(models, root, protocol, how) for how in (own, run))
-        assert shared.computed == (len(drawn) if i == 0 else 0)
-        assert counts(alone) == counts(shared)
-        seen.append((shared.data.fingerprint, counts(shared), first_choices(own.store)))
-    assert all(found == seen[0] for found in seen)
-    assert len(set(seen[0][2].values())) > 1
+@pytest.mark.parametrize("fresh", [False, True])
+def test_another_run_between_the_first_counts_and_the_work(fresh, models, data, run, monkeypatch):
+    """The counts and the work once came from two reads, which then disagreed."""
+    work, calls = StoredRuns.work, []
+
+    def interfere(self, state):
+        if not calls:
+            calls.append(state)
+            validate(models, data, PROTOCOL, replace(run, limit=12, fresh=fresh))
+        return work(self, state)
+
+    validate(models, data, PROTOCOL, replace(run, limit=4))
+    monkeypatch.setattr(StoredRuns, "work", interfere)
+    found = validate(models, data, PROTOCOL, run)
+    assert calls
+    assert counts(found)["a"] == (TOTAL, RIGHT, RIGHT + AMONG5)
 
 
-def first_choices(path):
-    """Image hash → the five classes, best first, of the only run in a store."""
-    with Store(path) as store:
-        hashes = store.hashes()
-        return {hashes[image]: p.top for image, p in store.read(1).items()}
+def test_predictions_that_are_deleted_are_computed_again(models, data, run):
+    def delete(number):
+        if number == 5:
+            with Store(run.store) as store:
+                for stored in store.runs():
+                    store.forget(stored.id, list(store.read(stored.id))[:7])
+
+    found = validate(models, data, PROTOCOL, run, during("validating", delete))
+    assert counts(found)["a"] == (TOTAL, RIGHT, RIGHT + AMONG5)
+    assert found.computed == TOTAL + 7
+
+
+def test_predictions_that_are_deleted_again_and_again_are_an_error(models, data, run):
+    def delete(number):
+        with Store(run.store) as store:
+            for stored in store.runs():
+                store.forget(stored.id, store.read(stored.id))
+
+    with pytest.raises(RecordError, match=r"predictions disappear .*Run the command again"):
+        validate(models, data, PROTOCOL, run, during("validating", delete))
+
+
+def test_fresh_leaves_the_predictions_of_other_images(models, data, run):
+    validate(models, data, PROTOCOL, run)
+    part = validate(models, data, PROTOCOL, replace(run, limit=10, fresh=True))
+    assert part.computed == 10
+    assert validate(models, data, PROTOCOL, run).computed == 0
+
+
+def test_an_altered_prediction_is_no_count(models, data, run):
+    validate(models, data, PROTOCOL, run)
+    database = sqlite3.connect(run.store)
+    with database:
+        database.execute("UPDATE predictions SET top = x'', logits = x'' WHERE image = 3")
+    database.close()
+    with pytest.raises(RecordError, match="for image 3 is damaged or was edited"):
+        validate(models, data, PROTOCOL, run)
+    again = validate(models, data, PROTOCOL, replace(run, fresh=True))
+    assert counts(again)["a"] == (TOTAL, RIGHT, RIGHT + AMONG5)
+
+
+def test_two_processes_of_the_same_key_and_one_with_fresh_end_with_the_same_counts(tmp_path):
+    common = ["--results", str(tmp_path), "--cache", str(tmp_path / "cache"), "--workers", "0",
+              "--batch-size", "4", "--limit", "120"]  # fmt: skip
+    path = tmp_path / FILE
+    processes = [start(*common), start(*common)]
+    while stored(path) < 16 and processes[0].poll() is None:
+        time.sleep(0.01)
+    processes.append(start(*common, "--fresh"))
+    documents = [json.loads(process.communicate()[0]) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    keys = ("name", "images", "correct1", "correct5")
+    found = [[[m[key] for key in keys] for m in document["models"]] for document in documents]
+    assert found[0] == found[1] == found[2]
+    assert [model[1] for model in found[0]] == [120, 120]
+    assert stored(path) == 240
 
 
 def start(*arguments):

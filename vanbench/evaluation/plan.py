@@ -11,7 +11,8 @@ from vanbench.zoo.entries import EvaluationProtocol
 if TYPE_CHECKING:
     from vanbench.checkpoints.load import Checkpoint
 
-ON_ERROR = ("stop", "count-wrong")
+STOP, COUNT_WRONG = ON_ERROR = ("stop", "count-wrong")
+"""What an image that cannot be read does: it ends the run, or counts as wrong."""
 
 
 def ignore_message(message: str) -> None:
@@ -33,7 +34,7 @@ class RunOptions:
     batch_size: int | None = None
     workers: int | None = None
     limit: int | None = None
-    on_error: str = "stop"
+    on_error: str = STOP
     reference: bool = False
     store: Path | None = None
     fresh: bool = False

@@ -4,6 +4,7 @@ Workers read and decode each image once, to uint8 pixels; every model sees the s
 an explicit list of image indices, and each prediction carries its image's index.
 """
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +16,17 @@ from torch.utils.data import DataLoader, Dataset
 from vanbench.data.decode import decode
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.preprocess import PixelsOf, normalize, to_pixels
-from vanbench.devices import default_batch_size, default_workers, numerics
+from vanbench.devices import (
+    default_batch_size,
+    default_workers,
+    numerics,
+    start_method,
+    worker_signals,
+)
 from vanbench.errors import DataError
-from vanbench.evaluation.plan import RunOptions
+from vanbench.evaluation.plan import STOP, RunOptions
+from vanbench.prediction_store.prediction import TOP
 from vanbench.zoo.entries import EvaluationProtocol
-
-TOP = 5
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,19 @@ class BatchPredictions:
     waited: float
 
 
+@dataclass(frozen=True)
+class Sample:
+    """The uint8 pixels of an image, or why there are none.
+
+    ``changed`` says that the bytes are not those that were expected.
+    """
+
+    index: int
+    pixels: Tensor | None
+    reason: str = ""
+    changed: bool = False
+
+
 def predict(
     models: Mapping[str, nn.Module],
     images: ImageSet,
@@ -46,55 +65,91 @@ def predict(
     indices: Sequence[int],
     device: torch.device,
     options: RunOptions,
+    *,
+    content: Mapping[int, str] | None = None,
     pixels_of: PixelsOf = to_pixels,
 ) -> Iterator[BatchPredictions]:
     """Run all ``models`` over the images at ``indices``, batch by batch, decoding each once.
 
-    ``pixels_of`` is what turns a decoded image into uint8 (3, center_crop, center_crop).
-    Raises DataError naming the image that cannot be read, unless ``options.on_error`` is
-    ``count-wrong``. torch's modes are set within a batch only, never while the caller runs.
+    ``content`` has the SHA-256 of each image, as it was found before; an image that is not in it
+    could not be read then. ``pixels_of`` is what turns a decoded image into uint8
+    (3, center_crop, center_crop).
+
+    Raises DataError naming the image whose bytes are not those of ``content``, and the one that
+    cannot be read, unless ``options.on_error`` is ``count-wrong``. torch's modes are set within a
+    batch only, never while the caller runs.
     """
-    loader: DataLoader[tuple[int, Tensor | str]] = DataLoader(
-        _Pixels(images, protocol, pixels_of),
+    workers = default_workers(device) if options.workers is None else options.workers
+    loader: DataLoader[Sample] = DataLoader(
+        _Samples(images, protocol, content, pixels_of),
         batch_size=options.batch_size or default_batch_size(device),
         sampler=list(indices),
-        num_workers=default_workers(device) if options.workers is None else options.workers,
+        num_workers=workers,
+        multiprocessing_context=start_method() if workers else None,
         collate_fn=list,
         generator=torch.Generator(),  # else it draws a seed from the global one
     )
-    asked = time.perf_counter()
-    for samples in loader:
-        waited = time.perf_counter() - asked
-        _refuse_unreadable(samples, images, options.on_error)
-        with numerics(device, options.precision), torch.inference_mode():
-            predictions = _predict_batch(models, samples, protocol, device, waited)
-        yield predictions
+    with worker_signals():
         asked = time.perf_counter()
+        for samples in loader:
+            waited = time.perf_counter() - asked
+            _refuse_changed(samples, images)
+            if options.on_error == STOP:
+                _refuse_unreadable(samples, images)
+            with numerics(device, options.precision), torch.inference_mode():
+                predictions = _predict_batch(models, samples, protocol, device, waited)
+            yield predictions
+            asked = time.perf_counter()
 
 
-class _Pixels(Dataset[tuple[int, Tensor | str]]):
-    """The uint8 pixels of an image, or why there are none, with its index."""
+class _Samples(Dataset[Sample]):
+    """The samples of an image set; each image is hashed as it is decoded."""
 
-    def __init__(self, images: ImageSet, protocol: EvaluationProtocol, pixels_of: PixelsOf):
-        self.images, self.protocol, self.pixels_of = images, protocol, pixels_of
+    def __init__(
+        self,
+        images: ImageSet,
+        protocol: EvaluationProtocol,
+        content: Mapping[int, str] | None,
+        pixels_of: PixelsOf,
+    ):
+        self.images, self.protocol = images, protocol
+        self.content, self.pixels_of = content, pixels_of
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: int) -> tuple[int, Tensor | str]:
+    def __getitem__(self, index: int) -> Sample:
         try:
-            return index, self.pixels_of(decode(self.images.read(index)), self.protocol)
+            encoded = self.images.read(index)
+            if self._is_changed(index, encoded):
+                return Sample(index, None, changed=True)
+            return Sample(index, self.pixels_of(decode(encoded), self.protocol))
         except DataError as error:
-            return index, error.problem
+            return Sample(index, None, error.problem)
+
+    def _is_changed(self, index: int, encoded: bytes) -> bool:
+        if self.content is None:
+            return False
+        return hashlib.sha256(encoded).hexdigest() != self.content.get(index)
 
 
-def _refuse_unreadable(
-    samples: list[tuple[int, Tensor | str]], images: ImageSet, on_error: str
-) -> None:
-    for index, reason in samples:
-        if isinstance(reason, str) and on_error == "stop":
+def _refuse_changed(samples: Sequence[Sample], images: ImageSet) -> None:
+    """DataError naming the first image that is not the one that was checked."""
+    for sample in samples:
+        if sample.changed:
             raise DataError(
-                f"image {images.names[index]} cannot be used: {reason}",
+                f"image {images.names[sample.index]} changed after it was checked",
+                where=images.path,
+                remedy="Run the command again when no other program writes to the data set.",
+            )
+
+
+def _refuse_unreadable(samples: Sequence[Sample], images: ImageSet) -> None:
+    """DataError naming the first image without pixels."""
+    for sample in samples:
+        if sample.pixels is None:
+            raise DataError(
+                f"image {images.names[sample.index]} cannot be used: {sample.reason}",
                 where=images.path,
                 remedy="Replace the file, or count such images as wrong with "
                 "--on-error count-wrong.",
@@ -103,20 +158,20 @@ def _refuse_unreadable(
 
 def _predict_batch(
     models: Mapping[str, nn.Module],
-    samples: list[tuple[int, Tensor | str]],
+    samples: Sequence[Sample],
     protocol: EvaluationProtocol,
     device: torch.device,
     waited: float,
 ) -> BatchPredictions:
-    unreadable = {index: reason for index, reason in samples if isinstance(reason, str)}
+    unreadable = {s.index: s.reason for s in samples if s.pixels is None}
     blank = torch.zeros(3, protocol.center_crop, protocol.center_crop, dtype=torch.uint8)
-    pixels = torch.stack([blank if isinstance(p, str) else p for _, p in samples])
-    batch = normalize(pixels.to(device, non_blocking=True), protocol)
+    pixels = torch.stack([blank if s.pixels is None else s.pixels for s in samples])
+    batch = normalize(pixels.to(device), protocol)
     batch = batch.contiguous(memory_format=torch.channels_last)
-    bad = [position for position, (index, _) in enumerate(samples) if index in unreadable]
+    bad = [position for position, s in enumerate(samples) if s.pixels is None]
     top, logits = {}, {}
     for name, model in models.items():
         best = model(batch).float().topk(min(TOP, len(protocol.class_ids)), dim=1)
         top[name], logits[name] = best.indices.cpu(), best.values.cpu()
         top[name][bad], logits[name][bad] = -1, torch.nan
-    return BatchPredictions([index for index, _ in samples], top, logits, unreadable, waited)
+    return BatchPredictions([s.index for s in samples], top, logits, unreadable, waited)

@@ -1,43 +1,19 @@
 """What a validation found: integer counts with what they were measured on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vanbench.data.summary import DataSummary
+from vanbench.data.summary import OFFICIAL, DataSummary
+from vanbench.errors import CheckpointError, FetchError, VanbenchError
 from vanbench.intervals import wilson_interval
+from vanbench.prediction_store.prediction import Tally
 from vanbench.report.records import Numerics, ValidationEnvironment
+from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.typed_json import Json, to_json
+from vanbench.zoo.class_ids import imagenet_1k
 from vanbench.zoo.entries import EvaluationProtocol
 
-
-@dataclass(frozen=True)
-class Tally:
-    """Integer counts of one model; percentages are made elsewhere."""
-
-    images: int = 0
-    correct1: int = 0
-    correct5: int = 0
-
-    @classmethod
-    def of(cls, answers: Iterable[tuple[int, tuple[int, ...]]]) -> "Tally":
-        """Count (label, classes best first) pairs, one per image.
-
-        >>> Tally.of([(3, (3, 1, 2)), (2, (0, 1, 2)), (9, ())])
-        Tally(images=3, correct1=1, correct5=2)
-        """
-        images = correct1 = correct5 = 0
-        for label, top in answers:
-            images += 1
-            correct1 += label in top[:1]
-            correct5 += label in top[:5]
-        return cls(images, correct1, correct5)
-
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            self.images + other.images,
-            self.correct1 + other.correct1,
-            self.correct5 + other.correct5,
-        )
+MEASURED = "measured"
 
 
 @dataclass(frozen=True)
@@ -46,7 +22,7 @@ class ValidationResult:
 
     ``seconds`` is the wall time of the pass, ``waited`` the part of it in which the models waited
     for images, ``computed`` how many images went through a model; the predictions for the others
-    were stored before. ``partial`` says that not all images of the set were used.
+    were stored before.
     """
 
     tallies: Mapping[str, Tally]
@@ -58,17 +34,20 @@ class ValidationResult:
     seconds: float
     waited: float
     computed: int
-    partial: bool
 
     @property
     def images_per_s(self) -> float | None:
         """Images per second of the pass, through all its models; None if all was stored before."""
         return self.computed / self.seconds if self.computed else None
 
-    def covers(self, images: int | None) -> bool:
-        """Whether this is a whole run, over ``images`` unaltered images if that is given."""
-        claimed = images is None or (self.data.whole and self.data.used == images)
-        return claimed and not self.partial
+    @property
+    def partial(self) -> bool:
+        """Whether not all images of the set were used, or it is not ImageNet-1k's official one.
+
+        The second applies to the classes of ImageNet-1k only.
+        """
+        imagenet = self.protocol.class_ids == imagenet_1k()
+        return self.data.used < self.data.total or (imagenet and self.data.verdict != OFFICIAL)
 
     def data_json(self) -> Json:
         """The set and the protocol, for JSON."""
@@ -83,6 +62,8 @@ class ValidationResult:
             f"{part}{' (partial)' if self.partial else ''}, {self.data.layout}, "
             f"{self.data.verdict}; {self.protocol.describe()}."
         ]
+        faults = [problem for problem in self.data.problems if problem.fault]
+        lines += [f"Fault in the data: {problem}." for problem in faults]
         if self.data.unreadable:
             lines.append(f"{len(self.data.unreadable):,} unreadable images count as wrong.")
         if not self.environment.decoder.ok:
@@ -108,13 +89,24 @@ class ValidationResult:
         tally = self.tallies[name]
         return {
             "name": name,
+            "status": MEASURED,
+            "reason": None,
             "images": tally.images,
             "correct1": tally.correct1,
             "correct5": tally.correct5,
-            "top1": 100 * tally.correct1 / tally.images,
-            "top5": 100 * tally.correct5 / tally.images,
+            "top1": tally.top1,
+            "top5": tally.top5,
             "ci95": list(wilson_interval(tally.correct1, tally.images)),
             "ci95_top5": list(wilson_interval(tally.correct5, tally.images)),
             "images_per_s": self.images_per_s,
             "partial": self.partial,
         }
+
+
+def not_measured_json(name: str, error: VanbenchError) -> Json:
+    """The form of ``validate --json`` for a model that failed: why, and None for each figure."""
+    figures = ("images", "correct1", "correct5", "top1", "top5", "ci95", "ci95_top5",
+               "images_per_s", "partial")  # fmt: skip
+    status = error.status if isinstance(error, FetchError | CheckpointError) else NOT_MEASURED
+    document: Json = {"name": name, "status": status, "reason": str(error)}
+    return document | dict.fromkeys(figures)

@@ -1,18 +1,19 @@
 """What is done and what is left of a validation: images, models and the stored predictions.
 
-A pass asks for its work, stores each batch as it comes, and takes the final counts from what is
-stored, so that an interrupted pass resumes.
+A pass asks what is missing, stores each batch as it comes, and takes the final counts from what is
+stored, so that an interrupted pass resumes. Several processes may work on the same runs at the same
+time: each stores what is not there yet, and asks again until nothing is missing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vanbench.data.inspect import DataReport
 from vanbench.data.layouts.images import ImageSet
-from vanbench.errors import RecordError
 from vanbench.evaluation.predict import BatchPredictions
-from vanbench.evaluation.result import Tally
-from vanbench.prediction_store.store import Member, Prediction, RunKey, Store
+from vanbench.prediction_store.prediction import Prediction, Tally
+from vanbench.prediction_store.schema import Member
+from vanbench.prediction_store.store import RunKey, Store
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,22 @@ class Work:
 
     models: tuple[str, ...]
     indices: list[int]
+
+
+@dataclass(frozen=True)
+class State:
+    """What was stored of some models at one moment: the counts, and the images that are missing.
+
+    The counts of a model and its missing images come from one read, so that they belong together.
+    """
+
+    tallies: Mapping[str, Tally]
+    missing: Mapping[str, Sequence[int]]
+
+    @property
+    def complete(self) -> bool:
+        """Whether no model misses an image."""
+        return not any(self.missing.values())
 
 
 class StoredRuns:
@@ -56,19 +73,38 @@ class StoredRuns:
             self.store.remember_evaluation(run, data)
 
     def forget(self) -> None:
-        """Delete what is stored of these runs, so that all of it is computed again."""
+        """Delete what is stored of these runs for these images, so that it is computed again."""
         for run in self._runs.values():
-            self.store.forget(run)
+            self.store.forget(run, self._image.values())
 
-    def work(self) -> list[Work]:
+    def state(self, names: Iterable[str]) -> State:
+        """What is stored of these models now. Unreadable images count as wrong."""
+        tallies: dict[str, Tally] = {}
+        missing: dict[str, list[int]] = {}
+        for name in names:
+            stored = self.store.read(self._runs[name])
+            answers: list[tuple[int, tuple[int, ...]]] = []
+            missing[name] = []
+            for index in self.indices:
+                prediction = stored.get(self._image.get(index, -1))
+                if prediction is not None:
+                    answers.append((self.images.labels[index], prediction.top))
+                elif index in self.unreadable:
+                    answers.append((self.images.labels[index], ()))
+                else:
+                    missing[name].append(index)
+            tallies[name] = Tally.of(answers)
+        return State(tallies, missing)
+
+    def work(self, state: State) -> list[Work]:
         """What is left to do: one piece for all models, or several where they differ."""
-        done = {name: self.store.predicted(run) for name, run in self._runs.items()}
+        models: dict[int, tuple[str, ...]] = {}
+        for name, indices in state.missing.items():
+            for index in indices:
+                models[index] = (*models.get(index, ()), name)
         left: dict[tuple[str, ...], list[int]] = {}
-        for index in self.indices:
-            image = self._image.get(index)
-            names = tuple(name for name in self._runs if image not in done[name])
-            if names:
-                left.setdefault(names, []).append(index)
+        for index in sorted(models):
+            left.setdefault(models[index], []).append(index)
         return [Work(names, self.images.storage_order(some)) for names, some in left.items()]
 
     def add(self, batch: BatchPredictions, names: Iterable[str]) -> dict[str, Tally]:
@@ -89,32 +125,3 @@ class StoredRuns:
             tallies[name] = Tally.of(answers)
         self.store.add(rows)
         return tallies
-
-    def stored_tally(self, name: str) -> Tally:
-        """The counts of what is stored of one model so far."""
-        return Tally.of(self._answers(name))
-
-    def final_tally(self, name: str) -> Tally:
-        """The counts of one model over all images, unreadable ones as wrong.
-
-        Raises RecordError where an image has no prediction.
-        """
-        tally = Tally.of(self._answers(name))
-        if tally.images != len(self.indices):
-            raise RecordError(
-                f"expected a prediction of {name} for each of {len(self.indices):,} images, "
-                f"found {tally.images:,}",
-                where=self.store.path,
-                remedy="Another process may have deleted some. Run the command again.",
-            )
-        return tally
-
-    def _answers(self, name: str) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """(label, classes best first) of each image that is stored or unreadable."""
-        stored = self.store.read(self._runs[name])
-        for index in self.indices:
-            prediction = stored.get(self._image.get(index, -1))
-            if prediction is not None:
-                yield self.images.labels[index], prediction.top
-            elif index in self.unreadable:
-                yield self.images.labels[index], ()

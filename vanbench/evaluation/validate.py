@@ -1,6 +1,7 @@
 """Validation: a set of images, some models, one pass, integer counts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -9,25 +10,35 @@ import torch
 from torch import nn
 
 from vanbench.checkpoints.load import Checkpoint
+from vanbench.checkpoints.weights import PLAIN
 from vanbench.data.decoder_check import check_decoder
 from vanbench.data.inspect import inspect, refuse_broken
 from vanbench.data.open import open_images
 from vanbench.devices import choose_device
 from vanbench.environment import environment, today
-from vanbench.errors import CheckpointError, DataError, VanbenchError
-from vanbench.evaluation.plan import Candidate, RunOptions, spread
+from vanbench.errors import (
+    CheckpointError,
+    DataError,
+    RecordError,
+    ScoringError,
+    VanbenchError,
+)
+from vanbench.evaluation.plan import STOP, Candidate, RunOptions, spread
 from vanbench.evaluation.predict import BatchPredictions, predict
 from vanbench.evaluation.result import ValidationResult
-from vanbench.evaluation.resume import StoredRuns
+from vanbench.evaluation.resume import State, StoredRuns
+from vanbench.evaluation.run_key import numerics_of, run_key
 from vanbench.inference.autotune import resolve_config
 from vanbench.inference.optimized import compiled, optimize
 from vanbench.model.architecture import Architecture
 from vanbench.model.van import VAN
-from vanbench.prediction_store.store import RunKey, Store
+from vanbench.prediction_store.prediction import Tally
+from vanbench.prediction_store.store import Store
 from vanbench.progress import Progress, silent
-from vanbench.report.records import Numerics, ValidationEnvironment
-from vanbench.typed_json import to_json
+from vanbench.report.records import ValidationEnvironment
 from vanbench.zoo.entries import EvaluationProtocol
+
+MOST_ROUNDS = 5  # how often predictions that another process deleted are computed again
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,7 @@ class ReadyModel:
     model: nn.Module = field(repr=False)
     sha256: str
     layer_norm_eps: float
+    weights: str = PLAIN
 
 
 def validate_candidates(
@@ -65,17 +77,17 @@ def validate_candidates(
             errors |= dict.fromkeys(models, error)
         else:
             passes |= dict.fromkeys(result.tallies, result)
-            errors |= {name: CheckpointError(why) for name, why in result.failures.items()}
+            errors |= {name: ScoringError(why) for name, why in result.failures.items()}
     return passes, errors
 
 
 def refuse_head(architecture: Architecture, protocol: EvaluationProtocol) -> None:
-    """CheckpointError if such a model cannot be scored over the protocol's classes."""
+    """ScoringError if such a model cannot be scored over the protocol's classes."""
     wanted, found = len(protocol.class_ids), architecture.num_classes
     if found != wanted:
         head = f"a head of {found} classes" if found else "no classification head"
-        raise CheckpointError(
-            f"The file has {head}; Top-1/Top-5 over {wanted} classes need one of {wanted}",
+        raise ScoringError(
+            f"expected a head of {wanted} classes for Top-1/Top-5, found {head}",
             remedy="Pre-trained backbones are for fine-tuning and cannot be validated as they are.",
         )
 
@@ -98,36 +110,39 @@ def validate(
     indices = spread(len(images), options.limit)
     with progress("checking images", "images") as update:
         report = inspect(images, indices=indices, progress=update)
-    if options.on_error == "stop":
+    if options.on_error == STOP:
         refuse_broken(report)
     about = ValidationEnvironment(**asdict(environment(device)), decoder=check_decoder())
-    keys = {name: _key(model, protocol, device, options, about) for name, model in models.items()}
+    computing = numerics_of(device, options)
+    keys = {
+        name: run_key(m.sha256, m.weights, m.layer_norm_eps, protocol, computing, about)
+        for name, m in models.items()
+    }
     with Store(options.store) as store:
         runs = StoredRuns(store, images, report, indices, keys, today())
         if options.fresh:
             runs.forget()
         collected = _Collected(runs, list(models))
         start = perf_counter()
-        with progress("validating", "images") as update:
-            for batch in _batches(models, runs, protocol, device, options):
+        batches = _batches(collected, models, protocol, report.content, device, options)
+        with progress("validating", "images") as update, closing(batches):
+            for batch in batches:
                 collected.add(batch)
                 update(collected.done, len(indices), note=collected.note())
         seconds = perf_counter() - start
-        tallies = {name: runs.final_tally(name) for name in collected.tallies}
     return ValidationResult(
-        tallies=tallies,
+        tallies=collected.tallies,
         failures=collected.failures,
         protocol=protocol,
         data=report.summary(
             total=len(images),
             unreadable={images.names[index]: reason for index, reason in runs.unreadable.items()},
         ),
-        numerics=_numerics(device, options),
+        numerics=computing,
         environment=about,
         seconds=seconds,
         waited=collected.waited,
         computed=collected.computed,
-        partial=len(indices) < len(images),
     )
 
 
@@ -162,25 +177,36 @@ def _prepare_checkpoint(
     refuse_head(checkpoint.architecture, protocol)
     checkpoint.warn()
     model = prepare(checkpoint.model, device, options)
-    return ReadyModel(model, checkpoint.sha256, checkpoint.layer_norm_eps)
+    return ReadyModel(model, checkpoint.sha256, checkpoint.layer_norm_eps, checkpoint.weights)
 
 
 def _batches(
+    collected: "_Collected",
     models: Mapping[str, ReadyModel],
-    runs: StoredRuns,
     protocol: EvaluationProtocol,
+    content: Mapping[int, str],
     device: torch.device,
     options: RunOptions,
-) -> Iterator[BatchPredictions]:
-    """The predictions that are not stored yet."""
-    for work in runs.work():
-        yield from predict(
-            {name: models[name].model for name in work.models},
-            runs.images,
-            protocol,
-            work.indices,
-            device,
-            options,
+) -> Generator[BatchPredictions, None, None]:
+    """The predictions that are not stored yet, until all are stored.
+
+    Where another process deletes some of them meanwhile, they are computed again.
+    """
+    for _ in range(MOST_ROUNDS):
+        state = collected.read()
+        if state.complete:
+            return
+        for work in collected.runs.work(state):
+            chosen = {name: models[name].model for name in work.models}
+            images = collected.runs.images
+            yield from predict(
+                chosen, images, protocol, work.indices, device, options, content=content
+            )
+    if not collected.read().complete:
+        raise RecordError(
+            "predictions disappear while they are computed",
+            where=options.store,
+            remedy="Another process deletes them. Run the command again when it has ended.",
         )
 
 
@@ -189,10 +215,17 @@ class _Collected:
 
     def __init__(self, runs: StoredRuns, names: Sequence[str]):
         self.runs = runs
-        self.tallies = {name: runs.stored_tally(name) for name in names}
+        self.tallies = {name: Tally() for name in names}
         self.failures: dict[str, str] = {}
-        self.waited, self.computed = 0.0, 0
-        self.done = len(runs.indices) - sum(len(work.indices) for work in runs.work())
+        self.waited, self.computed, self.done = 0.0, 0, 0
+
+    def read(self) -> State:
+        """What is stored now; the tallies are those of it."""
+        state = self.runs.state(self.tallies)
+        self.tallies = dict(state.tallies)
+        missing = set().union(*map(set, state.missing.values()))
+        self.done = len(self.runs.indices) - len(missing)
+        return state
 
     def add(self, batch: BatchPredictions) -> None:
         self.done += len(batch.indices)
@@ -213,44 +246,7 @@ class _Collected:
     def note(self) -> str:
         """Running Top-1 of each model."""
         return "  ".join(
-            f"{name.split('.')[0]} {100 * tally.correct1 / tally.images:.2f}"
+            f"{name.split('.')[0]} {tally.top1:.2f}"
             for name, tally in self.tallies.items()
             if tally.images
         )
-
-
-def _key(
-    model: ReadyModel,
-    protocol: EvaluationProtocol,
-    device: torch.device,
-    options: RunOptions,
-    about: ValidationEnvironment,
-) -> RunKey:
-    """What decides this model's predictions."""
-    numerics = to_json(_numerics(device, options))
-    return RunKey(
-        checkpoint=model.sha256,
-        protocol=to_json(protocol),
-        numerics={
-            **{name: numerics[name] for name in ("precision", "tf32", "device", "model")},
-            "vanbench": about.vanbench,
-            "torch": about.torch,
-            "pillow": about.pillow,
-            "cpu": about.cpu,
-            "gpu": about.gpu,
-            "cuda": about.cuda,
-            "decoder": to_json(about.decoder),
-            "layer_norm_eps": model.layer_norm_eps,
-        },
-    )
-
-
-def _numerics(device: torch.device, options: RunOptions) -> Numerics:
-    return Numerics(
-        precision=options.precision,
-        tf32=options.precision == "tf32",
-        device=device.type,
-        model="reference" if options.reference else "optimized",
-        choices=options.rewrite,
-        compile=options.compile,
-    )

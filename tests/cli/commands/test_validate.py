@@ -1,6 +1,7 @@
 """``vanbench validate``."""
 
 import json
+import socket
 
 from tests.support.command_line import DEMO_IMAGES, demo_checkpoint, run
 
@@ -44,3 +45,82 @@ def test_a_file_of_ones_own(tmp_path):
     assert model["top1"] == 100 * model["correct1"] / 20
     low, high = model["ci95"]
     assert 0 <= low <= model["top1"] <= high <= 100
+
+
+ZOO = """
+schema = 1
+name = "test"
+title = "Test"
+source = "https://example.org"
+counting = {{ num_classes = 10 }}
+[protocol]
+resize_short_edge = 36
+center_crop = 32
+classes = {classes}
+"""
+ENTRY = """
+[models."{name}"]
+architecture = "van_b0"
+url = "{url}"
+"""
+
+
+def zoo_of(path, **urls):
+    """A zoo of the demo's classes with a model for each URL."""
+    classes = [f"digit-{i}" for i in range(10)]
+    entries = "".join(ENTRY.format(name=f"{name}.x", url=url) for name, url in urls.items())
+    path.write_text(ZOO.format(classes=classes) + entries)
+    return path
+
+
+def test_every_model_asked_for_is_in_the_document_and_equal_reasons_are_told_once(tmp_path):
+    """Two files on a host that refuses connections, and one that is there."""
+    with socket.socket() as taken:  # a port without a server
+        taken.bind(("127.0.0.1", 0))
+        host = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        zoo = zoo_of(
+            tmp_path / "zoo.toml",
+            first=f"{host}/first.pth",
+            good=demo_checkpoint().as_uri(),
+            second=f"{host}/second.pth",
+        )
+        outcome = run(
+            "validate", "--all", "--zoo", zoo, "--data", DEMO_IMAGES, "--limit", 10, "--json",
+            "--results", tmp_path, "--cache", tmp_path / "cache", "--workers", 0, code=3,
+        )  # fmt: skip
+    models = json.loads(outcome.stdout)["models"]
+    assert [model["name"] for model in models] == ["first.x", "good.x", "second.x"]
+    assert [model["status"] for model in models] == ["unreachable", "measured", "unreachable"]
+    assert all(list(model) == list(models[0]) for model in models)
+    for failed in (models[0], models[2]):
+        assert f"/{failed['name'][:-2]}.pth" in failed["reason"]
+        figures = [failed[name] for name in failed if name not in ("name", "status", "reason")]
+        assert set(figures) == {None}
+    assert (models[1]["images"], models[1]["reason"]) == (10, None)
+    (line,) = [line for line in outcome.stderr.splitlines() if line.startswith("Error:")]
+    assert line.startswith("Error: first.x, second.x: ")
+
+
+def test_a_model_that_failed_has_a_row(tmp_path):
+    zoo = zoo_of(
+        tmp_path / "zoo.toml", first="http://127.0.0.1:9/a.pth", good=demo_checkpoint().as_uri()
+    )
+    outcome = run(
+        "validate", "--all", "--zoo", zoo, "--data", DEMO_IMAGES, "--limit", 10, "--offline",
+        "--results", tmp_path, "--cache", tmp_path / "cache", "--workers", 0, code=3,
+    )  # fmt: skip
+    rows = [line.split() for line in outcome.stdout.splitlines()]
+    assert ["first.x", "missing"] in rows
+    assert any(row[:2] == ["good.x", "10"] for row in rows)
+
+
+def test_a_data_set_that_cannot_be_used_is_the_reason_of_every_model(tmp_path):
+    (tmp_path / "empty").mkdir()
+    outcome = run(
+        "validate", "--all", "--zoo", "demo", "--data", tmp_path / "empty", "--json",
+        "--results", tmp_path / "results", "--cache", tmp_path / "cache", code=3,
+    )  # fmt: skip
+    models = json.loads(outcome.stdout)["models"]
+    assert [model["status"] for model in models] == ["not measured"] * 2
+    assert all("an empty folder" in model["reason"] for model in models)
+    assert outcome.stderr.count("Error:") == 1

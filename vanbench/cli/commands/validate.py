@@ -1,6 +1,6 @@
 """``vanbench validate``."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +17,13 @@ from vanbench.cli.options import (
     select,
     source_options,
 )
+from vanbench.cli.output import print_json, print_table
 from vanbench.errors import VanbenchError
 
 if TYPE_CHECKING:
-    from vanbench.evaluation.plan import RunOptions
-    from vanbench.evaluation.result import ValidationResult
+    from vanbench.evaluation.plan import Candidate, RunOptions
+    from vanbench.typed_json import Json
+    from vanbench.zoo.entries import Entry
 
 EXAMPLES = """\b
 Examples:
@@ -62,84 +64,112 @@ def command(
     Preprocessing is the zoo's protocol. Every prediction is kept in RESULTS/predictions.sqlite, so
     that the same command resumes an interrupted run. No record is written; verify does that.
     """
-    from vanbench.checkpoints.load import open_checkpoint
-    from vanbench.cli.output import print_json
-    from vanbench.download.obtain import Sources, obtain_all
-    from vanbench.evaluation.plan import Candidate
+    from vanbench.evaluation.result import not_measured_json
     from vanbench.evaluation.validate import validate_candidates
 
-    zoo = settings.zoo
-    data = data or zoo.data
+    data = data or settings.zoo.data
     if data is None:
         raise click.UsageError("Where are the images? Give --data PATH (or set VANBENCH_DATA).")
     if checkpoint and (model or all_):
         raise click.UsageError("Give models of the zoo or --checkpoint, not both.")
-    errors: dict[str, VanbenchError] = {}
-    candidates = []
     if checkpoint:
-        take = partial(open_checkpoint, checkpoint)
-        candidates.append(Candidate(checkpoint.name, zoo.entries[0].protocol, take))
+        found: list[Candidate | Failure] = [_own_candidate(settings, checkpoint)]
     else:
-        where = Sources(settings.cache, mirrors, offline)
-        entries = select(zoo, model, all_)
-        for outcome in obtain_all(zoo, entries, where, settings.results, settings.progress):
-            entry = outcome.entry
-            if outcome.error:
-                errors[entry.name] = outcome.error
-            elif outcome.fetched:
-                take = partial(
-                    open_checkpoint, outcome.fetched.file, layer_norm_eps=entry.layer_norm_eps
-                )
-                candidates.append(Candidate(entry.name, entry.protocol, take))
+        entries = select(settings.zoo, model, all_)
+        found = _zoo_candidates(settings, entries, mirrors, offline)
+    candidates = [item for item in found if not isinstance(item, Failure)]
     options = replace(options, precision=precision)
-    passes, refused = validate_candidates(candidates, data, options, settings.progress)
-    if settings.as_json:
-        print_json(
-            models=[result.as_json(name) for name, result in passes.items()],
-            data=next((result.data_json() for result in passes.values()), None),
-        )
-    else:
-        _print(passes, settings)
-    _finish(errors | refused)
-
-
-def _print(passes: dict[str, "ValidationResult"], settings: Settings) -> None:
-    from vanbench.cli.output import print_table
-
-    rows = []
-    for name, found in passes.items():
-        result = found.as_json(name)
-        low, high = result["ci95"]
-        rows.append(
-            [
-                name,
-                f"{result['images']:,}",
-                f"{result['top1']:.3f}",
-                f"{low:.2f} – {high:.2f}",
-                f"{result['top5']:.3f}",
-                f"{result['correct1']:,}",
-                f"{result['correct5']:,}",
-            ]
-        )
-    columns = [
-        "model",
-        ">images",
-        ">Top-1 %",
-        ">95 % interval",
-        ">Top-5 %",
-        ">correct",
-        ">in top 5",
+    passes, errors = validate_candidates(candidates, data, options, settings.progress)
+    errors |= {item.name: item.error for item in found if isinstance(item, Failure)}
+    errors = {item.name: errors[item.name] for item in found if item.name in errors}
+    documents = [
+        not_measured_json(item.name, errors[item.name])
+        if item.name in errors
+        else passes[item.name].as_json(item.name)
+        for item in found
     ]
-    if rows:
-        print_table(columns, rows)
-    for found in {id(result): result for result in passes.values()}.values():
-        settings.say(found.describe())
+    if settings.as_json:
+        data_json = next((result.data_json() for result in passes.values()), None)
+        print_json(models=documents, data=data_json)
+    else:
+        _print(documents)
+        for result in {id(result): result for result in passes.values()}.values():
+            settings.say(result.describe())
+    _finish(errors, settings)
 
 
-def _finish(errors: dict[str, VanbenchError]) -> None:
-    """Print each distinct failure once and exit with its code."""
-    for message in dict.fromkeys(str(error) for error in errors.values()):
-        names = ", ".join(name for name, error in errors.items() if str(error) == message)
-        click.echo(f"Error: {names}: {message}", err=True)
+@dataclass(frozen=True)
+class Failure:
+    """A model of the zoo without a file to validate."""
+
+    name: str
+    error: VanbenchError
+
+
+def _own_candidate(settings: Settings, path: Path) -> "Candidate":
+    """The file of ``--checkpoint``, under the protocol of the zoo."""
+    from vanbench.checkpoints.load import open_checkpoint
+    from vanbench.evaluation.plan import Candidate
+
+    protocol = settings.zoo.entries[0].protocol
+    return Candidate(path.name, protocol, partial(open_checkpoint, path))
+
+
+def _zoo_candidates(
+    settings: Settings, entries: tuple["Entry", ...], mirrors: tuple[str, ...], offline: bool
+) -> "list[Candidate | Failure]":
+    """Each entry with its file, or why there is none."""
+    from vanbench.checkpoints.load import open_checkpoint
+    from vanbench.download.obtain import Sources, obtain_all
+    from vanbench.evaluation.plan import Candidate
+
+    sources = Sources(settings.cache, mirrors, offline)
+    found: list[Candidate | Failure] = []
+    for outcome in obtain_all(settings.zoo, entries, sources, settings.results, settings.progress):
+        entry = outcome.entry
+        if outcome.error:
+            found.append(Failure(entry.name, outcome.error))
+        elif outcome.fetched:
+            take = partial(
+                open_checkpoint, outcome.fetched.file, layer_norm_eps=entry.layer_norm_eps
+            )
+            found.append(Candidate(entry.name, entry.protocol, take))
+    return found
+
+
+COLUMNS = ["model", ">images", ">Top-1 %", ">95 % interval", ">Top-5 %", ">correct", ">in top 5"]
+
+
+def _print(documents: list["Json"]) -> None:
+    """A row for each model; one that failed has its status in place of the figures."""
+    print_table(COLUMNS, [_row(document) for document in documents])
+
+
+def _row(model: "Json") -> list[str]:
+    if model["images"] is None:
+        return [model["name"], "", model["status"], "", "", "", ""]
+    low, high = model["ci95"]
+    return [
+        model["name"],
+        f"{model['images']:,}",
+        f"{model['top1']:.3f}",
+        f"{low:.2f} – {high:.2f}",
+        f"{model['top5']:.3f}",
+        f"{model['correct1']:,}",
+        f"{model['correct5']:,}",
+    ]
+
+
+def _finish(errors: dict[str, VanbenchError], settings: Settings) -> None:
+    """Print each distinct failure once, with the names of its models, and exit with its code."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, error in errors.items():
+        groups.setdefault((error.cause, error.remedy), []).append(name)
+    for (cause, remedy), names in groups.items():
+        messages = list(dict.fromkeys(str(errors[name]) for name in names))
+        text = messages[0] if len(messages) == 1 else f"{cause}. {remedy}".rstrip()
+        click.echo(f"Error: {', '.join(names)}: {text}", err=True)
+        for message in messages if len(messages) > 1 else ():
+            settings.detail(message)
     if errors:
         click.get_current_context().exit(max(error.exit_code for error in errors.values()))
