@@ -1,7 +1,7 @@
 """Measure the project's own speed and print ratios beside the goals.
 
 The figures go to results/bench/project.json, each part with its own date and load. Ratios are of
-runs taken in turns, for the times themselves depend on what else the machine does.
+runs that take turns, because the times themselves depend on what else the machine does.
 """
 
 import argparse
@@ -9,26 +9,32 @@ import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from benchmarks import data, figures, measures
 from benchmarks.material import photographs
-from vanbench.benchmark.system_load import Load
+from vanbench.benchmark.system_load import SystemLoad
 from vanbench.environment import environment, today
 from vanbench.files import write_atomically
+from vanbench.typed_json import Json, to_json
 
 
 def main() -> None:
     """Measure each part, record it at once, print."""
     options = _options()
     path = options.results / "bench" / "project.json"
-    document = json.loads(path.read_text()) if path.exists() else {"schema": 1}
+    document: Json = {"schema": 1}
+    if path.exists():
+        document = json.loads(path.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as temporary:
         for part in options.part or PARTS:
-            load = Load()
+            load = SystemLoad()
             measured = PARTS[part](Path(temporary), options)
-            about = {"date": today(), "environment": environment(measures.CPU)}
-            document[part] = measured | about | {"load": load.as_dict()}
+            about = {
+                "date": today(),
+                "environment": to_json(environment(measures.CPU)),
+                "load": to_json(load.summary()),
+            }
+            document[part] = measured | about
             write_atomically(path, json.dumps(document, indent=1) + "\n")
             for name, value, goal in figures.lines(part, document[part]):
                 print(f"{name:62} {value:>8}   {goal}", flush=True)
@@ -48,18 +54,18 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _end_to_end(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+def _end_to_end(folder: Path, options: argparse.Namespace) -> Json:
     images = photographs(folder / "many", options.images)
     measured = measures.end_to_end(folder / "files", images, options.repeats)
     return {"images": options.images} | measured
 
 
-def _one_pass(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+def _one_pass(folder: Path, options: argparse.Namespace) -> Json:
     images = photographs(folder / "some", options.pass_images)
     return measures.one_pass(folder / "files", images, options.pass_images)
 
 
-PARTS: dict[str, Callable[[Path, argparse.Namespace], dict[str, Any]]] = {
+PARTS: dict[str, Callable[[Path, argparse.Namespace], Json]] = {
     "start_up": lambda folder, options: measures.start_up(),
     "flops": lambda folder, options: measures.flops(),
     "decoding": lambda folder, options: measures.decoding(),

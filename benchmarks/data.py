@@ -1,23 +1,25 @@
-"""The data side: preflight of many files, reading each layout, keeping the predictions."""
+"""The data side: inspecting many files, reading each layout, storing the predictions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
 
-from benchmarks.material import photograph
+from benchmarks.material import official_class, photograph
 from tests.support import drawing
 from vanbench.data.decode import decode
 from vanbench.data.inspect import inspect
-from vanbench.data.layouts.official import official_label
-from vanbench.data.open import ImageSet, open_images
+from vanbench.data.layouts.images import ImageSet
+from vanbench.data.open import open_images
 from vanbench.data.preprocess import to_pixels
-from vanbench.prediction_store.store import FILE, Member, Prediction, RunKey, Store
+from vanbench.prediction_store.prediction import Prediction
+from vanbench.prediction_store.schema import Member
+from vanbench.prediction_store.store import FILE, RunKey, Store
+from vanbench.typed_json import Json
 from vanbench.zoo.class_ids import imagenet_1k
 from vanbench.zoo.entries import EvaluationProtocol
 
-LAYOUTS: dict[str, Callable] = {
+LAYOUTS: dict[str, Callable[[Path, Sequence[drawing.Picture]], Path]] = {
     "folders": drawing.class_folders,
     "tar": drawing.original_tar,
     "parquet": drawing.parquet,
@@ -27,7 +29,7 @@ ROUNDS = 3
 MODELS, BATCH = 5, 32
 
 
-def preflight(folder: Path, per_class: int) -> dict[str, Any]:
+def preflight(folder: Path, per_class: int) -> Json:
     """Seconds to check a set of ``1000 · per_class`` small files in class folders."""
     drawing.class_folders(folder, drawing.pictures(per_class))
     start = perf_counter()
@@ -35,11 +37,11 @@ def preflight(folder: Path, per_class: int) -> dict[str, Any]:
     return {"images": report.images, "verdict": report.verdict, "seconds": perf_counter() - start}
 
 
-def reading(folder: Path, count: int) -> dict[str, Any]:
-    """Seconds an image to read, and to read and decode, from each layout, in turns."""
+def reading(folder: Path, count: int) -> Json:
+    """Seconds per image to read, and to read and decode, from each layout, in turns."""
     names = [drawing.official_name(number) for number in range(1, count + 1)]
     pictures = [
-        drawing.Picture(name, imagenet_1k()[official_label(name)], photograph(number))
+        drawing.Picture(name, official_class(name), photograph(number))
         for number, name in enumerate(names)
     ]
     sets = {
@@ -69,8 +71,8 @@ def _seconds(images: ImageSet, use: Callable[[bytes], object]) -> float:
     return (perf_counter() - start) / len(images)
 
 
-def storing(folder: Path, images: int) -> dict[str, Any]:
-    """Seconds an image, and bytes in all, to keep the predictions of five models over a set."""
+def storing(folder: Path, images: int) -> Json:
+    """Seconds and bytes to store the predictions of five models over a set."""
     folder.mkdir(parents=True, exist_ok=True)
     names = [drawing.official_name(number % 50_000 + 1) for number in range(images)]
     five = Prediction((1, 2, 3, 4, 5), (5.0, 4.0, 3.0, 2.0, 1.0))

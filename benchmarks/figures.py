@@ -1,16 +1,17 @@
-"""The figures of docs/performance.md, from the records under results/bench/.
+"""The tables of docs/performance.md, from the records under results/bench/.
 
 ``python -m benchmarks.figures`` writes them there.
 """
 
 import json
 from pathlib import Path
-from typing import Any
 
 from tabulate import tabulate
 
 from vanbench.model.architecture import ARCHITECTURES
-from vanbench.report import markers
+from vanbench.report import bench_records, markers
+from vanbench.report.bench_records import BenchRecord
+from vanbench.typed_json import Json
 
 GIB, MIB = 2**30, 2**20
 DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -20,17 +21,18 @@ CEILING_GOALS = {f"van_b{i}": 0.6 for i in range(1, 5)}
 
 def tables(folder: Path) -> str:
     """Markdown: the models as ``vanbench bench`` measured them, and what ``make bench`` did."""
-    found = [json.loads(path.read_text()) for path in sorted(folder.glob("van_*.json"))]
-    records = [record for record in found if _family(record) in ARCHITECTURES]
-    usual = [record for record in records if _form(record) == "cpu, fp32"]
-    others = [record for record in records if record not in usual]
-    project = json.loads((folder / "project.json").read_text())
+    found = [bench_records.read(path) for path in sorted(folder.glob("van_*.json"))]
+    records = [record for record in found if _arch(record) in ARCHITECTURES]
+    usual = [record for record in records if not record.variant]
+    others = [record for record in records if record.variant]
+    project = json.loads((folder / "project.json").read_text(encoding="utf-8"))
     parts = [line for part in project if part != "schema" for line in lines(part, project[part])]
     return "\n\n".join(
         [
             _about(usual),
             _markdown([_model(record) for record in usual]),
-            "In another form; the reference is in the same precision, and never compiled:",
+            "Another precision, or compiled. The reference has the same precision, and is never "
+            "compiled:",
             _markdown([_other(record) for record in others]),
             "The project's own benchmarks (`results/bench/project.json`):",
             _markdown(
@@ -40,70 +42,64 @@ def tables(folder: Path) -> str:
     )
 
 
-def _about(records: list[dict[str, Any]]) -> str:
-    keys = ("cpu", "cores", "threads", "torch")
+def _about(records: list[BenchRecord]) -> str:
     surroundings = {
-        (record["batch_size"], *(record["environment"][key] for key in keys)) for record in records
+        (record.batch_size, about.cpu, about.cores, about.threads, about.torch)
+        for record in records
+        for about in [record.environment]
     }
     if len(surroundings) != 1:
-        raise SystemExit(f"results/bench: records of one table differ in batch, {', '.join(keys)}")
-    about, dates = records[0]["environment"], sorted({record["date"] for record in records})
-    busy = max(record["load"]["other_cores"] or 0.0 for record in records)
+        raise SystemExit(
+            "results/bench: records of one table differ in batch size, cpu, cores, threads or torch"
+        )
+    about, dates = records[0].environment, sorted({record.date for record in records})
+    busy = max(record.load.other_cores or 0.0 for record in records)
     return (
-        f"{about['cpu']}, {about['cores']} cores, torch {about['torch']}, fp32, "
-        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}; others kept at most "
-        f"{busy:.2f} cores busy. Images per second at batch {records[0]['batch_size']}; "
-        "in brackets the middle half of the ratios of neighbouring passes."
+        f"{about.cpu}, {about.cores} cores, torch {about.torch}, fp32, "
+        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}; other processes used at most "
+        f"{busy:.2f} cores. Images per second at batch {records[0].batch_size}; "
+        "in brackets the interquartile range of the ratios of neighbouring passes."
     )
 
 
-def _model(record: dict[str, Any]) -> dict[str, str]:
-    line = _line(record, record["batch_size"])
-    lower, upper = line["speedup_range"]
-    family, ceiling = _family(record), record["ceiling"]
-    peaks = [record[kind]["peak_memory"] for kind in ("reference", "optimized")]
-    memory = ["–" if peak is None else f"{peak / MIB:.0f}" for peak in peaks]
-    p50 = [record[kind]["latency_ms"]["p50"] for kind in ("reference", "optimized")]
+def _model(record: BenchRecord) -> dict[str, str]:
+    line, ceiling, arch = record.at(record.batch_size), record.ceiling, _arch(record)
+    lower, upper = line.speedup_range
+    models = (record.reference, record.optimized)
+    memory = ["–" if m.peak_memory is None else f"{m.peak_memory / MIB:.0f}" for m in models]
+    p50 = [f"{model.latency_ms.p50:.1f}" for model in models]
     return {
-        "model": record["name"],
-        "reference": f"{line['reference']:.2f}",
-        "optimised": f"{line['optimized']:.2f}",
-        "speed-up": f"{line['speedup']:.2f} ({lower:.2f}–{upper:.2f})",
-        "goal": _goal(SPEEDUP_GOALS.get(family), line["speedup"]),
-        "speed-up at the ceiling": f"{ceiling['images_per_s'] / line['reference']:.2f}",
-        "of the ceiling": f"{ceiling['fraction']:.2f}",
-        "its goal": _goal(CEILING_GOALS.get(family), ceiling["fraction"]),
-        "batch 1, p50 ms": f"{p50[0]:.1f} → {p50[1]:.1f}",
+        "model": record.name,
+        "reference": f"{line.reference:.2f}",
+        "optimised": f"{line.optimized:.2f}",
+        "speed-up": f"{line.speedup:.2f} ({lower:.2f}–{upper:.2f})",
+        "goal": _goal(SPEEDUP_GOALS.get(arch), line.speedup),
+        "speed-up at the ceiling": f"{ceiling.images_per_s / line.reference:.2f}",
+        "of the ceiling": f"{ceiling.fraction:.2f}",
+        "its goal": _goal(CEILING_GOALS.get(arch), ceiling.fraction),
+        "batch 1, p50 ms": " → ".join(p50),
         "peak MiB": " → ".join(memory),
     }
 
 
-def _other(record: dict[str, Any]) -> dict[str, str]:
-    line = _line(record, record["batch_size"])
+def _other(record: BenchRecord) -> dict[str, str]:
+    line = record.at(record.batch_size)
+    compiled = ["compiled"] if record.compile else []
     return {
-        "model": record["name"],
-        "form": _form(record),
-        "reference": f"{line['reference']:.2f}",
-        "optimised": f"{line['optimized']:.2f}",
-        "speed-up": f"{line['speedup']:.2f}",
-        "speed-up at batch 1": f"{_line(record, 1)['speedup']:.2f}",
-        "of the ceiling": f"{record['ceiling']['fraction']:.2f}",
-        "error": f"{record['max_relative_error']:.0e}",
-        "same Top-5": "yes" if record["same_top5"] else "no",
+        "model": record.name,
+        "variant": ", ".join([record.device, record.precision, *compiled]),
+        "reference": f"{line.reference:.2f}",
+        "optimised": f"{line.optimized:.2f}",
+        "speed-up": f"{line.speedup:.2f}",
+        "speed-up at batch 1": f"{record.at(1).speedup:.2f}",
+        "of the ceiling": f"{record.ceiling.fraction:.2f}",
+        "error": f"{record.max_relative_error:.0e}",
+        "same Top-5": "yes" if record.same_top5 else "no",
     }
 
 
-def _family(record: dict[str, Any]) -> str:
-    return record["name"].split(".")[0]
-
-
-def _form(record: dict[str, Any]) -> str:
-    compiled = ["compiled"] if record["compile"] else []
-    return ", ".join([record["device"], record["precision"], *compiled])
-
-
-def _line(record: dict[str, Any], batch: int) -> dict[str, Any]:
-    return next(line for line in record["batch_sizes"] if line["batch_size"] == batch)
+def _arch(record: BenchRecord) -> str:
+    return record.name.split(".")[0]
 
 
 def _goal(goal: float | None, value: float) -> str:
@@ -116,12 +112,12 @@ def _markdown(rows: list[dict[str, str]]) -> str:
     return tabulate(rows, headers="keys", tablefmt="github", disable_numparse=True)
 
 
-def _preflight_lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
-    what = f"preflight of {figures['images']:,} small files, s"
+def _preflight_lines(figures: Json) -> list[tuple[str, str, str]]:
+    what = f"inspecting {figures['images']:,} small files, s"
     return [(what, f"{figures['seconds']:.1f}", "")]
 
 
-def _reading_lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _reading_lines(figures: Json) -> list[tuple[str, str, str]]:
     folders = figures["read_and_decode_s"]["folders"]
     return [
         (f"reading and decoding from {name}, over folders", f"{seconds / folders:.2f}", "≤ 1.1")
@@ -130,11 +126,11 @@ def _reading_lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _storing_lines(figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _storing_lines(figures: Json) -> list[tuple[str, str, str]]:
     what = f"predictions of {figures['models']} models over {figures['images']:,} images"
     return [
         (f"{what}, MB", f"{figures['bytes'] / 1e6:.1f}", "< 60"),
-        (f"{what}, ms an image", f"{1e3 * figures['seconds'] / figures['images']:.3f}", ""),
+        (f"{what}, ms per image", f"{1e3 * figures['seconds'] / figures['images']:.3f}", ""),
     ]
 
 
@@ -145,7 +141,7 @@ DATA_LINES = {
 }
 
 
-def lines(part: str, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+def lines(part: str, figures: Json) -> list[tuple[str, str, str]]:
     """What was measured, its value, and the goal."""
     if part == "start_up":
         return [("vanbench --help, s", f"{figures['help_s']:.2f}", "≤ 0.3")]

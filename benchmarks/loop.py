@@ -1,4 +1,4 @@
-"""What one would write without vanbench: a DataLoader of two workers and the plain model.
+"""What one would write without vanbench: a DataLoader with two workers and the plain model.
 
 ``python -m benchmarks.loop CHECKPOINT FOLDER`` prints Top-1 over class folders.
 """

@@ -1,4 +1,4 @@
-"""What the benchmarks work on: drawn photographs in class folders, and checkpoints."""
+"""What the benchmarks work on: generated photographs in class folders, and checkpoints."""
 
 import io
 from pathlib import Path
@@ -27,17 +27,24 @@ def photograph(seed: int) -> bytes:
     return buffer.getvalue()
 
 
+def official_class(name: str) -> str:
+    """The class id of an official file name."""
+    label = official_label(name)
+    assert label is not None, name
+    return imagenet_1k()[label]
+
+
 def photographs(root: Path, count: int) -> Path:
-    """The first validation images of ILSVRC2012 by name, drawn, in class folders."""
+    """Generated images with the names of the first ones of ILSVRC2012, in class folders."""
     pictures = []
     for number in range(1, count + 1):
         name = official_name(number)
-        pictures.append(Picture(name, imagenet_1k()[official_label(name)], photograph(number)))
+        pictures.append(Picture(name, official_class(name), photograph(number)))
     return class_folders(root, pictures)
 
 
 def checkpoint(folder: Path, name: str) -> Path:
-    """A file with drawn weights of a published architecture."""
+    """A file with random weights of a published architecture."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.pth"
     torch.save(random_weights(ARCHITECTURES[name]).state_dict(), path)

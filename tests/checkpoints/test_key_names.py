@@ -20,7 +20,7 @@ from vanbench.checkpoints.key_names import (
 )
 from vanbench.errors import CheckpointError
 from vanbench.model.architecture import ARCHITECTURES, Architecture
-from vanbench.model.build import build, read_architecture
+from vanbench.model.build import build
 
 every_format = pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
 
@@ -179,27 +179,3 @@ def test_names_of_no_van(keys, words):
 def test_what_transformers_never_uses_is_ignored_and_else_unknown():
     state = {"van.layernorm.weight": torch.ones(1), "van.pooler.weight": torch.ones(1)}
     assert to_native(state, TRANSFORMERS) == ({}, ["van.pooler.weight"])
-
-
-@every_format
-@pytest.mark.parametrize("num_classes", [0, 10, 21841])
-def test_the_architecture_is_read_from_the_shapes(fmt, num_classes):
-    architecture = Architecture(TINY.embed_dims, TINY.depths, TINY.mlp_ratios, num_classes)
-    native, _ = to_native(tiny_state(fmt, architecture), fmt)
-    assert read_architecture(native) == architecture
-
-
-@pytest.mark.parametrize("width", [384, 480])
-def test_which_b6_a_file_holds(width):
-    architecture = Architecture((96, 192, width, 768), (6, 6, 90, 6))
-    with torch.device("meta"):
-        state = from_native(build(architecture).state_dict(), OPENMMLAB)
-    native, _ = to_native(state, OPENMMLAB)
-    assert read_architecture(native) == architecture
-    assert read_architecture(native).name == ("van_b6" if width == 384 else "custom")
-
-
-def test_a_stage_without_tensors():
-    native = {k: v for k, v in randomized().state_dict().items() if not k.startswith("stages.2")}
-    with pytest.raises(CheckpointError, match=r"no tensors of stages\.2"):
-        read_architecture(native)

@@ -17,8 +17,8 @@ from vanbench.checkpoints.load import load_model, model_from_state
 from vanbench.checkpoints.state_dict import read_state_dict
 from vanbench.cli.group import main
 from vanbench.download.transfer import local_path
-from vanbench.errors import CheckpointError, SuspiciousWeightsWarning, UnknownModelError
-from vanbench.model.architecture import ARCHITECTURES, Architecture
+from vanbench.errors import CheckpointError, SuspiciousWeightsWarning
+from vanbench.model.architecture import Architecture
 from vanbench.model.build import architecture_of, build
 from vanbench.zoo.reader import load_zoo
 
@@ -182,20 +182,6 @@ def test_the_command_line_warns_of_odd_weights_in_one_line(tmp_path):
     done = CliRunner().invoke(main, ["validate", "--checkpoint", str(path), *options])
     assert done.exit_code == 0, done.stderr
     assert done.stderr.splitlines().count(f"Warning: {path}: {key} is zero throughout.") == 1
-
-
-@pytest.mark.parametrize("name", ["van_b0", "VAN-B0", "van-b0"])
-def test_create_model(name):
-    model = vanbench.create_model(name, num_classes=7)
-    assert architecture_of(model).name == "van_b0"
-    assert architecture_of(model).num_classes == 7
-
-
-def test_create_model_of_an_unknown_name():
-    with pytest.raises(
-        UnknownModelError, match=f"The published ones are {', '.join(ARCHITECTURES)}"
-    ):
-        vanbench.create_model("van_b7")
 
 
 def test_reading_and_loading_name_the_file_once(tmp_path):

@@ -18,13 +18,13 @@ from vanbench.benchmark.system_load import SystemLoad
 from vanbench.devices import choose_device, cpu_threads, numerics, synchronize
 from vanbench.environment import environment, today
 from vanbench.evaluation.plan import ignore_message
-from vanbench.evaluation.predict import TOP
 from vanbench.inference.autotune import resolve_config
 from vanbench.inference.optimized import compiled, optimize
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.architecture import Architecture
-from vanbench.model.build import random_weights
+from vanbench.model.build import random_normal, random_weights
 from vanbench.model.van import VAN
+from vanbench.prediction_store.prediction import TOP
 from vanbench.report.bench_records import (
     BatchFigures,
     BenchRecord,
@@ -280,7 +280,7 @@ def _optimized(reference: VAN, config: RewriteConfig, options: BenchOptions) -> 
 def _images(batch: int, device: torch.device) -> Tensor:
     """The same random images each time, (batch, 3, 224, 224)."""
     generator = torch.Generator().manual_seed(batch)
-    return torch.randn(batch, 3, RESOLUTION, RESOLUTION, generator=generator).to(device)
+    return random_normal(batch, 3, RESOLUTION, RESOLUTION, generator=generator).to(device)
 
 
 def _share(options: BenchOptions) -> float:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vanbench.devices import synchronize
 from vanbench.inference.fused_conv import PackedConvolution, can_pack
 from vanbench.model.architecture import Architecture
+from vanbench.model.build import random_normal
 
 BATCHES = (2, 4, 16)  # the fastest counts
 REPEATS = 5
@@ -86,15 +87,15 @@ def _seconds_per_image(shape: Pointwise, device: torch.device) -> float:
     generator = torch.Generator().manual_seed(0)
     with torch.device("meta"):  # no random number of the global generator is drawn
         conv = nn.Conv2d(shape.in_dim, shape.dim, 1)
-    conv = conv.to_empty(device=device).requires_grad_(False)
+    conv = conv.float().to_empty(device=device).requires_grad_(False)
     for tensor in conv.parameters():
-        tensor.copy_(torch.randn(tensor.shape, generator=generator))
+        tensor.copy_(random_normal(*tensor.shape, generator=generator))
     variants: list[nn.Module] = [conv]
     if can_pack(conv.weight):
         variants.append(PackedConvolution(conv, (4, shape.in_dim, shape.side, shape.side)))
     fastest = []
     for batch in BATCHES:
-        x = torch.randn(batch, shape.in_dim, shape.side, shape.side, generator=generator)
+        x = random_normal(batch, shape.in_dim, shape.side, shape.side, generator=generator)
         x = x.to(device).contiguous(memory_format=torch.channels_last)
         fastest += [_shortest(variant, x) / batch for variant in variants]
     return min(fastest)

@@ -1,0 +1,76 @@
+"""Models from numbers, and the numbers of tensors."""
+
+import pytest
+import torch
+
+import vanbench
+from tests.support.forge import tiny_state
+from tests.support.models import TINY, randomized
+from vanbench import create_model
+from vanbench.checkpoints.key_names import FORMATS, OPENMMLAB, from_native, to_native
+from vanbench.errors import CheckpointError, UnknownModelError
+from vanbench.model.architecture import ARCHITECTURES, Architecture
+from vanbench.model.build import architecture_of, build, random_weights, read_architecture
+
+every_format = pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
+
+
+@pytest.mark.parametrize("name", ["van_b0", "VAN-B0", "van-b0"])
+def test_create_model(name):
+    model = vanbench.create_model(name, num_classes=7)
+    assert architecture_of(model).name == "van_b0"
+    assert architecture_of(model).num_classes == 7
+
+
+def test_create_model_of_an_unknown_name():
+    with pytest.raises(
+        UnknownModelError, match=f"The published ones are {', '.join(ARCHITECTURES)}"
+    ):
+        vanbench.create_model("van_b7")
+
+
+def test_create_model_takes_any_spelling_and_head():
+    assert create_model("VAN-B0", num_classes=7).head.out_features == 7
+
+
+def test_a_stage_without_tensors():
+    native = {k: v for k, v in randomized().state_dict().items() if not k.startswith("stages.2")}
+    with pytest.raises(CheckpointError, match=r"no tensors of stages\.2"):
+        read_architecture(native)
+
+
+@every_format
+@pytest.mark.parametrize("num_classes", [0, 10, 21841])
+def test_the_architecture_is_read_from_the_shapes(fmt, num_classes):
+    architecture = Architecture(TINY.embed_dims, TINY.depths, TINY.mlp_ratios, num_classes)
+    native, _ = to_native(tiny_state(fmt, architecture), fmt)
+    assert read_architecture(native) == architecture
+
+
+@pytest.mark.parametrize("width", [384, 480])
+def test_which_b6_a_file_holds(width):
+    architecture = Architecture((96, 192, width, 768), (6, 6, 90, 6))
+    with torch.device("meta"):
+        state = from_native(build(architecture).state_dict(), OPENMMLAB)
+    native, _ = to_native(state, OPENMMLAB)
+    assert read_architecture(native) == architecture
+    assert read_architecture(native).name == ("van_b6" if width == 384 else "custom")
+
+
+def test_no_random_weight_is_at_its_initial_value():
+    for name, tensor in random_weights(TINY).state_dict().items():
+        assert name.endswith("num_batches_tracked") or tensor.unique().numel() > 1, name
+
+
+def test_random_weights_depend_on_the_seed_alone():
+    first = random_weights(TINY).state_dict()
+    torch.manual_seed(3)
+    torch.set_default_dtype(torch.float64)
+    try:
+        again = random_weights(TINY).state_dict()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    other = random_weights(TINY, seed=1).state_dict()
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert all(first[key].dtype == again[key].dtype for key in first)
+    assert not torch.equal(first["head.weight"], other["head.weight"])
