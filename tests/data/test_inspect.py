@@ -1,18 +1,21 @@
-"""Each fault that people's copies have is found and named; the fingerprint is one of content."""
+"""Each fault that copies of ImageNet have is found and named; the fingerprint is one of content."""
 
 import hashlib
-import json
 import subprocess
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from tests.support import drawing
 from tests.support.drawing import imagenet_1k
-from vanbench.cli.group import main
-from vanbench.data.inspect import inspect, refuse_broken
+from vanbench.data.inspect import compare_with_archive, data_verdict, inspect, refuse_broken
+from vanbench.data.layouts.images import ImageSet
+from vanbench.data.layouts.official import PUBLISHED, Archive, archive_bytes, official_label
 from vanbench.data.open import open_images
 from vanbench.errors import DataError
+from vanbench.zoo.class_ids import VALIDATION_IMAGES
 
 IDS = imagenet_1k()
 SOME = IDS[:4]
@@ -155,16 +158,97 @@ def test_progress_reaches_the_total(folders):
     assert seen[-1] == (12, 12)
 
 
+@dataclass(frozen=True)
+class Numbered:
+    """A source of distinct small JPEGs; images from ``broken`` on are cut."""
+
+    broken: int = VALIDATION_IMAGES
+
+    def read(self, index):
+        return SMALL[: 100 if index >= self.broken else None] + index.to_bytes(4, "big")
+
+    def position(self, index):
+        return index
+
+
+SMALL = drawing.jpeg(1, size=(4, 4))
+TAR_OF_SMALL = archive_bytes([len(SMALL) + 4] * VALIDATION_IMAGES)
+
+
+def validation_set(name=drawing.official_name, source=None):
+    """An image set with the names and labels of all 50,000 images, in memory."""
+    numbers = range(1, VALIDATION_IMAGES + 1)
+    labels = [official_label(drawing.official_name(number)) for number in numbers]
+    names = [name(number) for number in numbers]
+    return ImageSet("memory", Path("memory"), IDS, names, labels, source or Numbered())
+
+
+def test_fifty_thousand_images_with_the_size_of_the_archive_are_official():
+    found = inspect(validation_set(), published=Archive(TAR_OF_SMALL, ""))
+    assert (found.images, found.classes, found.verdict) == (50_000, 1000, "official")
+    assert (found.whole, found.problems) == (True, ())
+
+
+def test_fifty_thousand_other_files_are_altered_and_broken_ones_are_no_other_files():
+    images = validation_set(source=Numbered(broken=VALIDATION_IMAGES - 2))
+    found = inspect(images)
+    assert (found.verdict, found.whole) == ("altered", True)
+    assert kinds(found) == {"damaged": 2}
+    counts = Counter(images.labels)
+    sizes = [len(SMALL) + 4] * VALIDATION_IMAGES
+    (fault,) = compare_with_archive(PUBLISHED, images, sizes)
+    assert str(fault) == (
+        f"official names and counts, other files: as a tar they have {TAR_OF_SMALL:,} bytes where "
+        "the published archive has 6,744,924,160 (if it holds nothing else, which is not confirmed)"
+    )
+    assert data_verdict(images, counts, [fault]) == "altered"
+    assert data_verdict(images, counts, []) == "official"
+    assert data_verdict(images, counts - Counter({7: 1}), []) == "subset"
+
+
+def test_names_do_not_matter_for_the_size():
+    images = replace(validation_set(), names=[f"{i}.jpg" for i in range(VALIDATION_IMAGES)])
+    sizes = [len(SMALL) + 4] * VALIDATION_IMAGES
+    assert compare_with_archive(Archive(TAR_OF_SMALL, ""), images, sizes) == []
+    (fault,) = compare_with_archive(Archive(TAR_OF_SMALL - 10240, ""), images, sizes)
+    assert fault.message.startswith("official counts, other files: ")
+
+
+def test_a_tar_is_the_published_file_by_its_md5(few, tmp_path):
+    images = open_images(drawing.original_tar(tmp_path, few), IDS)
+    sizes = [len(p.encoded) for p in few]
+    content = images.path.read_bytes()
+    size, md5 = len(content), hashlib.md5(content).hexdigest()
+
+    def compare(size, md5, sizes=sizes):
+        found = compare_with_archive(Archive(size, md5), images, sizes)
+        return [(f.kind, f.fault, f.message) for f in found]
+
+    name = images.path.name
+    published = ("archive", False, f"{name} is the published file, by its MD5 {md5}")
+    assert compare(size, md5) == [published]
+    assert compare(size, md5, sizes[1:]) == [published]  # an archive may hold something else
+    assert compare(size, "0" * 32) == [
+        ("archive", False, f"{name} is not the published file: its MD5 is {md5}, not {'0' * 32}")
+    ]
+    note, fault = compare(size + 10240, md5)
+    assert (
+        note[2] == f"{name} is not the published file: it has {size:,} bytes, not {size + 10240:,}"
+    )
+    assert fault[:2] == ("other files", True)
+
+
 @pytest.mark.slow
-def test_fifty_thousand_images_are_official_until_one_is_gone(tmp_path):
-    drawn = drawing.pictures(per_class=50)
-    drawing.class_folders(tmp_path, drawn)
-    found = report(tmp_path)
+def test_fifty_thousand_files_are_read_like_any_others(tmp_path):
+    pictures = drawing.pictures(per_class=50)
+    drawing.class_folders(tmp_path, pictures)
+    published = Archive(archive_bytes(len(p.encoded) for p in pictures), "")
+    found = report(tmp_path, published=published)
     assert (found.images, found.classes, found.verdict) == (50_000, 1000, "official")
     assert found.problems == ()
     assert found.whole
-    (tmp_path / drawn[7].wnid / drawn[7].name).unlink()
-    assert report(tmp_path).verdict == "subset"
+    (tmp_path / pictures[7].wnid / pictures[7].name).unlink()
+    assert report(tmp_path, published=published).verdict == "subset"
 
 
 def test_a_set_with_classes_of_its_own_is_custom(tmp_path):
@@ -176,32 +260,3 @@ def test_a_set_with_classes_of_its_own_is_custom(tmp_path):
     assert (found.verdict, found.whole) == ("custom", True)
     assert [(p.kind, p.count) for p in found.problems] == [("missing class", 1)]
     assert inspect(open_images(tmp_path, ("cat", "dog")), indices=[0]).verdict == "subset"
-
-
-def run(*arguments):
-    return CliRunner().invoke(main, ["data", *map(str, arguments)])
-
-
-def test_the_command_prints_the_report(folders):
-    result = run(folders)
-    assert result.exit_code == 0
-    assert "layout       class folders\nimages       12\nclasses      4 of 1,000\n" in result.stdout
-    assert "verdict      subset\n" in result.stdout
-    assert "note         996 of 1,000 classes have no images (" in result.stdout
-
-
-def test_the_command_says_altered_with_its_exit_code(folders, few):
-    empty(folders / few[0].wnid / few[0].name)
-    result = run(folders, "--json")
-    assert result.exit_code == 1
-    document = json.loads(result.stdout)["data"]
-    assert document["verdict"] == "altered"
-    assert document["problems"][0]["examples"] == [f"{few[0].wnid}/{few[0].name}"]
-
-
-def test_the_command_complains_in_one_line(tmp_path):
-    result = run(tmp_path)
-    assert result.exit_code == 3
-    assert result.stderr.count("\n") == 1
-    assert "found an empty folder" in result.stderr
-    assert run(tmp_path / "nowhere").exit_code == 3

@@ -134,7 +134,7 @@ def inspect(
         *_duplicates(images, content),
     ]
     if data_verdict(images, counts, problems) == OFFICIAL:
-        problems += _compare_with(published, images, [check.size for check in checks])
+        problems += compare_with_archive(published, images, [check.size for check in checks])
     unbroken = [problem for problem in problems if problem.kind not in BROKEN_KINDS]
     return DataReport(
         layout=images.layout,
@@ -277,7 +277,9 @@ def _duplicates(images: ImageSet, content: Mapping[int, str]) -> list[Finding]:
     ]
 
 
-def _compare_with(published: Archive, images: ImageSet, sizes: Sequence[int]) -> list[Finding]:
+def compare_with_archive(
+    published: Archive, images: ImageSet, sizes: Sequence[int]
+) -> list[Finding]:
     """Whether files of these sizes are those of the published archive.
 
     They are if the set is a tar with the published size and MD5. Otherwise a tar of the files must

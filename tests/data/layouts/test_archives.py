@@ -196,3 +196,12 @@ def test_members_have_the_place_of_their_bytes(tar):
         wanted = {m.name: archive.extractfile(m).read() for m in archive}
     found = read_members(tar).files
     assert {m.name: content[m.offset : m.offset + m.size] for m in found} == wanted
+
+
+def test_a_tar_of_class_folders(few, tmp_path):
+    members = [(f"val/{p.wnid}/{p.name}", p.encoded) for p in few]
+    drawing.write_tar(tmp_path / "imagenet_val.tar", [*members, ("val/._x.JPEG", b"x")])
+    images = open_images(tmp_path, IDS)
+    assert images.layout == "tar of class folders"
+    assert [IDS[label] for label in images.labels] == [p.wnid for p in few]
+    assert [f.kind for f in images.findings] == ["ignored"]
