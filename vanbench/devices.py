@@ -3,7 +3,9 @@
 torch is imported on first use, so that the command line can name the precisions without it.
 """
 
+import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,9 @@ AUTOCAST = {"fp32": None, "tf32": None, "bf16": "bfloat16", "fp16": "float16"}
 """The precisions, and the type that autocast computes in; None without autocast."""
 
 PRECISIONS = tuple(AUTOCAST)
+
+FLAG = "_SIGCHLD_handler_set"
+"""Where torch's DataLoader notes that it has set a signal handler."""
 
 OPERATORS = ("matmul", "conv", "rnn")
 """The operators whose float32 precision torch sets one by one."""
@@ -65,6 +70,32 @@ def available_cores() -> int:
         return len(psutil.Process().cpu_affinity())
     except (AttributeError, OSError, psutil.Error):
         return psutil.cpu_count() or os.cpu_count() or 1
+
+
+def start_method() -> str:
+    """How worker processes are started: as this program has chosen, else the system's default.
+
+    Asking multiprocessing for its default context would fix that for the whole program.
+    """
+    chosen = multiprocessing.get_start_method(allow_none=True)
+    return chosen or multiprocessing.get_all_start_methods()[0]
+
+
+@contextmanager
+def worker_signals() -> Iterator[None]:
+    """Restore the handler of SIGCHLD, which torch's DataLoader replaces when it starts workers."""
+    from torch.utils.data._utils import signal_handling as dataloader
+
+    if not hasattr(signal, "SIGCHLD") or getattr(dataloader, FLAG, True):
+        yield  # no such signal, or the program has used workers of its own
+        return
+    before = signal.getsignal(signal.SIGCHLD)
+    try:
+        yield
+    finally:
+        if getattr(dataloader, FLAG) and before is not None:
+            signal.signal(signal.SIGCHLD, before)
+            setattr(dataloader, FLAG, False)
 
 
 @contextmanager

@@ -4,7 +4,8 @@ All mistakes see the same images, so that chance in the choice of images is shar
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,8 +60,9 @@ def run_trial(
     answers: dict[str, dict[int, int]] = {}
     ways = {AS_IS: Preprocessing(candidate.protocol), **preprocessings(candidate.protocol)}
     done = 0
-    with progress("diagnosing", "images") as update:
-        for batch in _batches(models, ways, images, indices, options):
+    batches = _batches(models, ways, images, indices, options)
+    with progress("diagnosing", "images") as update, closing(batches):
+        for batch in batches:
             done += len(batch.indices)
             update(done, len(ways) * len(indices))
             for name, top in batch.top.items():
@@ -90,7 +92,7 @@ def _batches(
     images: ImageSet,
     indices: Sequence[int],
     options: RunOptions,
-) -> Iterator[BatchPredictions]:
+) -> Generator[BatchPredictions, None, None]:
     """The predictions of every model as it should be run, and of the plain one by each mistake."""
     device = choose_device(options.device)
     ready = {name: optimize(model.to(device)) for name, model in models.items()}
