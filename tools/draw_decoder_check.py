@@ -1,10 +1,10 @@
-"""Draw the images of the decoder's self-check, and write the pixels that they must give.
+"""Make the images of the decoder's self-check, and the pixels that they must give.
 
     python tools/draw_decoder_check.py
 
-writes into its own folder an encoded image of each kind and, as PNG, the expected uint8 pixels
-after ``decoder_check.PROTOCOL``. The expected pixels come from Pillow alone, step by step as
-written here, with the versions in ``made_with.json``.
+writes into ``vanbench/data/pixels`` an encoded image of each kind and, as PNG, the expected uint8
+pixels after ``decoder_check.PROTOCOL``. The expected pixels are computed here with Pillow, in the
+versions that ``made_with.json`` names.
 """
 
 import io
@@ -23,7 +23,7 @@ ORIENTATION = 0x0112  # the EXIF tag
 
 
 def drawing() -> Image.Image:
-    """Waves in three colours with hard edges and some noise: every frequency is there."""
+    """Waves in three colours with hard edges and some noise, so that every frequency occurs."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
     waves = np.stack([np.sin(x * x / 700), np.sin(y * y / 500 + 1), np.sin((x + y) / 5)], axis=-1)
     pixels = (waves + 1) * 110
@@ -34,7 +34,7 @@ def drawing() -> Image.Image:
 
 
 def encoded() -> dict[str, bytes]:
-    """The drawing in every kind of file that is in ImageNet, or that people's copies have."""
+    """The drawing in each kind of file that people's data sets have."""
     image = drawing()
     exif = Image.Exif()
     exif[ORIENTATION] = 6
@@ -57,7 +57,7 @@ def save(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def expected(content: bytes) -> Image.Image:
-    """The protocol in Pillow's own words."""
+    """The pixels that the protocol gives, computed with Pillow."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(content))).convert("RGB")
     width, height = image.size
     short = min(width, height)

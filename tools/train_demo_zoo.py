@@ -39,7 +39,8 @@ from torch.nn import functional as F
 
 from vanbench.checkpoints.key_names import OPENMMLAB, from_native
 from vanbench.checkpoints.load import load_model
-from vanbench.data.preprocess import decode, preprocess
+from vanbench.data.decode import decode
+from vanbench.data.preprocess import preprocess
 from vanbench.model.architecture import Architecture
 from vanbench.model.build import build
 from vanbench.model.van import VAN, initialize

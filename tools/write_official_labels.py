@@ -1,9 +1,8 @@
-"""Write ilsvrc2012_val.bin, beside this script, from a list of the validation images' WordNet ids.
+"""Write vanbench/data/layouts/ilsvrc2012_val.bin from a list of the images' WordNet ids.
 
-The list has one WordNet id per line, in the order of the image numbers. It is in the wheel of
-tensorflow-datasets (Apache-2.0), where it was read on 2026-11-24 from version 4.9.10:
-``tensorflow_datasets/datasets/imagenet2012/validation_labels.txt``. The devkit's
-``ILSVRC2012_validation_ground_truth.txt``, mapped through its ``meta.mat``, says the same.
+The list has one WordNet id per line, in the order of the image numbers. The shipped labels were
+made on 2026-11-24 from ``tensorflow_datasets/datasets/imagenet2012/validation_labels.txt`` in the
+wheel of tensorflow-datasets 4.9.10 (Apache-2.0).
 
     python tools/write_official_labels.py validation_labels.txt
 """
@@ -17,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "vanbench"
 
 
 def main(listing: Path) -> None:
-    """Check that the list is 50 images of each of the 1,000 classes, and write the labels."""
+    """Check that the list has 50 images of each of the 1,000 classes, and write the labels."""
     class_ids = (PACKAGE / "zoo" / "imagenet1k.txt").read_text().split()
     wnids = listing.read_text().split()
     assert Counter(wnids) == dict.fromkeys(class_ids, 50)

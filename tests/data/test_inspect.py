@@ -3,17 +3,18 @@
 import hashlib
 import subprocess
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.support import drawing
 from tests.support.drawing import imagenet_1k
-from vanbench.data.inspect import compare_with_archive, data_verdict, inspect, refuse_broken
+from vanbench.data.inspect import data_verdict, inspect, refuse_broken
 from vanbench.data.layouts.images import ImageSet
-from vanbench.data.layouts.official import PUBLISHED, Archive, archive_bytes, official_label
+from vanbench.data.layouts.official import official_label
 from vanbench.data.open import open_images
+from vanbench.data.published import PUBLISHED, Archive, archive_bytes, compare_with_archive
 from vanbench.errors import DataError
 from vanbench.zoo.class_ids import VALIDATION_IMAGES
 
@@ -204,38 +205,6 @@ def test_fifty_thousand_other_files_are_altered_and_broken_ones_are_no_other_fil
     assert data_verdict(images, counts, [fault]) == "altered"
     assert data_verdict(images, counts, []) == "official"
     assert data_verdict(images, counts - Counter({7: 1}), []) == "subset"
-
-
-def test_names_do_not_matter_for_the_size():
-    images = replace(validation_set(), names=[f"{i}.jpg" for i in range(VALIDATION_IMAGES)])
-    sizes = [len(SMALL) + 4] * VALIDATION_IMAGES
-    assert compare_with_archive(Archive(TAR_OF_SMALL, ""), images, sizes) == []
-    (fault,) = compare_with_archive(Archive(TAR_OF_SMALL - 10240, ""), images, sizes)
-    assert fault.message.startswith("official counts, other files: ")
-
-
-def test_a_tar_is_the_published_file_by_its_md5(few, tmp_path):
-    images = open_images(drawing.original_tar(tmp_path, few), IDS)
-    sizes = [len(p.encoded) for p in few]
-    content = images.path.read_bytes()
-    size, md5 = len(content), hashlib.md5(content).hexdigest()
-
-    def compare(size, md5, sizes=sizes):
-        found = compare_with_archive(Archive(size, md5), images, sizes)
-        return [(f.kind, f.fault, f.message) for f in found]
-
-    name = images.path.name
-    published = ("archive", False, f"{name} is the published file, by its MD5 {md5}")
-    assert compare(size, md5) == [published]
-    assert compare(size, md5, sizes[1:]) == [published]  # an archive may hold something else
-    assert compare(size, "0" * 32) == [
-        ("archive", False, f"{name} is not the published file: its MD5 is {md5}, not {'0' * 32}")
-    ]
-    note, fault = compare(size + 10240, md5)
-    assert (
-        note[2] == f"{name} is not the published file: it has {size:,} bytes, not {size + 10240:,}"
-    )
-    assert fault[:2] == ("other files", True)
 
 
 @pytest.mark.slow

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from vanbench.data.decode import check_header
 from vanbench.data.decode import decode as decode_image
 from vanbench.data.layouts.images import ImageSet
-from vanbench.data.layouts.official import PUBLISHED, Archive, archive_bytes, official_label
+from vanbench.data.published import PUBLISHED, Archive, compare_with_archive
 from vanbench.data.summary import (
     ALTERED,
     BROKEN_KINDS,
@@ -275,43 +274,3 @@ def _duplicates(images: ImageSet, content: Mapping[int, str]) -> list[Finding]:
         *finding("duplicate", same, f"{text} of their class", fault=False),
         *finding("duplicate in another class", other, f"{text} of another class", fault=False),
     ]
-
-
-def compare_with_archive(
-    published: Archive, images: ImageSet, sizes: Sequence[int]
-) -> list[Finding]:
-    """Whether files of these sizes are those of the published archive.
-
-    They are if the set is a tar with the published size and MD5. Otherwise a tar of the files must
-    have the published size. This assumes that the published archive holds nothing else.
-    """
-    notes = []
-    if images.path.suffix == ".tar" and images.path.is_file():
-        same, text = _is_archive(images.path, published)
-        notes = [Finding("archive", 1, (), text, fault=False)]
-        if same:
-            return notes
-    found = archive_bytes(sizes)
-    if found == published.size:
-        return notes
-    named = all(official_label(name) is not None for name in images.names)
-    text = (
-        f"official {'names and ' if named else ''}counts, other files: as a tar they have "
-        f"{found:,} bytes where the published archive has {published.size:,} (if it holds nothing "
-        "else, which is not confirmed)"
-    )
-    return [*notes, Finding("other files", len(sizes), (), text)]
-
-
-def _is_archive(path: Path, published: Archive) -> tuple[bool, str]:
-    """Whether a tar is the published file, byte for byte, and how that is known."""
-    size = path.stat().st_size
-    if size != published.size:
-        found = f"it has {size:,} bytes, not {published.size:,}"
-        return False, f"{path.name} is not the published file: {found}"
-    with path.open("rb") as file:
-        md5 = hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
-    if md5 != published.md5:
-        found = f"its MD5 is {md5}, not {published.md5}"
-        return False, f"{path.name} is not the published file: {found}"
-    return True, f"{path.name} is the published file, by its MD5 {md5}"

@@ -1,7 +1,7 @@
 """From an encoded image to the network's input, exactly as a protocol says.
 
-The steps are Pillow's own. torchvision's functions do the same with them, and the tests hold the
-two equal, but to import it takes more than a second.
+The steps are Pillow's. torchvision's functions give the same pixels, which the tests check, but
+importing torchvision takes more than a second.
 """
 
 from collections.abc import Callable
@@ -11,12 +11,9 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from vanbench.data.decode import decode as decode  # where the models' half looks for it
 from vanbench.zoo.entries import EvaluationProtocol
 
-PixelsOf = Callable[
-    [Image.Image, EvaluationProtocol], Tensor
-]  # to_pixels, or what stands in for it
+PixelsOf = Callable[[Image.Image, EvaluationProtocol], Tensor]  # to_pixels, or a replacement
 
 
 def to_pixels(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
@@ -49,7 +46,7 @@ def normalize(pixels: Tensor, protocol: EvaluationProtocol) -> Tensor:
 def preprocess(image: Image.Image, protocol: EvaluationProtocol | None = None) -> Tensor:
     """The network's input for a Pillow image: float32 (3, center_crop, center_crop).
 
-    Without ``protocol``, the one behind OpenMMLab's reported VAN numbers: (3, 224, 224).
+    The default protocol is the one of OpenMMLab's VAN configurations: (3, 224, 224).
     """
     protocol = protocol or EvaluationProtocol()
     return normalize(to_pixels(image, protocol), protocol)

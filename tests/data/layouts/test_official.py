@@ -1,17 +1,13 @@
 """What is known of the official validation set: labels by name, and the size of the archive."""
 
 import random
-import tarfile
 from collections import Counter
 
 import pytest
 
-from tests.support import drawing
 from tests.support.drawing import imagenet_1k
 from vanbench.data.layouts.official import (
-    PUBLISHED,
     agrees,
-    archive_bytes,
     learn_order,
     official_label,
     official_stem,
@@ -45,21 +41,6 @@ def test_names_of_the_first_image(name):
 )  # fmt: skip
 def test_other_names_have_no_label(name):
     assert official_label(name) is None
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_the_size_of_an_archive_is_that_of_a_tar_with_these_files(seed, tmp_path):
-    rng = random.Random(seed)
-    sizes = [rng.choice([0, 1, 511, 512, 513, 9000]) for _ in range(rng.randrange(1, 60))]
-    path = tmp_path / "x.tar"
-    drawing.write_tar(path, [(f"{i}.jpg", bytes(size)) for i, size in enumerate(sizes)])
-    assert archive_bytes(sizes) == path.stat().st_size
-
-
-def test_the_published_size_is_one_that_a_tar_can_have():
-    assert PUBLISHED.size % tarfile.RECORDSIZE == 0
-    mean = (PUBLISHED.size - 50_000 * 512) // 50_000
-    assert 100_000 < mean < 150_000
 
 
 def test_an_order_is_learned_from_repeated_indices_that_agree():

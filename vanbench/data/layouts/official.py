@@ -1,4 +1,4 @@
-"""What is known of ImageNet-1k's validation set: the class of each image, the size of the archive.
+"""What is known of ImageNet-1k's validation images by their names: the class of each.
 
 ``ilsvrc2012_val.bin`` holds the label (index into the sorted WordNet ids) of image 1, 2, … 50,000
 as little-endian 16-bit integers. ``tools/write_official_labels.py`` wrote it and says from what.
@@ -7,11 +7,9 @@ as little-endian 16-bit integers. ``tools/write_official_labels.py`` wrote it an
 import re
 import sys
 from array import array
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
-from tarfile import BLOCKSIZE, RECORDSIZE
 
 from vanbench.data.layouts.images import ImageSet, basename
 from vanbench.data.summary import Finding, finding
@@ -21,18 +19,6 @@ from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 # each agrees once in a thousand.
 ENOUGH_REPEATS = 10
 
-
-@dataclass(frozen=True)
-class Archive:
-    """A tar of validation images as it is published: its size in bytes and its MD5."""
-
-    size: int
-    md5: str
-
-
-# ILSVRC2012_img_val.tar. torchvision checks the same MD5 (torchvision/datasets/imagenet.py), and
-# taming-transformers the same size (taming/data/imagenet.py).
-PUBLISHED = Archive(6_744_924_160, "29b22e2961454d5413ddabcf34fc5622")
 
 _NAME = re.compile(r"ILSVRC2012_val_(\d{8})(?!\d)")
 
@@ -60,16 +46,6 @@ def official_label(name: str) -> int | None:
     match = _NAME.match(basename(name))
     number = int(match[1]) if match else 0
     return _labels()[number - 1] if 1 <= number <= VALIDATION_IMAGES else None
-
-
-def archive_bytes(sizes: Iterable[int]) -> int:
-    """The size of a tar that holds files of these sizes and nothing else.
-
-    Each file takes a header block and its content in full blocks. Two blocks of zeros and the
-    padding to a full record follow.
-    """
-    blocks = sum(1 + -(-size // BLOCKSIZE) for size in sizes) + 2
-    return -(-blocks * BLOCKSIZE // RECORDSIZE) * RECORDSIZE
 
 
 def learn_order(indices: Mapping[str, int]) -> dict[int, int] | None:
