@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.command_line import ROOT, run
+from vanbench.report import markers
 
 
 def test_check_finds_a_stale_readme(tmp_path):
@@ -14,8 +15,23 @@ def test_check_finds_a_stale_readme(tmp_path):
     text = readme.read_text(encoding="utf-8").replace("75.41", "75.42")
     readme.write_text(text, encoding="utf-8")
     outcome = run("table", "--check", readme, *results, code=1)
+    assert f"{readme}: the Results table is out of date." in outcome.stderr
     assert f"vanbench table --write {readme}" in outcome.stderr
     assert "+| van_b0.in1k" in outcome.stderr
+
+
+def test_write_keeps_line_ends_and_links(tmp_path):
+    target, link = tmp_path / "target.md", tmp_path / "link.md"
+    target.write_bytes(f"a\r\n{markers.BEGIN}\r\n{markers.END}\r\nz\r\n".encode())
+    link.symlink_to(target)
+    outcome = run("table", "--write", link, "--results", ROOT / "results")
+    assert outcome.stderr == f"{link}: updated.\n"
+    assert link.is_symlink()
+    content = target.read_bytes()
+    assert content.count(b"\n") == content.count(b"\r\n") > 10
+    outcome = run("table", "--write", link, "--results", ROOT / "results")
+    assert outcome.stderr == f"{link}: already up to date.\n"
+    assert target.read_bytes() == content
 
 
 def test_a_malformed_record_is_one_message(tmp_path):

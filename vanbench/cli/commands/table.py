@@ -19,12 +19,15 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command(epilog=EXAMPLES)
 @common_options
 @option("--write", type=FILE, help="Put the table between the markers of FILE.")
-@option("--check", type=FILE, help="Exit with 1 and a diff if FILE's table is not current.")
+@option("--check", type=FILE, help="Exit with 1 and a diff if the table in FILE is out of date.")
 def command(settings: Settings, write: Path | None, check: Path | None) -> None:
     """Print the Results table as Markdown.
 
-    It is made from the zoo and the records under results/.
-    FILE holds the two lines <!-- vanbench:results:begin --> and <!-- vanbench:results:end -->.
+    It is generated from the zoo and the records under results/. FILE must hold these two lines:
+
+    \b
+    <!-- vanbench:results:begin -->
+    <!-- vanbench:results:end -->
     """
     from vanbench.cli.output import print_json
     from vanbench.report import markers
@@ -40,12 +43,11 @@ def command(settings: Settings, write: Path | None, check: Path | None) -> None:
         click.echo(markdown(rows), nl=False)
     if write:
         changed = markers.write(write, markdown(rows))
-        settings.say(f"{write}: {'updated' if changed else 'already current'}.")
+        settings.say(f"{write}: {'updated' if changed else 'already up to date'}.")
     if check and (diff := markers.difference(check, markdown(rows))):
         click.echo(diff, err=True)
         click.echo(
-            f"{check}: the Results table is not what the records say. "
-            f"Run: vanbench table --write {check}",
+            f"{check}: the Results table is out of date. Run: vanbench table --write {check}",
             err=True,
         )
         click.get_current_context().exit(1)
