@@ -75,7 +75,7 @@ def verify(
     old = {entry.name: record_files.read(results, zoo.name, entry) for entry in entries}
     examined, opened = [], {}
     for entry in entries:
-        item = _examine(zoo, entry, sources, device, old[entry.name], progress)
+        item = _examine(zoo, entry, sources, device, old[entry.name], options.weights, progress)
         examined.append(replace(item, checkpoint=None))  # opened alone keeps a model's weights
         if item.checkpoint:
             opened[entry.name] = item.checkpoint
@@ -137,6 +137,7 @@ def _examine(
     sources: Sources,
     device: torch.device,
     old: Record | None,
+    weights: str | None,
     progress: Progress,
 ) -> _Examined:
     """Download and open the file, and count the network it holds, or else the declared one."""
@@ -145,16 +146,19 @@ def _examine(
     try:
         fetched = obtain(entry, sources, old, progress)
         found = replace(found, status=fetched.status, bytes=fetched.bytes, sha256=fetched.sha256)
-        checkpoint = open_checkpoint(fetched.file, layer_norm_eps=entry.layer_norm_eps)
+        checkpoint = open_checkpoint(
+            fetched.file, layer_norm_eps=entry.layer_norm_eps, weights=weights
+        )
         found = replace(
             found,
             format=checkpoint.naming.name,
             architecture=checkpoint.architecture,
             oddities=checkpoint.suspicious or None,
+            weights=checkpoint.weights,
         )
     except (FetchError, CheckpointError) as error:
         failure = error
-        folders = (*sources.folders, zoo.path.parent)
+        folders: tuple[str | Path, ...] = (*sources.folders, zoo.path.parent)
         reason, cause = (portable(text, folders) for text in (_reason(error), error.cause))
         found = replace(found, status=error.status, reason=reason, cause=cause)
     architecture = checkpoint.architecture if checkpoint else entry.architecture
@@ -199,14 +203,15 @@ def _accuracy(name: str, checkpoint: FileRecord, result: ValidationResult) -> Ac
         waited=result.waited,
         date=today(),
         environment=result.environment,
+        weights=result.weights[name],
     )
 
 
 def _keep(results: Path, old: Record | None, row: ModelRow, *, asked: bool) -> None:
     """Record what was measured in full, and a failed attempt beside it."""
-    lost = asked and any(f.verdict == NOT_MEASURED for f in (row.top1, row.top5))
-    spoiled = row.file_status in ("mismatch", "unreadable")
-    if lost or spoiled:
+    no_accuracy = asked and any(f.verdict == NOT_MEASURED for f in (row.top1, row.top5))
+    bad_file = row.file_status in ("mismatch", "unreadable")
+    if no_accuracy or bad_file:
         record_files.write_failed(results, row.record)
     else:
         record_files.write(results, records.merge(old, row.record))

@@ -20,7 +20,7 @@ def high_water() -> int | None:
     this one.
     """
     if STATUS.exists():
-        lines = STATUS.read_text().splitlines()
+        lines = STATUS.read_text(encoding="utf-8").splitlines()
         marks = [line for line in lines if line.startswith("VmHWM:")]
         return int(marks[0].split()[1]) * 1024 if marks else None
     if sys.platform == "darwin":

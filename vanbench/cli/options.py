@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vanbench.checkpoints.weights import WEIGHTS
 from vanbench.cli.failures import VERBOSE
 from vanbench.devices import PRECISIONS
 from vanbench.evaluation.plan import ON_ERROR, RunOptions
@@ -225,11 +226,21 @@ def run_options(function: Function) -> Function:
     def wrapper(settings: Settings, **kwargs: Any) -> Any:
         from vanbench.prediction_store.store import FILE
 
-        names = ("device", "batch_size", "workers", "limit", "on_error", "reference", "fresh")
+        names = (
+            "device",
+            "batch_size",
+            "workers",
+            "limit",
+            "on_error",
+            "reference",
+            "fresh",
+            "weights",
+        )
         options = RunOptions(
             **{name: kwargs.pop(name) for name in (*names, "compile", "rewrite")},
             store=settings.results / FILE,
             on_message=settings.detail,
+            on_note=settings.say,
         )
         return function(settings=settings, options=options, **kwargs)
 
@@ -239,6 +250,12 @@ def run_options(function: Function) -> Function:
             "--fresh",
             is_flag=True,
             help="Compute every prediction again, also those that are stored.",
+        ),
+        option(
+            "--weights",
+            type=click.Choice(WEIGHTS),
+            help="Plain or averaged (EMA) weights of a training checkpoint.  [default: those that "
+            "its framework loads for inference]",
         ),
         rewriting_options,
         option("--reference", is_flag=True, help="Run the plain model, not its exact rewrite."),

@@ -26,7 +26,8 @@ class RunOptions:
     ``store`` is the database in which predictions are kept as they are made, and from which an
     interrupted run resumes; None keeps them in memory. ``fresh`` computes all of them again.
     ``rewrite`` None lets a short trial decide how the rewrite runs; ``on_message`` is told its
-    outcome.
+    outcome. ``weights`` is ``plain`` or ``ema``; None takes what the framework that wrote a file
+    loads for inference. ``on_note`` is told which were taken of a file that has both.
     """
 
     device: str = "auto"
@@ -40,7 +41,9 @@ class RunOptions:
     fresh: bool = False
     rewrite: RewriteConfig | None = None
     compile: bool = False
+    weights: str | None = None
     on_message: Callable[[str], None] = field(default=ignore_message, repr=False, compare=False)
+    on_note: Callable[[str], None] = field(default=ignore_message, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class ValidationResult:
 
     ``seconds`` is the wall time of the pass, ``waited`` the part of it in which the models waited
     for images, ``computed`` how many images went through a model; the predictions for the others
-    were stored before.
+    were stored before. ``weights`` has the kind of each model's weights, ``plain`` or ``ema``.
     """
 
     tallies: Mapping[str, Tally]
@@ -34,6 +34,7 @@ class ValidationResult:
     seconds: float
     waited: float
     computed: int
+    weights: Mapping[str, str]
 
     @property
     def images_per_s(self) -> float | None:
@@ -100,13 +101,14 @@ class ValidationResult:
             "ci95_top5": list(wilson_interval(tally.correct5, tally.images)),
             "images_per_s": self.images_per_s,
             "partial": self.partial,
+            "weights": self.weights[name],
         }
 
 
 def not_measured_json(name: str, error: VanbenchError) -> Json:
     """The form of ``validate --json`` for a model that failed: why, and None for each figure."""
     figures = ("images", "correct1", "correct5", "top1", "top5", "ci95", "ci95_top5",
-               "images_per_s", "partial")  # fmt: skip
+               "images_per_s", "partial", "weights")  # fmt: skip
     status = error.status if isinstance(error, FetchError | CheckpointError) else NOT_MEASURED
     document: Json = {"name": name, "status": status, "reason": str(error)}
     return document | dict.fromkeys(figures)

@@ -143,6 +143,7 @@ def validate(
         seconds=seconds,
         waited=collected.waited,
         computed=collected.computed,
+        weights={name: model.weights for name, model in models.items()},
     )
 
 
@@ -176,6 +177,8 @@ def _prepare_checkpoint(
     """
     refuse_head(checkpoint.architecture, protocol)
     checkpoint.warn()
+    if checkpoint.choice:
+        options.on_note(f"{checkpoint.path.name}: {checkpoint.choice}.")
     model = prepare(checkpoint.model, device, options)
     return ReadyModel(model, checkpoint.sha256, checkpoint.layer_norm_eps, checkpoint.weights)
 

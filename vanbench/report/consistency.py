@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
+from vanbench.checkpoints.weights import PLAIN
 from vanbench.report.expected_counts import expected_flops, expected_params
 from vanbench.report.records import (
     FAILED,
@@ -129,6 +130,8 @@ def _of_scored_file(record: Record, accuracy: Accuracy) -> Iterator[str]:
         yield f"there is an accuracy, and checkpoint.status is {file and file.status!r}"
     elif accuracy.sha256 != file.sha256:
         yield f"accuracy.sha256 is {accuracy.sha256}, and checkpoint.sha256 is {file.sha256}"
+    elif (accuracy.weights or PLAIN) != (file.weights or PLAIN):
+        yield f"accuracy.weights is {accuracy.weights!r}, and checkpoint.weights {file.weights!r}"
     elif file.architecture:
         head, classes = file.architecture.num_classes, len(accuracy.protocol.class_ids)
         if head != classes:

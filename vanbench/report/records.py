@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
+from vanbench.checkpoints.weights import PLAIN
 from vanbench.data.summary import DataSummary, DecoderReport
 from vanbench.environment import Environment
 from vanbench.inference.rewrite_config import RewriteConfig
@@ -58,6 +59,7 @@ class FileRecord:
 
     Where there is no sound file, ``reason`` is the whole message and ``cause`` one clause of it.
     ``oddities`` are what no training leaves in weights, such as NaN or a tensor of zeros.
+    ``weights`` is the kind that was read, ``plain`` or ``ema``; None means plain.
     """
 
     url: str
@@ -71,6 +73,7 @@ class FileRecord:
     format: str | None = None
     architecture: ArchitectureJson | None = None
     oddities: tuple[str, ...] | None = None
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Integer counts over a validation set; ``sha256`` is the checkpoint's."""
+    """Integer counts over a validation set.
+
+    ``sha256`` is the checkpoint's, ``weights`` the kind of its weights that was scored, as in
+    FileRecord.
+    """
 
     sha256: str
     images: int
@@ -107,6 +114,7 @@ class Accuracy:
     waited: float
     date: str
     environment: ValidationEnvironment
+    weights: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,17 +131,26 @@ class Record:
 def merge(old: Record | None, new: Record) -> Record:
     """``new`` with what ``old`` knows better: a section that ``new`` did not measure in full.
 
-    An accuracy is kept only while it belongs to the same file.
+    An accuracy is kept only while it belongs to the same weights of the same file.
     """
     if old is None:
         return new
     checkpoint, counts, accuracy = new.checkpoint, new.counts, new.accuracy
     if not has_file(new) and has_file(old):
         checkpoint, counts = old.checkpoint, old.counts
-    sha256 = checkpoint.sha256 if checkpoint else None
-    if accuracy is None and old.accuracy is not None and old.accuracy.sha256 == sha256:
+    if accuracy is None and _belongs(old.accuracy, checkpoint):
         accuracy = old.accuracy
     return replace(new, checkpoint=checkpoint, counts=counts, accuracy=accuracy)
+
+
+def _belongs(accuracy: Accuracy | None, checkpoint: FileRecord | None) -> bool:
+    """Whether an accuracy is that of the weights of this file."""
+    if accuracy is None or checkpoint is None:
+        return False
+    return (accuracy.sha256, accuracy.weights or PLAIN) == (
+        checkpoint.sha256,
+        checkpoint.weights or PLAIN,
+    )
 
 
 def has_file(record: Record) -> bool:

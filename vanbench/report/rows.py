@@ -184,6 +184,7 @@ def as_json(row: ModelRow, path: Path | None = None) -> Json:
             "status": row.file_status,
             "reason": checkpoint.reason if checkpoint else None,
             "format": checkpoint.format if checkpoint else None,
+            "weights": checkpoint.weights if checkpoint else None,
         },
         "architecture": architecture.as_dict() if architecture else None,
         "params": _figure_json(row.params) | {"source": counts.source if counts else None},

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tabulate import tabulate
 
+from vanbench.checkpoints.weights import EMA
 from vanbench.conventions import CONVENTIONS
 from vanbench.environment import Environment
 from vanbench.report import records
@@ -105,7 +106,7 @@ def _file_line(row: ModelRow, notes: Footnotes) -> list[str]:
     status = checkpoint.status
     if status not in records.HAVE_FILE:
         status += " " + _cause(checkpoint, notes)
-    status += "".join(f" {notes.mark(text)}" for text in checkpoint.oddities or ())
+    status += "".join(f" {notes.mark(text)}" for text in _remarks(checkpoint))
     return ["SHA-256", row.entry.published_hash or "–", (checkpoint.sha256 or "")[:8], "", status]
 
 
@@ -135,10 +136,16 @@ def _file_cell(row: ModelRow, notes: Footnotes) -> str:
     if checkpoint is None:
         return NOT_MEASURED
     if checkpoint.status in records.HAVE_FILE:
-        odd = "".join(f" {notes.mark(text)}" for text in checkpoint.oddities or ())
-        return f"{checkpoint.status}<br>`{str(checkpoint.sha256)[:8]}`{odd}"
+        marks = "".join(f" {notes.mark(text)}" for text in _remarks(checkpoint))
+        return f"{checkpoint.status}<br>`{str(checkpoint.sha256)[:8]}`{marks}"
     cell = f"{checkpoint.status} {_cause(checkpoint, notes)}"
     return f"{cell} {notes.mark(DECLARED)}" if row.record.counts else cell
+
+
+def _remarks(checkpoint: FileRecord) -> list[str]:
+    """What a reader has to know of the weights that were read."""
+    averaged = ["the file's averaged (EMA) weights"] if checkpoint.weights == EMA else []
+    return [*averaged, *(checkpoint.oddities or ())]
 
 
 def _cause(checkpoint: FileRecord, notes: Footnotes) -> str:

@@ -73,10 +73,10 @@ def command(
     if checkpoint and (model or all_):
         raise click.UsageError("Give models of the zoo or --checkpoint, not both.")
     if checkpoint:
-        found: list[Candidate | Failure] = [_own_candidate(settings, checkpoint)]
+        found: list[Candidate | Failure] = [_own_candidate(settings, checkpoint, options)]
     else:
         entries = select(settings.zoo, model, all_)
-        found = _zoo_candidates(settings, entries, mirrors, offline)
+        found = _zoo_candidates(settings, entries, mirrors, offline, options)
     candidates = [item for item in found if not isinstance(item, Failure)]
     options = replace(options, precision=precision)
     passes, errors = validate_candidates(candidates, data, options, settings.progress)
@@ -106,17 +106,22 @@ class Failure:
     error: VanbenchError
 
 
-def _own_candidate(settings: Settings, path: Path) -> "Candidate":
+def _own_candidate(settings: Settings, path: Path, options: "RunOptions") -> "Candidate":
     """The file of ``--checkpoint``, under the protocol of the zoo."""
     from vanbench.checkpoints.load import open_checkpoint
     from vanbench.evaluation.plan import Candidate
 
     protocol = settings.zoo.entries[0].protocol
-    return Candidate(path.name, protocol, partial(open_checkpoint, path))
+    take = partial(open_checkpoint, path, weights=options.weights)
+    return Candidate(path.name, protocol, take)
 
 
 def _zoo_candidates(
-    settings: Settings, entries: tuple["Entry", ...], mirrors: tuple[str, ...], offline: bool
+    settings: Settings,
+    entries: tuple["Entry", ...],
+    mirrors: tuple[str, ...],
+    offline: bool,
+    options: "RunOptions",
 ) -> "list[Candidate | Failure]":
     """Each entry with its file, or why there is none."""
     from vanbench.checkpoints.load import open_checkpoint
@@ -131,7 +136,10 @@ def _zoo_candidates(
             found.append(Failure(entry.name, outcome.error))
         elif outcome.fetched:
             take = partial(
-                open_checkpoint, outcome.fetched.file, layer_norm_eps=entry.layer_norm_eps
+                open_checkpoint,
+                outcome.fetched.file,
+                layer_norm_eps=entry.layer_norm_eps,
+                weights=options.weights,
             )
             found.append(Candidate(entry.name, entry.protocol, take))
     return found
