@@ -13,4 +13,5 @@ def imagenet_1k() -> tuple[str, ...]:
 
     The list is the one that timm 1.0 ships as ``imagenet_synsets.txt``.
     """
-    return tuple((files("vanbench") / "zoo" / "imagenet1k.txt").read_text().split())
+    listing = files("vanbench") / "zoo" / "imagenet1k.txt"
+    return tuple(listing.read_text(encoding="ascii").split())
