@@ -7,7 +7,7 @@ from tests.support.drawing import imagenet_1k
 
 
 @pytest.fixture(scope="session")
-def drawn():
+def two_of_each():
     """Two pictures of each class."""
     return drawing.pictures(per_class=2)
 

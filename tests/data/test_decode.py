@@ -14,12 +14,12 @@ from vanbench.errors import DataError
 @pytest.mark.parametrize(
     "content", [b"", b"<html>not an image</html>", b"\xff\xd8\xff\xe0" + bytes(50)]
 )
-def test_what_is_no_image_is_said_to_be_none(content):
+def test_bytes_that_are_not_an_image_are_an_error(content):
     with pytest.raises(DataError, match="not a readable image"):
         decode(content)
 
 
-def test_a_truncated_image_is_not_silently_filled_up():
+def test_a_truncated_image_is_an_error():
     buffer = io.BytesIO()
     noise(300, 260).save(buffer, "JPEG")
     with pytest.raises(DataError, match="not a readable image"):

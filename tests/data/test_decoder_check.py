@@ -1,4 +1,4 @@
-"""The self-check is silent here, and sees each way in which a decoder or resizer can differ."""
+"""The self-check passes here, and finds each way in which a decoder or resizer can differ."""
 
 from dataclasses import replace
 
@@ -71,7 +71,7 @@ def one_level_brighter(image, protocol):
         (one_level_brighter, KINDS, 1),
     ],
 )
-def test_a_planted_difference_is_seen_and_measured(fault, kinds, largest):
+def test_a_difference_is_found_and_measured(fault, kinds, largest):
     result = check_decoder(fault)
     differences = result.differences
     assert differences.keys() == kinds

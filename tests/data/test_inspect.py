@@ -112,7 +112,7 @@ def test_broken_images_are_found_by_their_headers_alone(break_it, kind, folders,
         refuse_broken(found)
 
 
-def test_damage_inside_an_image_needs_decode(folders, few):
+def test_damage_inside_an_image_is_found_by_decoding(folders, few):
     """A PNG with a wrong checksum in its middle has a sound header and end."""
     from PIL import Image
 

@@ -21,12 +21,12 @@ def stem(name):
 
 
 @pytest.mark.parametrize("layout", drawing.LAYOUTS)
-def test_every_layout_has_the_same_images_labels_and_order(layout, drawn, tmp_path):
-    images = open_images(drawing.LAYOUTS[layout](tmp_path, drawn), IDS)
+def test_every_layout_has_the_same_images_labels_and_order(layout, two_of_each, tmp_path):
+    images = open_images(drawing.LAYOUTS[layout](tmp_path, two_of_each), IDS)
     assert images.layout == layout
-    assert [stem(name) for name in images.names] == [stem(p.name) for p in drawn]
-    assert [IDS[label] for label in images.labels] == [p.wnid for p in drawn]
-    assert all(images.read(i) == p.encoded for i, p in enumerate(drawn))
+    assert [stem(name) for name in images.names] == [stem(p.name) for p in two_of_each]
+    assert [IDS[label] for label in images.labels] == [p.wnid for p in two_of_each]
+    assert all(images.read(i) == p.encoded for i, p in enumerate(two_of_each))
 
 
 @pytest.mark.parametrize("layout", drawing.LAYOUTS)
@@ -165,7 +165,7 @@ def two_classes(root, few):
         (two_classes, "line 2: .* listed twice"),
     ],
 )
-def test_what_is_no_data_set_gets_one_message(make, message, few, tmp_path):
+def test_a_path_without_a_data_set_gets_one_message(make, message, few, tmp_path):
     make(tmp_path / "data", few)
     with pytest.raises(DataError, match=message) as caught:
         open_images(tmp_path / "data", IDS)
@@ -178,9 +178,9 @@ def test_a_path_that_is_not_there(tmp_path):
         open_images(tmp_path / "nowhere", IDS)
 
 
-def test_sets_are_small_to_send_to_a_worker(drawn, tmp_path):
-    images = open_images(drawing.class_folders(tmp_path, drawn), IDS)
-    assert len(pickle.dumps(images)) < 200 * len(drawn)
+def test_sets_are_small_to_send_to_a_worker(two_of_each, tmp_path):
+    images = open_images(drawing.class_folders(tmp_path, two_of_each), IDS)
+    assert len(pickle.dumps(images)) < 200 * len(two_of_each)
 
 
 def test_a_single_tar_or_parquet_file_can_be_given(few, tmp_path):

@@ -1,4 +1,4 @@
-"""The protocol against Pillow and numpy by hand, and the whole-number rules at their edges."""
+"""The protocol against the same steps in Pillow and numpy, and against torchvision."""
 
 import io
 
@@ -17,14 +17,14 @@ from vanbench.zoo.entries import EvaluationProtocol
 from vanbench.zoo.reader import INTERPOLATIONS
 
 
-def drawn(width, height, mode="RGB"):
+def noise(width, height, mode="RGB"):
     channels = {"L": (), "RGB": (3,), "CMYK": (4,), "RGBA": (4,)}[mode]
     pixels = np.random.default_rng(width).integers(0, 256, (height, width, *channels), np.uint8)
     return Image.fromarray(pixels, mode=None if mode != "CMYK" else mode)
 
 
-def by_hand(image: Image.Image) -> np.ndarray:
-    """FACTS by the letter: float32 (224, 224, 3)."""
+def step_by_step(image: Image.Image) -> np.ndarray:
+    """The protocol of the reported numbers, step by step: float32 (224, 224, 3)."""
     image = ImageOps.exif_transpose(image).convert("RGB")
     width, height = image.size
     if width <= height:
@@ -53,10 +53,10 @@ SIZES = [
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_the_default_protocol_is_the_published_one(size, mode):
-    image = drawn(*size, mode)
+    image = noise(*size, mode)
     tensor = vanbench.preprocess(image)
     assert tensor.dtype == torch.float32
-    np.testing.assert_array_equal(tensor.numpy(), by_hand(image).transpose(2, 0, 1))
+    np.testing.assert_array_equal(tensor.numpy(), step_by_step(image).transpose(2, 0, 1))
 
 
 @settings(max_examples=100, deadline=None)
@@ -71,7 +71,7 @@ def test_the_pixels_are_those_of_torchvision(size, one, other, interpolation):
     protocol = EvaluationProtocol(
         resize_short_edge=edge, center_crop=crop, interpolation=interpolation
     )
-    image = drawn(*size)
+    image = noise(*size)
     expected = F.resize(image, edge, F.InterpolationMode(interpolation))
     expected = F.pil_to_tensor(F.center_crop(expected, crop))
     assert torch.equal(to_pixels(image, protocol), expected)
@@ -82,10 +82,10 @@ def test_exif_orientation_is_applied(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     buffer = io.BytesIO()
-    drawn(300, 260).save(buffer, "JPEG", exif=exif)
+    noise(300, 260).save(buffer, "JPEG", exif=exif)
     image = decode(buffer.getvalue())
     np.testing.assert_array_equal(
-        vanbench.preprocess(image).numpy(), by_hand(image).transpose(2, 0, 1)
+        vanbench.preprocess(image).numpy(), step_by_step(image).transpose(2, 0, 1)
     )
     if orientation != 1:
         plain = to_pixels(image, EvaluationProtocol(exif_orientation=False))
@@ -94,7 +94,7 @@ def test_exif_orientation_is_applied(orientation):
 
 @pytest.mark.parametrize("mode", ["CMYK", "RGBA"])
 def test_other_colour_modes_become_rgb(mode):
-    assert vanbench.preprocess(drawn(300, 250, mode)).shape == (3, 224, 224)
+    assert vanbench.preprocess(noise(300, 250, mode)).shape == (3, 224, 224)
 
 
 def test_mean_and_std_are_per_channel_in_rgb_order():

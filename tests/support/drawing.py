@@ -46,53 +46,53 @@ def official_name(number: int) -> str:
 def pictures(per_class: int = 2, classes: Sequence[str] | None = None) -> list[Picture]:
     """A picture for each of the first validation images of each class, in order of their numbers."""
     left = dict.fromkeys(classes or imagenet_1k(), per_class)
-    drawn = []
+    samples = []
     for number in range(1, VALIDATION_IMAGES + 1):
         name = official_name(number)
         wnid = imagenet_1k()[official_label(name)]
         if left.get(wnid):
             left[wnid] -= 1
-            drawn.append(Picture(name, wnid, jpeg(number)))
-    return drawn
+            samples.append(Picture(name, wnid, jpeg(number)))
+    return samples
 
 
-def class_folders(root: Path, drawn: Iterable[Picture]) -> Path:
+def class_folders(root: Path, samples: Iterable[Picture]) -> Path:
     """``root/n01440764/ILSVRC2012_val_00000293.JPEG``."""
-    for picture in drawn:
+    for picture in samples:
         folder = root / picture.wnid
         folder.mkdir(parents=True, exist_ok=True)
         (folder / picture.name).write_bytes(picture.encoded)
     return root
 
 
-def flat(root: Path, drawn: Iterable[Picture]) -> Path:
+def flat(root: Path, samples: Iterable[Picture]) -> Path:
     """All images in one folder, without labels."""
     root.mkdir(parents=True, exist_ok=True)
-    for picture in drawn:
+    for picture in samples:
         (root / picture.name).write_bytes(picture.encoded)
     return root
 
 
-def flat_with_val_txt(root: Path, drawn: Sequence[Picture], prefix: str = "") -> Path:
+def flat_with_val_txt(root: Path, samples: Sequence[Picture], prefix: str = "") -> Path:
     """Images in ``root/val`` and ``root/val.txt``."""
-    flat(root / "val", drawn)
+    flat(root / "val", samples)
     index = imagenet_1k().index
-    lines = (f"{prefix}{picture.name} {index(picture.wnid)}\n" for picture in drawn)
+    lines = (f"{prefix}{picture.name} {index(picture.wnid)}\n" for picture in samples)
     (root / "val.txt").write_text("".join(lines))
     return root
 
 
-def kaggle(root: Path, drawn: Sequence[Picture]) -> Path:
+def kaggle(root: Path, samples: Sequence[Picture]) -> Path:
     """Kaggle's archive, unpacked."""
-    flat(root / "ILSVRC/Data/CLS-LOC/val", drawn)
-    rows = (f"{p.name.removesuffix('.JPEG')},{p.wnid} 1 2 3 4 {p.wnid} 5 6 7 8 \n" for p in drawn)
+    flat(root / "ILSVRC/Data/CLS-LOC/val", samples)
+    rows = (f"{p.name.removesuffix('.JPEG')},{p.wnid} 1 2 3 4 {p.wnid} 5 6 7 8 \n" for p in samples)
     (root / "LOC_val_solution.csv").write_text("ImageId,PredictionString\n" + "".join(rows))
     return root
 
 
-def flat_with_devkit(root: Path, drawn: Sequence[Picture]) -> Path:
+def flat_with_devkit(root: Path, samples: Sequence[Picture]) -> Path:
     """Images in ``root/val`` and the devkit, unpacked."""
-    flat(root / "val", drawn)
+    flat(root / "val", samples)
     for name, content in devkit_files().items():
         path = root / "ILSVRC2012_devkit_t12" / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,27 +100,27 @@ def flat_with_devkit(root: Path, drawn: Sequence[Picture]) -> Path:
     return root
 
 
-def original_tar(root: Path, drawn: Sequence[Picture]) -> Path:
+def original_tar(root: Path, samples: Sequence[Picture]) -> Path:
     """``ILSVRC2012_img_val.tar`` and the devkit, as published."""
     root.mkdir(parents=True, exist_ok=True)
-    write_tar(root / "ILSVRC2012_img_val.tar", [(p.name, p.encoded) for p in drawn])
+    write_tar(root / "ILSVRC2012_img_val.tar", [(p.name, p.encoded) for p in samples])
     files = devkit_files()
     members = [(f"ILSVRC2012_devkit_t12/data/{name}", files[name]) for name in files]
     write_tar(root / "ILSVRC2012_devkit_t12.tar.gz", members, mode="w:gz")
     return root
 
 
-def parquet(root: Path, drawn: Sequence[Picture], shards: int = 3, group: int = 100) -> Path:
+def parquet(root: Path, samples: Sequence[Picture], shards: int = 3, group: int = 100) -> Path:
     """Shards as the Hugging Face hub keeps them: the images in another order than their names'."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     (root / "data").mkdir(parents=True, exist_ok=True)
-    drawn = random.Random(0).sample(drawn, len(drawn))
+    samples = random.Random(0).sample(samples, len(samples))
     feature = {"names": [f"word {i}" for i in range(1000)], "_type": "ClassLabel"}
     about = {"info": {"features": {"image": {"_type": "Image"}, "label": feature}}}
     for number in range(shards):
-        part = drawn[number::shards]
+        part = samples[number::shards]
         images = [{"bytes": p.encoded, "path": p.name} for p in part]
         labels = [imagenet_1k().index(p.wnid) for p in part]
         table = pa.table({"image": images, "label": labels})
@@ -130,12 +130,12 @@ def parquet(root: Path, drawn: Sequence[Picture], shards: int = 3, group: int = 
     return root
 
 
-def webdataset(root: Path, drawn: Sequence[Picture], shards: int = 3) -> Path:
+def webdataset(root: Path, samples: Sequence[Picture], shards: int = 3) -> Path:
     """Tars with ``.jpg`` and ``.cls`` (and a ``.json`` that is not needed) of each sample."""
     root.mkdir(parents=True, exist_ok=True)
     for number in range(shards):
         members = []
-        for p in drawn[number::shards]:
+        for p in samples[number::shards]:
             key = p.name.removesuffix(".JPEG")
             members += [
                 (f"{key}.jpg", p.encoded),

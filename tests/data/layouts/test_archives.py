@@ -4,6 +4,7 @@ import io
 import shutil
 import subprocess
 import tarfile
+from functools import cache
 
 import pytest
 
@@ -48,8 +49,22 @@ def header_of(path, number):
         return archive.getmembers()[number].offset
 
 
+@cache
+def has_gnu_tar():
+    """Whether the command ``tar`` is GNU's."""
+    if not shutil.which("tar"):
+        return False
+    done = subprocess.run(["tar", "--version"], capture_output=True, text=True)
+    return "GNU tar" in done.stdout
+
+
+needs_gnu_tar = pytest.mark.skipif(not has_gnu_tar(), reason="needs GNU tar")
+
+
 def gnu_tar(path):
-    """GNU tar's exit status for listing the archive."""
+    """GNU tar's exit status for listing the archive; None without GNU tar."""
+    if not has_gnu_tar():
+        return None
     return subprocess.run(["tar", "tf", path], capture_output=True).returncode
 
 
@@ -59,7 +74,7 @@ def test_a_flipped_byte_in_a_header_is_an_error(place, number, tar):
     content = bytearray(tar.read_bytes())
     content[header_of(tar, number) + place] ^= 0x04
     tar.write_bytes(content)
-    assert gnu_tar(tar) == 2
+    assert gnu_tar(tar) in (2, None)
     with pytest.raises(DataError, match=r"tar: .*(damaged header at byte|cannot be read)"):
         open_images(tar, IDS)
 
@@ -122,7 +137,7 @@ def test_links_and_special_files_are_named_as_a_fault(kind, tar):
     assert inspect(images).verdict == "altered"
 
 
-@pytest.mark.skipif(not shutil.which("tar"), reason="needs GNU tar")
+@needs_gnu_tar
 def test_a_sparse_file_is_not_read_at_its_offset(nine, tmp_path):
     """Its bytes in the archive are not those of the file."""
     folder = drawing.class_folders(tmp_path / "val", nine)
@@ -160,7 +175,7 @@ def test_sound_tars_of_each_format_have_no_findings(style, nine, tmp_path):
     assert (len(images), images.findings) == (9, ())
 
 
-@pytest.mark.skipif(not shutil.which("tar"), reason="needs GNU tar")
+@needs_gnu_tar
 @pytest.mark.parametrize("style", ["v7", "oldgnu", "gnu", "ustar", "posix"])
 def test_sound_tars_of_gnu_tar_have_no_findings(style, nine, tmp_path):
     drawing.class_folders(tmp_path / "val", nine)
@@ -176,7 +191,7 @@ def test_a_tar_without_padding_after_its_end_is_sound(tar):
     content = tar.read_bytes().rstrip(b"\0")
     content += bytes(-len(content) % BLOCK + 2 * BLOCK)
     tar.write_bytes(content)
-    assert gnu_tar(tar) == 0
+    assert gnu_tar(tar) in (0, None)
     images = open_images(tar, IDS)
     assert len(images) == 9
     assert images.findings == ()

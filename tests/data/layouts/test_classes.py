@@ -15,26 +15,26 @@ IDS = imagenet_1k()
 
 
 @pytest.mark.parametrize("first", [0, 1], ids=["counted from 0", "counted from 1"])
-def test_a_val_txt_in_the_devkits_order_is_recognised_and_mapped(first, drawn, tmp_path):
+def test_a_val_txt_in_the_devkits_order_is_recognised_and_mapped(first, two_of_each, tmp_path):
     """A plain reading would be valid and give an accuracy near zero."""
-    drawing.flat(tmp_path, drawn)
+    drawing.flat(tmp_path, two_of_each)
     order = drawing.devkit_order()
-    lines = [f"{p.name} {order.index(p.wnid) + first}\n" for p in drawn]
+    lines = [f"{p.name} {order.index(p.wnid) + first}\n" for p in two_of_each]
     (tmp_path / "val.txt").write_text("".join(lines))
     images = open_images(tmp_path, IDS)
-    assert [IDS[label] for label in images.labels] == [p.wnid for p in drawn]
+    assert [IDS[label] for label in images.labels] == [p.wnid for p in two_of_each]
     assert [f.kind for f in images.findings] == ["class order"]
     assert "another order" in str(images.findings[0])
 
 
-def test_shuffled_labels_of_official_names_are_a_fault_not_an_order(drawn, tmp_path):
-    labels = random.Random(1).choices(range(1000), k=len(drawn))
-    drawing.flat(tmp_path, drawn)
-    lines = [f"{p.name} {label}\n" for p, label in zip(drawn, labels, strict=True)]
+def test_shuffled_labels_of_official_names_are_a_fault_not_an_order(two_of_each, tmp_path):
+    labels = random.Random(1).choices(range(1000), k=len(two_of_each))
+    drawing.flat(tmp_path, two_of_each)
+    lines = [f"{p.name} {label}\n" for p, label in zip(two_of_each, labels, strict=True)]
     (tmp_path / "val.txt").write_text("".join(lines))
     images = open_images(tmp_path, IDS)
     assert list(images.labels) == labels
-    wrong = sum(IDS[label] != p.wnid for p, label in zip(drawn, labels, strict=True))
+    wrong = sum(IDS[label] != p.wnid for p, label in zip(two_of_each, labels, strict=True))
     assert [(f.count, f.fault) for f in images.findings if f.kind == "label"] == [(wrong, True)]
 
 

@@ -15,11 +15,11 @@ from vanbench.errors import DataError
 IDS = imagenet_1k()
 
 
-def test_ground_truth_without_meta_mat_is_mapped_by_official_names(drawn, tmp_path):
-    drawing.flat(tmp_path, drawn)
+def test_ground_truth_without_meta_mat_is_mapped_by_official_names(two_of_each, tmp_path):
+    drawing.flat(tmp_path, two_of_each)
     (tmp_path / GROUND_TRUTH).write_bytes(drawing.devkit_files()[GROUND_TRUTH])
     images = open_images(tmp_path, IDS)
-    assert [IDS[label] for label in images.labels] == [p.wnid for p in drawn]
+    assert [IDS[label] for label in images.labels] == [p.wnid for p in two_of_each]
 
 
 def test_the_numbers_follow_from_the_official_labels(tmp_path):
@@ -28,7 +28,7 @@ def test_the_numbers_follow_from_the_official_labels(tmp_path):
     assert [IDS[order[number]] for number in range(1, 1001)] == drawing.devkit_order()
 
 
-def test_diagnosis_is_told_the_class_of_each_number(few, tmp_path):
+def test_the_class_of_each_number_for_diagnosis(few, tmp_path):
     root = drawing.flat_with_devkit(tmp_path, few)
     found = find_devkit(root / "val")
     assert [found[number] for number in range(1, 1001)] == drawing.devkit_order()
@@ -85,8 +85,7 @@ def test_a_devkit_without_ground_truth_is_an_error(few, tmp_path):
         open_images(tmp_path, IDS)
 
 
-def test_every_byte_flipped_in_a_packed_devkit_is_harmless_or_an_error(few, tmp_path):
-    """Never other labels."""
+def test_a_flipped_byte_in_a_packed_devkit_never_gives_other_labels(few, tmp_path):
     root = drawing.original_tar(tmp_path, few)
     kit = root / "ILSVRC2012_devkit_t12.tar.gz"
     content, wanted = kit.read_bytes(), read_devkit(kit)

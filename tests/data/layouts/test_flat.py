@@ -32,7 +32,7 @@ def test_stray_files_and_folders_beside_the_images_are_ignored(few, tmp_path):
     assert (found.kind, found.examples) == ("ignored", (".DS_Store", "thumbnails"))
 
 
-def test_a_set_of_ones_own_without_all_listed_images_is_a_subset(tmp_path):
+def test_a_custom_set_without_all_listed_images_is_a_subset(tmp_path):
     """Not the whole set, though no rule says how many images it has."""
     for number in range(3):
         (tmp_path / f"{number}.jpg").write_bytes(drawing.jpeg(number))

@@ -35,7 +35,7 @@ def test_training_images_in_a_validation_folder_are_named(few, tmp_path):
     assert [(f.kind, f.count) for f in images.findings] == [("training images", 1)]
 
 
-def test_classes_of_ones_own(tmp_path):
+def test_the_classes_of_a_custom_set(tmp_path):
     for folder in ("cat", "dog"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "1.jpg").write_bytes(drawing.jpeg(1))

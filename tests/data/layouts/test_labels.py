@@ -44,7 +44,7 @@ def test_lines_may_have_commas_tabs_blank_lines_and_a_byte_order_mark(few, tmp_p
     assert [IDS[label] for label in open_images(tmp_path, IDS).labels] == [p.wnid for p in few]
 
 
-def test_a_list_of_other_images_is_passed_over_for_one_above_it(few, tmp_path):
+def test_a_list_of_other_images_is_skipped_for_one_above_it(few, tmp_path):
     drawing.flat_with_val_txt(tmp_path, few)
     (tmp_path / "val" / "val.txt").write_text("other.JPEG 3\n")
     assert len(open_images(tmp_path / "val", IDS)) == len(few)
@@ -73,7 +73,7 @@ def test_a_row_of_kaggles_list_without_a_class_is_refused(row, few, tmp_path):
         open_images(kaggle(few, tmp_path, row), IDS)
 
 
-def test_a_list_that_is_no_text_is_refused(few, tmp_path):
+def test_a_list_in_another_encoding_is_refused(few, tmp_path):
     drawing.flat(tmp_path, few)
     (tmp_path / "val.txt").write_text(f"{few[0].name} 0\n", encoding="utf-16")
     with pytest.raises(DataError, match=r"val.txt: the list of labels cannot be read: .* UTF-8"):

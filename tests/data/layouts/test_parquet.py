@@ -24,7 +24,7 @@ def write_parquet(path, images, labels, **metadata):
 
 
 @pytest.mark.parametrize("name", [None, "image.jpg", "a/b/image.jpg"])
-def test_parquet_rows_whose_paths_say_nothing(name, few, tmp_path):
+def test_rows_whose_paths_are_not_unique(name, few, tmp_path):
     images = [{"bytes": p.encoded, "path": name} for p in few]
     path = write_parquet(tmp_path / "x.parquet", images, [IDS.index(p.wnid) for p in few])
     opened = open_images(path, IDS)
@@ -33,7 +33,7 @@ def test_parquet_rows_whose_paths_say_nothing(name, few, tmp_path):
     assert found == {(p.encoded, p.wnid) for p in few}
 
 
-def test_parquet_labels_may_be_class_ids_or_in_the_names_of_the_files(few, tmp_path):
+def test_labels_may_be_class_ids_or_in_the_names_of_the_files(few, tmp_path):
     plain = [p.encoded for p in few]
     by_id = write_parquet(tmp_path / "a.parquet", plain, [p.wnid for p in few])
     named = [{"bytes": p.encoded, "path": f"{p.name[:-5]}_{p.wnid}.JPEG"} for p in few]
@@ -43,7 +43,7 @@ def test_parquet_labels_may_be_class_ids_or_in_the_names_of_the_files(few, tmp_p
         assert [IDS[label] for label in opened.labels] == [p.wnid for p in few]
 
 
-def test_parquet_labels_of_a_subset_are_mapped_by_the_ids_in_the_metadata(few, tmp_path):
+def test_labels_of_a_subset_are_mapped_by_the_ids_in_the_metadata(few, tmp_path):
     """Imagenette-like: ten classes counted from 0, with their WordNet ids named."""
     feature = {"names": list(SOME), "_type": "ClassLabel"}
     about = json.dumps({"info": {"features": {"label": feature}}})
@@ -87,7 +87,7 @@ def read_all(images):
         ([1000] * 12, "found 12 outside"),
     ],
 )
-def test_labels_that_are_no_classes_are_refused(labels, message, few, tmp_path):
+def test_labels_that_are_not_classes_are_refused(labels, message, few, tmp_path):
     path = write_parquet(tmp_path / "x.parquet", [p.encoded for p in few], labels)
     with pytest.raises(DataError, match=message):
         open_images(path, IDS)

@@ -54,7 +54,7 @@ def test_samples_without_image_or_class_are_faults(few, tmp_path):
     assert found == {"unlabelled": (4, True), "incomplete": (1, True)}
 
 
-def test_what_is_wrong_with_any_shard_is_in_the_findings(few, tmp_path):
+def test_the_findings_of_every_shard_are_kept(few, tmp_path):
     root = drawing.webdataset(tmp_path, few)
     for path in sorted(root.glob("*.tar"))[1:]:
         with tarfile.open(path, "a") as archive:

@@ -22,7 +22,11 @@ Examples:
 @common_options
 @click.argument("path", required=False, type=click.Path(path_type=Path), envvar="VANBENCH_DATA")
 @option("--decode", is_flag=True, help="Decode every image in full, not only its header.")
-@option("--workers", type=click.IntRange(min=1), help="Reading threads.  [default: one per core]")
+@option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Reading threads.  [default: one per core, at most 16]",
+)
 def command(settings: Settings, path: Path | None, decode: bool, workers: int | None) -> None:
     """Inspect a data set: layout, images, faults, fingerprint.
 
