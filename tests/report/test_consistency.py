@@ -8,10 +8,12 @@ from tests.support.models import TINY
 from tests.support.recorded import SHA256, entry_in, full_record, without_file
 from vanbench.model.architecture import Architecture
 from vanbench.report.consistency import contradictions, misfits
+from vanbench.report.records import Numerics
 from vanbench.zoo.entries import EvaluationProtocol
 
 WIDER = Architecture((8, 12, 24, 20), TINY.depths, TINY.mlp_ratios, TINY.num_classes)
 ZEROS = "0" * 64
+HALF = Numerics("bf16", False, "cpu", "reference", None, False)
 
 
 @pytest.fixture
@@ -61,6 +63,7 @@ EDITS = {
     "all right": ("accuracy", {"correct5": 11}, "found 5, 11 and 10"),
     "negative": ("accuracy", {"correct1": -1}, "found -1, 7 and 10"),
     "time": ("accuracy", {"seconds": float("nan")}, "accuracy.seconds is nan"),
+    "precision": ("accuracy", {"numerics": HALF}, "precision 'bf16' and tf32 false, and only fp32"),
     "classes": ("accuracy", {"protocol": EvaluationProtocol(classes=("a",))}, "10 classes, and"),
 }  # fmt: skip
 

@@ -22,6 +22,7 @@ from vanbench.report.records import (
 from vanbench.zoo.entries import Entry
 
 SOURCES = ("checkpoint", "architecture")
+PRECISION = "fp32"
 SMALLEST = 32  # pixels that the network needs on each side
 
 
@@ -117,6 +118,11 @@ def _of_accuracy(accuracy: Accuracy) -> Iterator[str]:
         yield (
             f"accuracy.data.classes is {data.classes}, and accuracy.protocol has "
             f"{len(accuracy.protocol.class_ids)}"
+        )
+    if accuracy.numerics.precision != PRECISION or accuracy.numerics.tf32:
+        yield (
+            f"accuracy.numerics has precision {accuracy.numerics.precision!r} and tf32 "
+            f"{str(accuracy.numerics.tf32).lower()}, and only {PRECISION} without TF32 is recorded"
         )
     for key in ("seconds", "waited"):
         if not getattr(accuracy, key) >= 0:
