@@ -1,6 +1,8 @@
-"""The plausible mistakes of a validation: each changes one thing and leaves the rest as it is.
+"""The plausible mistakes of a validation.
 
-What the protocol at hand already does is no mistake under it, and is left out.
+Each changes one thing and leaves the rest as it is, but for the preprocessing of other libraries,
+which changes several. What the protocol at hand already does is no mistake under it, and is left
+out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +24,15 @@ from vanbench.zoo.entries import EvaluationProtocol
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
 HALF = {"mean": (127.5,) * 3, "std": (127.5,) * 3}
 UNIT = {"mean": (0.0,) * 3, "std": (255.0,) * 3}
-CROP_RATIOS = (0.875, 0.9, 0.95, 1.0)  # of crop to short edge, as common code has them
+INTERPOLATIONS = {"bicubic": "bicubic", "bilinear": "bilinear", "nearest": "nearest-neighbour"}
+USUAL_CROP = 224
+SHORT_EDGES = (224, 232, 235, 240, 248, 256, 280)  # that common code has for a crop of 224
+CROPS = (192, 256, 288)  # other sides of the network's input, as common code has them
+PROCESSORS = {
+    "preprocessing of timm and Hugging Face": "bicubic",
+    "preprocessing of torchvision": "bilinear",
+}
+LEAST_CROP = 32  # the smallest input that a VAN accepts
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,8 @@ def preprocessings(protocol: EvaluationProtocol) -> dict[str, Preprocessing]:
         "blue and red swapped (BGR)": Preprocessing(protocol, swapped),
         "resized without antialiasing, as OpenCV and tensors do": Preprocessing(protocol, aliased),
         f"squashed to {side} × {side}, without a crop": Preprocessing(protocol, squashed),
+        "cropped at the top left, not at the centre": Preprocessing(protocol, cornered),
+        "cropped without resizing": Preprocessing(protocol, unresized),
     }
 
 
@@ -52,11 +64,45 @@ def _changes(protocol: EvaluationProtocol) -> Iterator[tuple[str, dict[str, Any]
     yield "no mean and std, only a division by 255", UNIT
     turned = "EXIF orientation ignored" if protocol.exif_orientation else "EXIF orientation applied"
     yield turned, {"exif_orientation": not protocol.exif_orientation}
-    other = "bilinear" if protocol.interpolation == "bicubic" else "bicubic"
-    yield f"{other} resizing", {"interpolation": other}
-    for ratio in CROP_RATIOS:
-        edge = int(protocol.center_crop / ratio)
-        yield f"short edge {edge}", {"resize_short_edge": edge}
+    for interpolation, name in INTERPOLATIONS.items():
+        yield f"{name} resizing", {"interpolation": interpolation}
+    yield from _other_sizes(protocol)
+    yield from _processors(protocol)
+
+
+def _other_sizes(protocol: EvaluationProtocol) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Other short edges for the same crop, and other crops with the edge in proportion."""
+    crop, edge = protocol.center_crop, protocol.resize_short_edge
+    for usual in SHORT_EDGES:
+        other = usual * crop // USUAL_CROP
+        yield f"short edge {other}", {"resize_short_edge": other}
+    for usual in CROPS:
+        side = usual * crop // USUAL_CROP
+        if side >= LEAST_CROP:
+            name = f"short edge {edge * side // crop}, crop {side}"
+            yield name, {"resize_short_edge": edge * side // crop, "center_crop": side}
+
+
+def _processors(protocol: EvaluationProtocol) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The usual preprocessing of other libraries: crop 0.875 with the mean and std of ImageNet.
+
+    timm: DEFAULT_CROP_PCT and bicubic resizing, unless a model says otherwise. transformers:
+    ConvNextImageProcessor, which VanForImageClassification uses, with ``crop_pct`` 224/256.
+    torchvision: the preset ImageClassification, bilinear. None of them applies the EXIF
+    orientation.
+    """
+    edge = protocol.center_crop * 8 // 7
+    for libraries, interpolation in PROCESSORS.items():
+        name = f"{libraries} (short edge {edge}, {interpolation}, mean and std of ImageNet)"
+        yield (
+            name,
+            {
+                "exif_orientation": False,
+                "resize_short_edge": edge,
+                "interpolation": interpolation,
+                **IMAGENET,
+            },
+        )
 
 
 def swapped(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
@@ -77,6 +123,20 @@ def squashed(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
     side = protocol.center_crop
     how = InterpolationMode(protocol.interpolation)
     return F.pil_to_tensor(F.resize(_upright(image, protocol), [side, side], how))
+
+
+def cornered(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
+    """The pixels at the top left of the resized image."""
+    side = protocol.center_crop
+    how = InterpolationMode(protocol.interpolation)
+    resized = F.resize(_upright(image, protocol), [protocol.resize_short_edge], how)
+    return F.pil_to_tensor(F.crop(resized, 0, 0, side, side))
+
+
+def unresized(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
+    """The pixels at the centre of the image as it is, with a black border where it is smaller."""
+    side = protocol.center_crop
+    return F.pil_to_tensor(F.center_crop(_upright(image, protocol), [side, side]))
 
 
 def _upright(image: Image.Image, protocol: EvaluationProtocol) -> Image.Image:

@@ -1,4 +1,4 @@
-"""Which single mistake explains a Top-1: the figure that each gives, ranked by how near it is."""
+"""Which mistake would give a Top-1: the figure that each gives, ranked by how near it is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,16 +6,26 @@ from fractions import Fraction
 
 from vanbench.diagnosis.trial import AS_IS, TrialResult
 from vanbench.intervals import paired_difference, wilson_interval
+from vanbench.typed_json import Json
 from vanbench.zoo.reported import Reported
+
+COUNT, RATE, DIFFERENCE = "count", "rate", "difference"
+NOT_TRIED = "Other mistakes, and several at once, were not tried."
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A Top-1 in percent with its 95 % interval, which has no width when every image was seen."""
+    """A Top-1 in percent with its 95 % interval, which has no width when every image was seen.
+
+    ``source`` is ``count`` where every image was seen, ``rate`` where the figure is the share of
+    right images in the sample, and ``difference`` where it is the reported figure plus the
+    difference that the mistake makes on the sample.
+    """
 
     top1: float
     low: float
     high: float
+    source: str
 
 
 @dataclass(frozen=True)
@@ -38,13 +48,14 @@ class Explanation:
         """Whether the same images are right as without this mistake."""
         return AS_IS in self.same_as
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> Json:
         """The JSON form."""
         return {
             "name": self.name,
             "correct": self.correct,
             "top1": self.estimate.top1,
             "ci95": [self.estimate.low, self.estimate.high],
+            "estimated_from": self.estimate.source,
             "distance": self.distance,
             "fits": self.fits,
             "same_as": list(self.same_as),
@@ -56,7 +67,8 @@ class Diagnosis:
     """The explanations of ``target``, nearest first, from ``images`` of ``total`` images.
 
     ``untried`` has the mistakes that cannot be made here, with the reason. ``anchored`` says that
-    the estimates are the reported figure plus the difference that a mistake makes on the sample.
+    the sample agrees with the reported figure, so that an estimate may be that figure plus the
+    difference that a mistake makes on the sample.
     """
 
     target: Reported
@@ -68,13 +80,13 @@ class Diagnosis:
 
     @property
     def conclusion(self) -> str:
-        """What explains the figure, or that these images cannot tell, in a sentence or two."""
+        """Which of the mistakes would give the figure, or that these images cannot tell."""
         fitting = [e.name for e in self.explanations if e.fits]
         nearest = self.explanations[0]
         if not fitting:
             return (
-                f"None of these alone explains {self.target}; nearest is {nearest.name}, "
-                f"{nearest.distance:.2f} points away."
+                f"None of the mistakes tried would alone give {self.target}; nearest is "
+                f"{nearest.name}, {nearest.distance:.2f} points away. {NOT_TRIED}"
             )
         more = "" if self.images == self.total else " A larger --sample may tell."
         if AS_IS in fitting:
@@ -82,13 +94,13 @@ class Diagnosis:
             doubt = f" These images cannot rule out: {'; '.join(others)}.{more}" if others else ""
             return f"No mistake is needed: {AS_IS} gives {self.target}.{doubt}"
         if len(fitting) == 1:
-            return f"{self.target} is explained by one mistake: {fitting[0]}."
+            return f"One of the mistakes tried would give {self.target}: {fitting[0]}. {NOT_TRIED}"
         return (
-            f"{self.target} is explained by {nearest.name}, but these images cannot rule out: "
-            f"{'; '.join(fitting[1:])}.{more}"
+            f"{len(fitting)} of the mistakes tried would each give {self.target}, and these images "
+            f"cannot tell them apart: {'; '.join(fitting)}.{more} {NOT_TRIED}"
         )
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> Json:
         """The JSON form."""
         return {
             "target": float(self.target.value),
@@ -102,10 +114,10 @@ class Diagnosis:
 
 
 def diagnose(trial: TrialResult, target: Reported, reported: Reported | None = None) -> Diagnosis:
-    """What explains that the Top-1 was ``target``, nearest first.
+    """What would give ``target`` as Top-1, nearest first.
 
     ``reported`` is what the protocol is known to give, when that is not itself the target: a
-    mistake's difference to it is more precise than its rate on a sample.
+    mistake's difference to it can be more precise than its rate on a sample.
     """
     whole = trial.images == trial.total
     anchor = None if whole or not _agrees(trial.right[AS_IS], reported) else reported
@@ -129,17 +141,24 @@ def _agrees(as_is: Sequence[bool], reported: Reported | None) -> bool:
 def _estimate(
     right: Sequence[bool], as_is: Sequence[bool], whole: bool, anchor: Reported | None
 ) -> Estimate:
-    """The Top-1 over the whole set: counted, or from the sample alone, or from its difference."""
+    """The Top-1 over the whole set: counted, or from the sample's rate or its difference.
+
+    Of the two, the one with the narrower interval, but a difference only where it does not
+    contradict the rate. All is within 0 and 100, and the estimate within its interval.
+    """
     n, correct = len(right), sum(right)
+    rate = 100 * correct / n
     if whole:
-        return Estimate(*[100 * correct / n] * 3)
-    if anchor is None:
-        return Estimate(100 * correct / n, *wilson_interval(correct, n))
-    gained = sum(a > b for a, b in zip(right, as_is, strict=True))
-    lost = sum(a < b for a, b in zip(right, as_is, strict=True))
-    difference, half = paired_difference(gained, lost, n)
-    centre = float(anchor.value) + difference
-    return Estimate(centre, max(0.0, centre - half), min(100.0, centre + half))
+        return Estimate(rate, rate, rate, COUNT)
+    low, high = wilson_interval(correct, n)
+    if anchor is not None:
+        gained = sum(a > b for a, b in zip(right, as_is, strict=True))
+        lost = sum(a < b for a, b in zip(right, as_is, strict=True))
+        difference, half = paired_difference(gained, lost, n)
+        centre = float(anchor.value) + difference
+        if 2 * half < high - low and low <= centre <= high:
+            return Estimate(centre, max(0.0, centre - half), min(100.0, centre + half), DIFFERENCE)
+    return Estimate(rate, low, high, RATE)
 
 
 def _explain(

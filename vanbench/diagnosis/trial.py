@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vanbench.checkpoints.load import Checkpoint, model_from_state
+from vanbench.checkpoints.weights import EMA, PLAIN
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
 from vanbench.devices import choose_device
@@ -24,6 +25,10 @@ from vanbench.progress import Progress, silent
 
 AS_IS = "the protocol as it is"
 EPSILONS = (1e-5, 1e-6)
+OTHER_WEIGHTS = {
+    PLAIN: "averaged (EMA) weights in place of the plain ones",
+    EMA: "plain weights in place of the averaged (EMA) ones",
+}
 
 
 @dataclass(frozen=True)
@@ -78,11 +83,11 @@ def _models(checkpoint: Checkpoint) -> tuple[dict[str, VAN], dict[str, str]]:
         if not math.isclose(other, eps):
             name = f"LayerNorm's eps {other:g} in place of {eps:g}"
             models[name] = model_from_state(checkpoint.state, layer_norm_eps=other)
-    name = "averaged (EMA) weights in place of the plain ones"
-    if checkpoint.ema is None:
-        return models, {name: "the file has no averaged weights beside the plain ones"}
+    name = OTHER_WEIGHTS[checkpoint.weights]
+    if checkpoint.other is None:
+        return models, {name: "the file has weights of one kind only"}
     with located(checkpoint.path):
-        models[name] = model_from_state(checkpoint.ema, layer_norm_eps=eps)
+        models[name] = model_from_state(checkpoint.other, layer_norm_eps=eps)
     return models, {}
 
 

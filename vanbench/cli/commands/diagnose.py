@@ -135,7 +135,10 @@ def _print(diagnosis: "Diagnosis") -> None:
     columns = ["mistake", ">correct", ">Top-1 %", ">95 % interval", ">off by", "fits", ""]
     print_table(columns, rows, title=title)
     if diagnosis.anchored:
-        click.echo("Top-1 is the reported figure plus each mistake's difference on these images.")
+        click.echo(
+            "Top-1 is the reported figure plus the mistake's difference on these images, where "
+            "that is more precise than the share of right images."
+        )
     for name, reason in diagnosis.untried.items():
         click.echo(f"Not tried: {name}: {reason}.")
     click.echo(diagnosis.conclusion)
