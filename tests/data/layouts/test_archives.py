@@ -215,8 +215,12 @@ def test_members_have_the_place_of_their_bytes(tar):
 
 def test_a_tar_of_class_folders(few, tmp_path):
     members = [(f"val/{p.wnid}/{p.name}", p.encoded) for p in few]
-    drawing.write_tar(tmp_path / "imagenet_val.tar", [*members, ("val/._x.JPEG", b"x")])
+    strays = [("val/._x.JPEG", b"x"), (f"val/{few[0].wnid}/list.txt", b"x")]
+    drawing.write_tar(tmp_path / "imagenet_val.tar", [*members, *strays])
     images = open_images(tmp_path, IDS)
     assert images.layout == "tar of class folders"
     assert [IDS[label] for label in images.labels] == [p.wnid for p in few]
-    assert [f.kind for f in images.findings] == ["ignored"]
+    assert [(f.kind, f.examples) for f in images.findings] == [
+        ("ignored", ("val/._x.JPEG",)),
+        ("ignored", (f"val/{few[0].wnid}/list.txt",)),
+    ]

@@ -154,11 +154,13 @@ def open_tar(path: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
 
 
 def _notes(path: Path, names: Sequence[str], images: Sequence[str]) -> list[Finding]:
-    """Findings about hidden files in a tar, and about images that are in it more than once."""
+    """Findings about files in a tar that are not read, and about images that are in it twice."""
     hidden = [name for name in names if _is_hidden(name)]
+    others = {*names} - {*images} - {*hidden}
     repeated = [name for name, count in Counter(images).items() if count > 1]
     return [
         *finding("ignored", hidden, "{n} hidden or stray files are ignored", fault=False),
+        *finding("ignored", others, "{n} files that are not images are ignored", fault=False),
         *finding("repeated", repeated, f"{{n}} images are in {path.name} more than once"),
     ]
 

@@ -25,7 +25,7 @@ CACHED_GROUPS = 2  # row groups kept per process: one of 100 images has about 11
 _CLASS_ID_AT_END = re.compile(r"_(n\d{8})\.\w+$")
 _SHARD_OF = re.compile(r"-(\d+)-of-(\d{1,5})\.parquet$")
 
-Place = tuple[int, int, int]  # which shard, row group, row in the group
+RowPlace = tuple[int, int, int]  # which shard, row group, row in the group
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Rows:
 
     paths: Sequence[Path]
     column: str
-    places: Sequence[Place]
+    places: Sequence[RowPlace]
 
     def read(self, index: int) -> bytes:
         which, group, row = self.places[index]
@@ -45,7 +45,7 @@ class Rows:
             raise OSError("the row holds no image")
         return content
 
-    def position(self, index: int) -> Place:
+    def position(self, index: int) -> RowPlace:
         return self.places[index]
 
 
@@ -130,11 +130,11 @@ def _column(path: Path, schema: Any, wanted: tuple[str, ...]) -> str:
 
 def _rows(
     shards: Sequence[Path], which: int, image: str, label: str
-) -> list[tuple[str, Any, Place]]:
+) -> list[tuple[str, Any, RowPlace]]:
     """(name, label as written, place) of each row of a shard, without reading the images."""
     file = _open(shards[which])
     has_path = f"{image}.path" in {c.path for c in _leaves(file)}
-    rows: dict[str, tuple[str, Any, Place]] = {}
+    rows: dict[str, tuple[str, Any, RowPlace]] = {}
     for group in range(file.num_row_groups):
         columns = [label, f"{image}.path"] if has_path else [label]
         with _described(shards[which]):
