@@ -33,10 +33,12 @@ def predicted(title, *rows, **key) -> RunPredictions:
     return RunPredictions(title, key, rows)
 
 
-def store_run(model: VAN, sha256: str, data: Path, store: Path, protocol=PROTOCOL, eps=1e-5):
+def store_run(
+    model: VAN, sha256: str, data: Path, store: Path, protocol=PROTOCOL, eps=1e-5, name="van_a"
+) -> ValidationResult:
     """Validate a model over the images at ``data``; the predictions go into ``store``."""
     options = RunOptions(device="cpu", workers=0, store=store)
-    return validate({"van_a": ReadyModel(model, sha256, eps)}, data, protocol, options)
+    return validate({name: ReadyModel(model, sha256, eps)}, data, protocol, options)
 
 
 def with_classes(*classes: str) -> EvaluationProtocol:
