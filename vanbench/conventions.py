@@ -102,8 +102,8 @@ OTHER_COUNTERS = {
         "total_mult_adds; a norm counts with its parameters, whatever the size of the image",
     ),
 }
-"""Counters that people bring other figures from. Each rule was found and tested with the version
-that is named, on a VAN.
+"""Other tools, so that their figures can be recognised. Each rule was found, and is tested, with
+figures that the named version gave for a VAN.
 """
 
 COUNTERS = CONVENTIONS | OTHER_COUNTERS

@@ -87,8 +87,9 @@ def count(architecture: Architecture, resolution: int = 224, device: str = "cpu"
 def count_from_shapes(
     architecture: Architecture, resolution: int = 224, convention: str = "openmmlab"
 ) -> tuple[int, int]:
-    """Parameters with the head, and FLOPs under one of COUNTERS, from shapes alone: in an
-    instant.
+    """Parameters with the head, and FLOPs under one of COUNTERS.
+
+    Nothing is computed but shapes, so it takes milliseconds.
     """
     model = build_uninitialized(architecture).eval()
     return _params(model), COUNTERS[convention].total(_sum(_count_units(model, resolution)))
@@ -97,12 +98,12 @@ def count_from_shapes(
 def count_as_reported(
     architecture: Architecture, num_classes: int, resolution: int, device: str = "cpu"
 ) -> Complexity:
-    """The counts in a report's scope: with a head of ``num_classes``, whatever the file has."""
+    """The counts as a report has them: with a head of ``num_classes``, whatever the file has."""
     return count(replace(architecture, num_classes=num_classes), resolution, device)
 
 
 def _parts(model: VAN) -> list[tuple[str, nn.Module]]:
-    """The modules a person thinks of: each stage's embedding, blocks and norm, and the head."""
+    """The parts that are shown: each stage's patch embedding, blocks and norm, and the head."""
     names = [f"stages.{s}.{part}" for s in range(4) for part in ("patch_embed", "blocks", "norm")]
     return [(name, model.get_submodule(name)) for name in [*names, "head"]]
 

@@ -1,4 +1,4 @@
-"""The entry point of ``vanbench verify``: zoo entries in, records and rows out."""
+"""What ``vanbench verify`` does: check zoo entries, write records, return rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -76,7 +76,7 @@ def verify(
     examined, opened = [], {}
     for entry in entries:
         item = _examine(zoo, entry, sources, device, old[entry.name], options.weights, progress)
-        examined.append(replace(item, checkpoint=None))  # opened alone keeps a model's weights
+        examined.append(replace(item, checkpoint=None))  # only ``opened`` refers to the weights
         if item.checkpoint:
             opened[entry.name] = item.checkpoint
     paths = {name: checkpoint.path for name, checkpoint in opened.items()}

@@ -119,7 +119,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Record:
-    """All that is known of one model of a zoo."""
+    """What was measured of one model of a zoo; None for a section that was not."""
 
     zoo: str
     name: str
@@ -129,7 +129,7 @@ class Record:
 
 
 def merge(old: Record | None, new: Record) -> Record:
-    """``new`` with what ``old`` knows better: a section that ``new`` did not measure in full.
+    """``new``, with the sections of ``old`` that ``new`` did not measure in full.
 
     An accuracy is kept only while it belongs to the same weights of the same file.
     """

@@ -1,4 +1,4 @@
-"""Claims and records become rows, once; tables, reports and JSON only format them."""
+"""Rows: a model's record, judged against the claims of its zoo entry, and its form in JSON."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class ModelRow:
-    """One model: its entry in the zoo, what is on record, and a verdict per number."""
+    """One model: its entry in the zoo, its record, and a verdict for each number."""
 
     entry: Entry
     record: Record
@@ -54,7 +54,7 @@ class ModelRow:
 
     @property
     def verdict(self) -> str:
-        """The worst verdict of its numbers; never a good one for a file that was not there."""
+        """The worst verdict of its numbers; at best ``not measured`` without its file."""
         verdicts = [figure.verdict for figure in self.figures]
         if self.file_status not in records.HAVE_FILE:
             verdicts.append(NOT_MEASURED)

@@ -1,4 +1,4 @@
-"""Rows as text: the cells of the Results table, its footnotes, and Markdown."""
+"""Rows as text: Markdown with notes for the Results table, lines for a terminal."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
