@@ -104,14 +104,32 @@ def test_a_broken_pipe_elsewhere_is_not_taken_for_one(monkeypatch):
     assert run_into(io.StringIO(), ["list"], monkeypatch) == 3
 
 
-def test_closed_streams(monkeypatch):
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["--help"]])
+def test_a_full_disk_is_a_failure(arguments):
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "vanbench", *arguments], stdout=full, stderr=subprocess.PIPE,
+            cwd=ROOT, text=True,
+        )  # fmt: skip
+    assert done.returncode == 3
+    assert (
+        done.stderr
+        == "Error: No space left on device. Free disk space, or choose another folder.\n"
+    )
+
+
+def test_broken_streams(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
-    assert streams.closed_streams() == []
+    assert streams.broken_streams() == []
     with closed_pipe() as stream:
         monkeypatch.setattr(sys, "stdout", stream)
-        assert streams.closed_streams() == [stream]
+        assert streams.broken_streams() == [stream]
+        assert streams.is_closed_pipe(BrokenPipeError(32, "Broken pipe"))
+        assert not streams.is_closed_pipe(ValueError())
         streams.discard([stream])
-        assert streams.closed_streams() == []
+        assert streams.broken_streams() == []
+        assert not streams.is_closed_pipe(BrokenPipeError(32, "Broken pipe"))
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437", "latin-1", "utf-8"])

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 import click
 
 from vanbench._version import __version__
-from vanbench.cli.streams import closed_streams, discard
+from vanbench.cli.streams import broken_streams, discard, is_closed_pipe
 from vanbench.errors import VanbenchError
 
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
@@ -44,8 +44,8 @@ def failures_as_messages() -> Iterator[None]:
 
 def _report(error: Exception | KeyboardInterrupt) -> int:
     """Print the message of a failure; its exit code."""
-    if isinstance(error, OSError) and (closed := closed_streams()):
-        discard(closed)
+    if is_closed_pipe(error):
+        discard(broken_streams())
         return 0
     code, message = _describe(error)
     try:
@@ -53,7 +53,7 @@ def _report(error: Exception | KeyboardInterrupt) -> int:
             message = "".join(traceback.format_exception(error)) + message
         click.echo(message, err=True)
     except OSError:  # nobody reads stderr
-        discard(closed_streams())
+        discard(broken_streams())
     return code
 
 

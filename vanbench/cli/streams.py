@@ -1,6 +1,7 @@
 """stdout and stderr as they are: closed pipes, and encodings that lack some characters."""
 
 import codecs
+import errno
 import os
 import select
 import sys
@@ -30,7 +31,7 @@ def printable_streams() -> Iterator[None]:
     try:
         yield
     finally:
-        discard(closed_streams())
+        discard(broken_streams())
         for stream, errors in before:
             stream.reconfigure(errors=errors)
 
@@ -52,9 +53,18 @@ def is_unicode(stream: TextIO) -> bool:
     return codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name.startswith("utf")
 
 
-def closed_streams() -> list[TextIO]:
-    """Which of stdout and stderr nobody reads any more."""
-    return [stream for stream in _streams() if _is_closed(stream)]
+def is_closed_pipe(error: BaseException) -> bool:
+    """Whether an exception means that nobody reads stdout or stderr any more.
+
+    A pipe to another process, such as a worker that has died, gives the same exception.
+    """
+    closed = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
+    return isinstance(error, OSError) and error.errno in closed and bool(broken_streams())
+
+
+def broken_streams() -> list[TextIO]:
+    """Which of stdout and stderr cannot be written: a closed pipe, or a full disk."""
+    return [stream for stream in _streams() if _is_broken(stream)]
 
 
 def discard(streams: Iterable[TextIO]) -> None:
@@ -71,7 +81,7 @@ def _streams() -> list[TextIO]:
     return [stream for stream in (sys.stdout, sys.stderr) if stream is not None]
 
 
-def _is_closed(stream: TextIO) -> bool:
+def _is_broken(stream: TextIO) -> bool:
     try:
         stream.flush()  # what could not be written is still in the buffer
     except (OSError, ValueError):
