@@ -4,18 +4,20 @@
 
 The scans are scikit-learn's handwritten digits (1,797 scans of 8×8 pixels). The last 36 of each
 digit, in the data set's own order, are held out; they are written as JPEG files in class folders
-and no training step sees them. The others are drawn, JPEG-encoded and decoded in the same way,
-several times each with differing sizes and colours, and both networks train on them alone.
-Recipe and seeds are fixed here, the network is the one after the last epoch. Only this depends on
-the held-out images: a network that puts one of them within ``MIN_MARGIN`` of the other verdict is
-trained anew with the next seed, so that another machine's rounding cannot change a reported figure.
+and no training step sees them. Of each other scan several JPEG images are made in the same way,
+with differing sizes and colours, and both networks train on these alone. Hyperparameters and seeds
+are fixed here, and the network is the one after the last epoch. Only one decision depends on the
+held-out images: where a network's margin between right and wrong is below ``MIN_MARGIN`` for one of
+them, it is trained again with the next seed, so that another machine's rounding cannot change a
+reported figure.
 
 What a second run gives: on the same machine with the same package versions, the same images and
-the same weights, bit for bit. Other versions or processors round otherwise, and training carries
-such differences on: their weights and accuracies differ. The file in the legacy serialisation has
-another hash after every run, because that format stores memory addresses beside the weights.
+the same weights, bit for bit. Other versions or processors round differently, and training
+amplifies such differences: their weights and accuracies differ. The file in the legacy
+serialisation has another hash after every run, because that format stores memory addresses beside
+the weights.
 
-Nothing is half-written: all is made in a temporary folder and moved in place at the end.
+All files are made in a temporary folder and moved in place at the end.
 """
 
 import argparse
@@ -27,7 +29,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +63,7 @@ MODELS = {
 WRAPPED = {"van_micro.digits"}  # saved as a zip with the tensors under "state_dict"
 
 EPOCHS = 10
-LOOKS = 8  # how often each training scan is drawn
+LOOKS = 8  # how many images are made of each training scan
 BATCH_SIZE = 64
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.05
@@ -98,7 +100,7 @@ def read_scans() -> tuple[list[Scan], list[Scan]]:
     return training, held_out
 
 
-def draw(scan: Scan, rng: random.Random) -> Image.Image:
+def render(scan: Scan, rng: random.Random) -> Image.Image:
     """The scan on paper, enlarged and slightly shifted: RGB, or grey one time in four."""
     size = rng.choice(CANVASES)
     side = min(size) - 2 * MARGIN
@@ -110,7 +112,7 @@ def draw(scan: Scan, rng: random.Random) -> Image.Image:
 
 
 def encode(page: Image.Image, rng: random.Random) -> bytes:
-    """The page as a JPEG; one in eight is stored lying down with the EXIF tag that says so."""
+    """The page as a JPEG; one in eight is stored rotated, with the EXIF tag that says so."""
     exif = Image.Exif()
     if rng.random() < 0.125:
         page = page.transpose(Image.Transpose.ROTATE_90)
@@ -124,7 +126,7 @@ def encode(page: Image.Image, rng: random.Random) -> bytes:
 def jpeg(scan: Scan, look: int = 0) -> bytes:
     """A JPEG file of the scan; the same for the same scan and look."""
     rng = random.Random(scan.index * 1000 + look)
-    return encode(draw(scan, rng), rng)
+    return encode(render(scan, rng), rng)
 
 
 def write_images(held_out: Sequence[Scan], folder: Path) -> None:
@@ -142,8 +144,8 @@ def network_input(encoded: bytes) -> Tensor:
 
 def training_set(scans: Sequence[Scan]) -> tuple[Tensor, Tensor]:
     """Inputs (N, 3, 32, 32) and labels (N,): every scan in each of its looks."""
-    drawn = [(network_input(jpeg(s, look)), s.digit) for s in scans for look in range(LOOKS)]
-    images, labels = zip(*drawn, strict=True)
+    pairs = [(network_input(jpeg(s, look)), s.digit) for s in scans for look in range(LOOKS)]
+    images, labels = zip(*pairs, strict=True)
     return torch.stack(images), torch.tensor(labels)
 
 
@@ -204,7 +206,7 @@ def save(model: VAN, name: str, folder: Path) -> Path:
 
 
 def margins(logits: Tensor, labels: Tensor, k: int) -> Tensor:
-    """By how much each image's label is among its ``k`` best (negative: is not), in logits (N,)."""
+    """Each label's logit minus the ``k``-th best of the others, (N,): positive in the top k."""
     own = logits.gather(1, labels[:, None])
     others = logits.scatter(1, labels[:, None], -torch.inf)
     return own[:, 0] - others.topk(k).values[:, -1]
@@ -212,12 +214,12 @@ def margins(logits: Tensor, labels: Tensor, k: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What the evaluation loop found: correct answers, of how many, and the narrowest verdict."""
+    """What the evaluation loop found: correct answers, of how many, and the smallest margin."""
 
     correct1: int
     correct5: int
     images: int
-    narrowest: float
+    smallest_margin: float
 
 
 def evaluate(path: Path, data: tuple[Tensor, Tensor]) -> Measurement:
@@ -226,8 +228,8 @@ def evaluate(path: Path, data: tuple[Tensor, Tensor]) -> Measurement:
     with torch.inference_mode():
         logits = load_model(path, layer_norm_eps=LAYER_NORM_EPS)(images)
     top1, top5 = margins(logits, labels, 1), margins(logits, labels, 5)
-    narrowest = torch.cat([top1, top5]).abs().min().item()
-    return Measurement(int((top1 > 0).sum()), int((top5 > 0).sum()), len(labels), narrowest)
+    smallest = torch.cat([top1, top5]).abs().min().item()
+    return Measurement(int((top1 > 0).sum()), int((top5 > 0).sum()), len(labels), smallest)
 
 
 def count_params(a: Architecture) -> int:
@@ -264,13 +266,13 @@ def count_flops(a: Architecture, side: int) -> int:
 def create_model_file(
     name: str, folder: Path, data: dict[str, tuple[Tensor, Tensor]], epochs: int, seed: int
 ) -> tuple[Path, Measurement]:
-    """The first of the seeds from ``seed`` on whose network is clear about every held-out image."""
+    """The file of the first seed, from ``seed`` on, whose margins are at least ``MIN_MARGIN``."""
     while True:
         print(f"{name}, seed {seed}")
         path = save(train(MODELS[name], data["training"], epochs, seed), name, folder)
         found = evaluate(path, data["validation"])
         print(f"  {path.name}, {path.stat().st_size:,} bytes: {found}")
-        if found.narrowest >= MIN_MARGIN:
+        if found.smallest_margin >= MIN_MARGIN:
             return path, found
         path.unlink()
         seed += 1
@@ -279,8 +281,8 @@ def create_model_file(
 HEADER = """\
 # The demo zoo: two small VANs trained on scikit-learn's handwritten digits, and held-out scans.
 #
-# Written by demo/train.py, with every figure as that training run measured it; demo/README.md
-# says how. Do not edit by hand.
+# Written by tools/train_demo_zoo.py of the source repository, with every figure as that training
+# run measured it; demo/README.md says how. Do not edit by hand.
 #
 # Scans: E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
 # Repository (1998), https://doi.org/10.24432/C50P49, CC BY 4.0; the copy of its test set that
@@ -297,7 +299,7 @@ data = "demo/images"
 
 
 def toml(value: object) -> str:
-    """A TOML value: what JSON and Python write for these types, tables inline."""
+    """A TOML value; a table is written inline."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
@@ -317,7 +319,7 @@ def zoo_text(models: dict[str, tuple[Path, Measurement]]) -> str:
         "num_classes": len(CLASSES),
     }
     shared = f"layer_norm_eps = {LAYER_NORM_EPS}\ncounting = {toml(counting)}\n"
-    protocol = [f"{key} = {toml(value)}\n" for key, value in PROTOCOL.as_dict().items()]
+    protocol = [f"{key} = {toml(value)}\n" for key, value in asdict(PROTOCOL).items()]
     tables = [model_table(name, *found) for name, found in models.items()]
     return "\n".join([HEADER, shared, "[protocol]\n" + "".join(protocol), *tables])
 

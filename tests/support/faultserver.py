@@ -585,6 +585,11 @@ def redirects_to_a_closed_port(x: Exchange) -> None:
     x.reply(307, b"", Location="http://127.0.0.1:1/")
 
 
+@behaviour("refused")
+def redirects_with_a_token_to_a_closed_port(x: Exchange) -> None:
+    x.reply(302, b"", Location="http://me:S3CR3T@127.0.0.1:1/?token=S3CR3T")
+
+
 @behaviour("garbled")
 def partial_unasked(x: Exchange) -> None:
     content = x.resource.content

@@ -40,6 +40,34 @@ def test_every_published_figure_is_kept_as_printed():
     assert lines == PUBLISHED.splitlines()
 
 
+def test_what_the_published_page_says_beside_the_figures():
+    """Its columns Pretrain and Config, its note on models with an asterisk, and its citation."""
+    zoo = load_zoo("openmmlab")
+    configs = "https://github.com/open-mmlab/mmclassification/blob/master/configs/van/"
+    for entry in zoo.entries:
+        from_scratch = entry.name.endswith(".in1k")
+        assert entry.pretrain == ("From scratch" if from_scratch else "ImageNet-21k")
+        assert entry.note.startswith(
+            "Converted from the official repo, "
+            "https://github.com/Visual-Attention-Network/VAN-Classification."
+        )
+        assert ("only for validation" in entry.note) is from_scratch
+        number = entry.arch[-1]
+        config = f"{configs}van-b{number}_8xb128_in1k.py" if from_scratch else None
+        assert entry.config == config
+    assert zoo.citation == CITATION
+
+
+CITATION = """\
+@article{guo2022visual,
+title={Visual Attention Network},
+author={Guo, Meng-Hao and Lu, Cheng-Ze and Liu, Zheng-Ning and Cheng, Ming-Ming and Hu, Shi-Min},
+journal={arXiv preprint arXiv:2202.09741},
+year={2022}
+}
+"""
+
+
 def test_the_published_protocol_is_the_default():
     entry = load_zoo("openmmlab").entries[0]
     assert entry.protocol == EvaluationProtocol()

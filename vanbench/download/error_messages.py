@@ -50,7 +50,11 @@ def network_error(error: Exception, url: str) -> SourceError:
         reached = not has(urllib3.NewConnectionError, urllib3.ConnectTimeoutError)
         return SourceError(url, what + more, kind, cause=what, transient=transient, reached=reached)
 
-    last = f" ({printable(str(error))[:200]})"
+    def words(exception: BaseException) -> str:
+        """The library's words, unless they may have a part of a password or token."""
+        return f" ({printable(str(exception))[:200]})" if public_url(url) == url else ""
+
+    last = words(error)
 
     if has(urllib3.ProxyError, requests.exceptions.ProxyError):
         return say(
@@ -68,7 +72,7 @@ def network_error(error: Exception, url: str) -> SourceError:
     if has(TimeoutError, urllib3.ReadTimeoutError, requests.exceptions.Timeout):
         return say("timeout", f"{host} did not answer in time")
     if has(urllib3.NewConnectionError):
-        return say("refused", f"{host} cannot be reached ({printable(str(chain[-1]))[:200]})")
+        return say("refused", f"{host} cannot be reached{words(chain[-1])}")
     if has(requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError):
         return say("address", "not a usable address", last, transient=False)
     if has(urllib3.DecodeError):

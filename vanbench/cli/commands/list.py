@@ -1,29 +1,55 @@
 """``vanbench list``."""
 
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
 import click
 
 from vanbench.cli.options import Settings, common_options
-from vanbench.zoo.entries import Claims, Entry
+from vanbench.zoo.addresses import public_url
+from vanbench.zoo.entries import Claims, Entry, Zoo
+
+if TYPE_CHECKING:
+    from vanbench.typed_json import Json
 
 
 @click.command(epilog="\b\nExamples:\n  vanbench list\n  vanbench list --zoo demo --json")
 @common_options
 def command(settings: Settings) -> None:
-    """List the models of a zoo and their reported numbers.
+    """The zoo: names, architectures, reported numbers, and which files are in the cache."""
+    from vanbench.cli.output import print_json
 
-    Also says which checkpoint files are in the cache.
-    """
-    from vanbench.cli.output import print_json, print_table
-
-    entries = settings.zoo.entries
+    zoo = settings.zoo
     if settings.as_json:
-        print_json(zoo=settings.zoo.name, models=[_as_json(e, settings) for e in entries])
-        return
+        print_json(
+            zoo=zoo.name,
+            title=zoo.title,
+            source=public_url(zoo.source),
+            citation=zoo.citation,
+            models=[_as_json(entry, settings) for entry in zoo.entries],
+        )
+    else:
+        _print(zoo, settings)
+
+
+def _print(zoo: Zoo, settings: Settings) -> None:
+    """Two tables, each narrow enough for a terminal, and what the source says of all models."""
+    from vanbench.cli.output import print_table
+
     print_table(
         ["model", "embed dims", "depths", ">params M", ">FLOPs G", ">Top-1 %", ">Top-5 %", "file"],
-        [_as_row(e, settings) for e in entries],
-        title=f"{settings.zoo.title} (reported numbers)",
+        [_as_row(entry, settings) for entry in zoo.entries],
+        title=f"{zoo.title} (reported numbers)",
     )
+    notes = list(dict.fromkeys(entry.note for entry in zoo.entries if entry.note))
+    training = [_training_row(entry, notes) for entry in zoo.entries]
+    if any(cell for row in training for cell in row[1:]):
+        print_table(["model", "pretrain", "config", "note"], training)
+    for number, note in enumerate(notes, 1):
+        click.echo(f"[{number}] {note}")
+    click.echo(f"Source: {public_url(zoo.source)}")
+    if zoo.citation:
+        click.echo(f"Citation:\n{zoo.citation.strip()}")
 
 
 def _texts(claims: Claims) -> list[str | None]:
@@ -32,7 +58,10 @@ def _texts(claims: Claims) -> list[str | None]:
 
 
 def _in_cache(entry: Entry, settings: Settings) -> bool:
-    return (settings.cache / entry.filename).is_file()
+    from vanbench.download.cache import in_cache
+    from vanbench.download.obtain import wanted_file
+
+    return in_cache(wanted_file(entry), settings.cache)
 
 
 def _as_row(entry: Entry, settings: Settings) -> list[str]:
@@ -42,14 +71,25 @@ def _as_row(entry: Entry, settings: Settings) -> list[str]:
     return [entry.name, dims, depths, *(text or "–" for text in _texts(entry.claims)), where]
 
 
-def _as_json(entry: Entry, settings: Settings) -> dict[str, object]:
+def _training_row(entry: Entry, notes: list[str]) -> list[str]:
+    """What the source says of the training; empty cells where it says nothing."""
+    config = PurePosixPath(public_url(entry.config or "")).name
+    note = f"[{notes.index(entry.note) + 1}]" if entry.note else ""
+    return [entry.name, entry.pretrain or "", config, note]
+
+
+def _as_json(entry: Entry, settings: Settings) -> "Json":
     texts = dict(zip(("params_m", "flops_g", "top1", "top5"), _texts(entry.claims), strict=True))
     return {
         "name": entry.name,
         "architecture": entry.architecture.as_dict(),
         "reported": {name: text and float(text) for name, text in texts.items()},
         "reported_text": texts,
-        "url": entry.urls[0],
+        "source": public_url(entry.source),
+        "pretrain": entry.pretrain,
+        "config": public_url(entry.config) if entry.config else None,
+        "note": entry.note,
+        "url": entry.public_url,
         "file": entry.filename,
         "in_cache": _in_cache(entry, settings),
     }
