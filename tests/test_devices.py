@@ -107,6 +107,28 @@ def test_numerics_restores_both_interfaces_also_where_they_disagree(older):
     assert disagreed
 
 
+PRISTINE = """
+import torch
+from vanbench.devices import numerics
+
+def state():
+    cudnn = torch.backends.cudnn
+    newer = [place.fp32_precision for place in (cudnn.conv, cudnn.rnn)] if NEWER else []
+    return cudnn.allow_tf32, torch.get_float32_matmul_precision(), *newer
+
+NEWER = hasattr(torch.backends, "fp32_precision")
+before = state()
+with numerics(torch.device("cpu"), "fp32"):
+    pass
+assert state() == before, (before, state())
+"""
+
+
+def test_numerics_restores_what_no_program_has_set_yet():
+    """torch's own defaults are another state than the same values when they are set."""
+    subprocess.run([sys.executable, "-c", PRISTINE], check=True)
+
+
 def check_no_reduced_precision():
     assert torch.get_float32_matmul_precision() == "highest"
     assert not cudnn.allow_tf32

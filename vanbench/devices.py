@@ -205,7 +205,9 @@ def _read_settings(operators: list[Any]) -> list[Setting]:
         backends.fp32_precision = "ieee"
         for place, value in zip(operators, alone, strict=True):
             is_set = place.fp32_precision == value
-            newer.append((place, "fp32_precision", value if is_set else "none"))
+            if is_set or value == "none":
+                newer.append((place, "fp32_precision", value))
+            # Else it is torch's default for cuDNN, which the older interface sets again.
         for place in operators:
             place.fp32_precision = "ieee"
     return [
