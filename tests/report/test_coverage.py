@@ -7,6 +7,8 @@ import pytest
 from tests.support.recorded import full_record
 from vanbench.data.summary import DataSummary, Finding
 from vanbench.report.coverage import doubts, why_partial
+from vanbench.report.records import Record
+from vanbench.report.rows import make_row
 from vanbench.zoo.entries import EvaluationProtocol
 from vanbench.zoo.reader import load_zoo
 
@@ -77,3 +79,19 @@ def test_an_order_of_classes_that_was_not_checked_is_a_doubt():
     order = Finding("unconfirmed class order", 24, (), "val.txt is read as …", fault=False)
     assert doubts(accuracy(OWN, "custom", 24, NOTE, order)) == "val.txt is read as …"
     assert doubts(accuracy(OWN, "custom", 24, NOTE)) is None
+
+
+def test_a_figure_that_deviates_names_the_doubt_about_the_data():
+    """And one that does not, or that nothing is in doubt about, has no reason."""
+    order = Finding("unconfirmed class order", 50_000, (), "val.txt is read as …", fault=False)
+    doubtful, sure = accuracy(ENTRY, "official", 50_000, order), accuracy(ENTRY, "official", 50_000)
+    right = int(ENTRY.claims.top1.value * 500)
+
+    def top1(found, correct1):
+        record = Record("openmmlab", ENTRY.name, accuracy=replace(found, correct1=correct1))
+        figure = make_row(ENTRY, record).top1
+        return figure.verdict, figure.reason
+
+    assert top1(doubtful, 50) == ("deviates", "val.txt is read as …")
+    assert top1(sure, 50) == ("deviates", None)
+    assert top1(doubtful, right) == ("reproduced", None)
