@@ -80,6 +80,7 @@ def test_a_contradiction_is_named(full, edit):
         ({"used": 9}, "found 10, 9, 10 and 10"),
         ({"images": 9}, "found 10, 10, 9 and 10"),
         ({"total": 9}, "found 10, 10, 10 and 9"),
+        ({"total": 11}, "found 10, 10, 10 and 11"),
         ({"classes": 11}, "accuracy.data.classes is 11"),
         ({"unreadable": dict.fromkeys("abcd", "damaged")}, "4 of 10 images"),
     ],

@@ -98,7 +98,10 @@ def test_an_unknown_key_may_be_that_of_another_version(tmp_path, entry, full, pa
     edit(path, lambda d: d["accuracy"].update(surprise=1))
     error = refused(tmp_path, entry)
     assert error.problem == "not a readable record: unknown key 'accuracy.surprise'"
-    assert error.remedy.startswith("If another version of vanbench wrote it: Install")
+    assert error.remedy == (
+        "A newer vanbench may have written it. Install the version of vanbench that wrote it, or "
+        "give another folder with --results. Or delete it and run vanbench verify again."
+    )
 
 
 def test_the_record_of_another_model_is_refused(tmp_path, entry, full, path):

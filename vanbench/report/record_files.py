@@ -94,7 +94,7 @@ def _parse(path: Path, text: str) -> Record:
             raise ValueError(f"expected an object of schema {SCHEMA}")
         return from_json(Record, json.dumps(document))
     except UnknownKeyError as error:
-        remedy = f"If another version of vanbench wrote it: {NEWER} Otherwise {AGAIN}."
+        remedy = f"A newer vanbench may have written it. {NEWER} Or {AGAIN}."
         raise RecordError(f"not a readable record: {error}", where=path, remedy=remedy) from error
     except ValueError as error:
         remedy = f"Restore it from version control, or {AGAIN}."
