@@ -1,4 +1,4 @@
-"""A checkpoint as a safetensors file: no program in it, mapped into memory, with its origin."""
+"""A checkpoint as a safetensors file: tensors only, mapped into memory, with its origin."""
 
 import os
 import shutil
@@ -20,26 +20,33 @@ from vanbench.files import sha256_of
 
 @dataclass(frozen=True)
 class Converted:
-    """The written file, its hash and metadata, and sentences on suspicious tensors in it."""
+    """The written file, its hash and metadata, and sentences on suspicious tensors in it.
+
+    ``choice`` says which weights were taken of a file that has more; None where it has no others.
+    """
 
     path: Path
     sha256: str
     metadata: dict[str, str]
     suspicious: tuple[str, ...]
+    choice: str | None
 
 
 def convert(source: Path, target: Path) -> Converted:
     """Write the tensors of ``source``, under their own names, as safetensors to ``target``.
 
-    The metadata says which file they are from (name, SHA-256) and what they are. The target gets
-    its name when it is complete and reads back equal. Raises CheckpointError if the source is not
-    a VAN's, and VanbenchError if the target exists or cannot be written.
+    The metadata says which file they are from (name, SHA-256), their naming, and whether they are
+    plain or averaged (``weights``). The target gets its name when it is complete and reads back
+    equal. Raises CheckpointError if the source is not a VAN's, and VanbenchError if the target
+    exists or cannot be written.
     """
     if target.exists():
         raise VanbenchError(
-            f"{target} exists already", remedy="Choose another name, or delete it first."
+            "expected a new file, found one that exists already",
+            where=target,
+            remedy="Choose another name, or delete it first.",
         )
-    checkpoint = open_checkpoint(source)  # strictly: what is no whole VAN is not converted
+    checkpoint = open_checkpoint(source)  # refuses a file that is not one complete VAN
     metadata = {
         **{f"source_{key}": value for key, value in checkpoint.metadata.items()},
         "format": "pt",
@@ -47,23 +54,29 @@ def convert(source: Path, target: Path) -> Converted:
         "source_file": source.name,
         "source_sha256": checkpoint.sha256,
         "naming": checkpoint.naming.name,
+        "weights": checkpoint.weights,
     }
     try:
         _write(checkpoint.state, target, metadata)
     except OSError as error:
         problem = f"cannot be written: {error.strerror or error}"
-        raise VanbenchError(problem, where=target) from error
-    return Converted(target, sha256_of(target), metadata, checkpoint.suspicious)
+        remedy = "Free disk space, or choose a folder that can be written."
+        raise VanbenchError(problem, where=target, remedy=remedy) from error
+    return Converted(target, sha256_of(target), metadata, checkpoint.suspicious, checkpoint.choice)
 
 
 def _write(state: Mapping[str, Tensor], target: Path, metadata: dict[str, str]) -> None:
-    """Write beside the target and rename, so that no half file has its name."""
+    """Write beside the target and rename, so that no incomplete file has its name."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".vanbench-") as folder:
         fresh = Path(folder) / "weights.safetensors"
         save_file({k: v.contiguous() for k, v in state.items()}, fresh, metadata)
         written = read_state_dict(fresh)
         if written.keys() != state.keys() or not all(_same(state[k], written[k]) for k in state):
-            raise VanbenchError("what was written does not read back the same", where=target)
+            raise VanbenchError(
+                "expected to read back what was written, found other tensors",
+                where=target,
+                remedy="Check the disk, and run the command again.",
+            )
         usual = Path(folder) / "usual"
         usual.touch()
         shutil.copymode(usual, fresh)  # safetensors lets only the owner read

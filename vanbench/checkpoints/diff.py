@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from vanbench.checkpoints.key_names import detect, to_native
-from vanbench.checkpoints.state_dict import read_state_dict
+from vanbench.checkpoints.state_dict import read_state_dicts
 from vanbench.errors import located
 
 
@@ -25,12 +25,14 @@ class TensorDifference:
 class FileComparison:
     """``formats`` are the namings of both files; ``equal`` counts the tensors that are the same.
 
-    The same are two tensors of one type with equal values; NaN is equal to NaN here.
+    Two tensors are the same if they have one type and equal values; NaN is equal to NaN here.
+    ``choices`` says which weights were taken of a file that has more; None where it has no others.
     """
 
     formats: tuple[str, str]
     equal: int
     differences: tuple[TensorDifference, ...]
+    choices: tuple[str | None, str | None] = (None, None)
 
     @property
     def same(self) -> bool:
@@ -50,16 +52,21 @@ def compare_files(first: Path, second: Path) -> FileComparison:
     Counters of training steps (``num_batches_tracked``) and tensors that a format never uses are
     left out: no forward pass reads them. Raises CheckpointError if a file is not a VAN's.
     """
-    (name_a, a), (name_b, b) = _native(first), _native(second)
-    differences = [d for name in sorted(a.keys() | b.keys()) if (d := _difference(name, a, b))]
-    return FileComparison((name_a, name_b), len(a.keys() | b.keys()) - len(differences),
-                      tuple(differences))  # fmt: skip
+    one, other = read_state_dicts(first), read_state_dicts(second)
+    (name_a, a), (name_b, b) = _native(first, one.state), _native(second, other.state)
+    names = sorted(a.keys() | b.keys())
+    differences = tuple(d for name in names if (d := _difference(name, a, b)))
+    return FileComparison(
+        formats=(name_a, name_b),
+        equal=len(names) - len(differences),
+        differences=differences,
+        choices=(one.choice, other.choice),
+    )
 
 
-def _native(path: Path) -> tuple[str, dict[str, Tensor]]:
-    """The naming of a file, and its tensors by the reference model's names."""
+def _native(path: Path, state: Mapping[str, Tensor]) -> tuple[str, dict[str, Tensor]]:
+    """The naming of a file's tensors, and the tensors by the reference model's names."""
     with located(path):
-        state = read_state_dict(path)
         source = detect(state)
     native, unknown = to_native(state, source)
     named = {**native, **{key: state[key] for key in unknown}}

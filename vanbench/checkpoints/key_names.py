@@ -132,7 +132,9 @@ def detect(keys: Iterable[str]) -> Format:
         shown = ", ".join(keys[:4]) + (", …" if len(keys) > 4 else "")
         raise CheckpointError(
             f"expected the tensor names of a VAN ({', '.join(fmt.name for fmt in FORMATS)}), "
-            f"found {len(keys)} tensors{': ' + shown if keys else ''}"
+            f"found {len(keys)} tensors{': ' + shown if keys else ''}",
+            cause="the tensor names are not those of a VAN",
+            remedy="Only VAN checkpoints can be read.",
         )
     return best
 

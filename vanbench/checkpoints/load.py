@@ -81,7 +81,7 @@ def open_checkpoint(
         content = read_state_dicts(path, weights)
         if not hashed.is_unchanged():
             raise CheckpointError(
-                "the file changed after its hash was computed",
+                "expected the file that was hashed, found that it changed since",
                 remedy="Run the command again when no other program writes to it.",
             )
         model, naming, architecture = _build(content.state, layer_norm_eps)
@@ -124,8 +124,11 @@ def _hash(path: Path) -> HashedFile:
     try:
         return hash_file(path)
     except OSError as error:
-        problem = f"cannot be read: {error.strerror or error}"
-        raise CheckpointError(problem, where=path) from error
+        raise CheckpointError(
+            f"expected a checkpoint, but it cannot be read: {error.strerror or error}",
+            where=path,
+            remedy="Check the path and its permissions.",
+        ) from error
 
 
 def _build(

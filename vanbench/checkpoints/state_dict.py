@@ -37,6 +37,8 @@ from vanbench.file_types import (
     is_zip,
 )
 
+AGAIN = "Download it again, and compare its SHA-256 with the published one."
+
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _COUNTER = "num_batches_tracked"
 _OFTEN_ZERO = (".bias", ".running_mean")
@@ -71,14 +73,20 @@ def read_state_dicts(path: str | Path, weights: str | None = None) -> StateDicts
         try:
             content, metadata = _load(path)
         except Malformed as error:
-            raise CheckpointError(f"expected a checkpoint, found {error}") from error
+            raise CheckpointError(f"expected a checkpoint, found {error}", remedy=AGAIN) from error
         except OSError as error:
-            raise CheckpointError(f"cannot be read: {error.strerror or error}") from error
+            raise CheckpointError(
+                f"expected a checkpoint, but it cannot be read: {error.strerror or error}",
+                remedy="Check the path and its permissions.",
+            ) from error
         places = _places(content, metadata)
         kind = weights or next(iter(places))
         if kind not in places:
             held = " and ".join(WORDS[found] for found in places)
-            raise CheckpointError(f"expected {WORDS[kind]}, found {held} only")
+            raise CheckpointError(
+                f"expected {WORDS[kind]}, found {held} only",
+                remedy="Ask for the weights that the file has.",
+            )
         others = [_tensors(place.content) for name, place in places.items() if name != kind]
         return StateDicts(
             state=_tensors(places[kind].content),
@@ -125,7 +133,7 @@ def _load(path: Path) -> tuple[Any, dict[str, str]]:
         f"expected a checkpoint (PyTorch's or safetensors), found {describe_bytes(head)}; "
         f"{size} bytes",
         cause=f"not a checkpoint but {describe_bytes(head)}",
-        remedy="Download it again, and compare its SHA-256 with the published one.",
+        remedy=AGAIN,
     )
 
 
@@ -185,11 +193,19 @@ def _check_tensors(state: Mapping[str, Tensor]) -> None:
         if tensor.dtype not in _FLOATS and not (name.endswith(_COUNTER) and _is_count(tensor))
     ]
     if others:
-        raise CheckpointError(f"expected floating-point weights, found {', '.join(others)}")
+        raise CheckpointError(
+            f"expected floating-point weights, found {', '.join(others)}",
+            cause="weights that are not floating-point numbers",
+            remedy="Quantised weights cannot be read. Use the file that they were made from.",
+        )
     spans = sorted((*_span(tensor), name) for name, tensor in state.items() if tensor.numel())
     for (_, end, first), (start, _, second) in pairwise(spans):
         if start < end:
-            raise CheckpointError(f"the tensors {first} and {second} share memory")
+            raise CheckpointError(
+                f"expected separate tensors, but the tensors {first} and {second} share memory",
+                cause="tensors share memory",
+                remedy="Save the state_dict of the model itself.",
+            )
 
 
 def _is_count(tensor: Tensor) -> bool:

@@ -70,7 +70,10 @@ def load(path: Path, head: bytes) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(head))
     except Exception as error:  # of any kind: torch checks little before it fails on damage
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CheckpointError(f"torch cannot read it: {reason}") from error
+        raise CheckpointError(
+            f"expected a checkpoint, but torch cannot read it: {reason}",
+            remedy="Download it again, and compare its SHA-256 with the published one.",
+        ) from error
 
 
 def check_zip(path: Path) -> None:

@@ -18,7 +18,8 @@ def create_model(name: str, num_classes: int = 1000, *, layer_norm_eps: float = 
     if key not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise UnknownModelError(
-            f"No architecture {name!r}", remedy=f"The published ones are {known}."
+            f"expected a published architecture, found {name!r}",
+            remedy=f"The published ones are {known}.",
         )
     architecture = replace(ARCHITECTURES[key], num_classes=num_classes)
     return initialize(build(architecture, layer_norm_eps))
@@ -102,5 +103,8 @@ def _common_length(native: Mapping[str, Tensor], stage: str, endings: tuple[str,
         if key.startswith(stage) and key.endswith(endings) and tensor.ndim == 1
     )
     if not lengths:
-        raise CheckpointError(f"expected the four stages of a VAN, found no tensors of {stage}*")
+        raise CheckpointError(
+            f"expected the four stages of a VAN, found no tensors of {stage}*",
+            remedy="The file may be incomplete; use one with the whole network.",
+        )
     return lengths.most_common(1)[0][0] or 1

@@ -22,14 +22,17 @@ PATH = click.Path(dir_okay=False, path_type=Path)
 def command(settings: Settings, first: Path, second: Path) -> None:
     """Compare the tensors of two checkpoint files.
 
-    Says whether they hold the same network, whatever their naming.
-    Equal means in type and in every value. Training-step counters, which no forward pass reads,
-    are left out. Exits with 1 if the files differ.
+    Says whether they hold the same network, whatever their naming. Two tensors are equal if their
+    types and all their values are. Counters of training steps, which no forward pass reads, are
+    left out. Exits with 1 if the files differ.
     """
     from vanbench.checkpoints.diff import compare_files
     from vanbench.cli.output import print_json
 
     comparison = compare_files(first, second)
+    for file, choice in zip((first, second), comparison.choices, strict=True):
+        if choice:
+            settings.say(f"{file}: {choice}.")
     if settings.as_json:
         print_json(
             models=[],

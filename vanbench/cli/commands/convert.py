@@ -23,7 +23,8 @@ def command(settings: Settings, file: Path, out: Path) -> None:
 
     A safetensors file holds tensors only, and no code.
     The tensors keep their names and every bit of their values; the metadata says which file they
-    are from, with its SHA-256. An existing file is never overwritten.
+    are from, with its SHA-256. Of a training checkpoint the weights are written that its framework
+    loads for inference. An existing file is never overwritten.
     """
     from vanbench.checkpoints.convert import convert
     from vanbench.cli.output import print_json
@@ -31,6 +32,8 @@ def command(settings: Settings, file: Path, out: Path) -> None:
     if out.suffix != ".safetensors":
         raise click.UsageError(f"{out}: expected a name that ends in .safetensors.")
     converted = convert(file, out)
+    if converted.choice:
+        settings.say(f"{file}: {converted.choice}.")
     for sentence in converted.suspicious:
         click.echo(f"Warning: {file}: {sentence}.", err=True)
     if settings.as_json:
