@@ -248,7 +248,8 @@ def peak_memory(
     """Bytes that a model and one batch take at most, measured in a pass and process of its own.
 
     On the CPU it is the growth of resident memory over a process that has only loaded torch, with
-    making the model; on CUDA it is what torch allocated on the device.
+    making the model; on CUDA it is what torch allocated on the device. None on other devices,
+    whose allocations neither counter shows.
     """
     return in_new_process(_peak, architecture, options, config, kind)
 
@@ -269,7 +270,7 @@ def _peak(
         duration(model, _images(options.batch_size, options.device))
     if options.device.type == "cuda":
         return torch.cuda.max_memory_allocated(options.device)
-    after = high_water()
+    after = high_water() if options.device.type == "cpu" else None
     return None if before is None or after is None else after - before
 
 
