@@ -33,9 +33,8 @@ MEASURED = {
     ("van_b6", 97): (9605166088, 9567851944, 9568021288),
     ("van_b6", 224): (39027561448, 38868265192, 38868434536),
 }
-"""What three tools printed for the reference model with ``nn.GELU`` in place of ``F.gelu``, by
-variant and resolution: ptflops 0.7.5 (``get_model_complexity_info``), the same with
-``backend="aten"``, torchinfo 1.8.0 (``summary(...).total_mult_adds``); torch 2.14.1.
+"""By variant and resolution, what tools/measure_other_counters.py printed: ptflops 0.7.5, the same
+with its aten backend, and torchinfo 1.8.0; with torch 2.14.1.
 """
 
 
