@@ -133,6 +133,6 @@ def test_several_that_fit_are_all_named():
     trial = sampled(226, one=(0, 100), two=(0, 101))
     conclusion = diagnose(trial, Reported("42.00")).conclusion
     assert conclusion.startswith(
-        "2 of the mistakes tried would each give 42.00, and these images cannot tell them apart: "
+        "2 of the mistakes tried fit 42.00, and these images cannot tell them apart: "
         "one; two. A larger --sample may tell. Other mistakes"
     )

@@ -110,6 +110,6 @@ def assert_named_first(found, target, name):
     if len(tied) == 1:
         wanted = f"One of the mistakes tried would give {target}: {name}. Other mistakes"
     else:
-        wanted = f"{len(tied)} of the mistakes tried would each give {target}, and these images"
+        wanted = f"{len(tied)} of the mistakes tried fit {target}, and these images"
     assert diagnosis.conclusion.startswith(wanted)
     assert name in diagnosis.conclusion

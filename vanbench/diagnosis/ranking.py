@@ -96,8 +96,8 @@ class Diagnosis:
         if len(fitting) == 1:
             return f"One of the mistakes tried would give {self.target}: {fitting[0]}. {NOT_TRIED}"
         return (
-            f"{len(fitting)} of the mistakes tried would each give {self.target}, and these images "
-            f"cannot tell them apart: {'; '.join(fitting)}.{more} {NOT_TRIED}"
+            f"{len(fitting)} of the mistakes tried fit {self.target}, and these images cannot tell "
+            f"them apart: {'; '.join(fitting)}.{more} {NOT_TRIED}"
         )
 
     def as_dict(self) -> Json:
