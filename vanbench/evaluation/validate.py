@@ -73,7 +73,7 @@ def validate_candidates(
     for protocol, models in groups.items():
         try:
             result = validate(models, data, protocol, options, progress)
-        except DataError as error:
+        except (DataError, RecordError) as error:
             errors |= dict.fromkeys(models, error)
         else:
             passes |= dict.fromkeys(result.tallies, result)

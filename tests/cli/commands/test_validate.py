@@ -124,3 +124,15 @@ def test_a_data_set_that_cannot_be_used_is_the_reason_of_every_model(tmp_path):
     assert [model["status"] for model in models] == ["not measured"] * 2
     assert all("an empty folder" in model["reason"] for model in models)
     assert outcome.stderr.count("Error:") == 1
+
+
+def test_stored_predictions_that_cannot_be_used_are_the_reason_of_every_model(tmp_path):
+    (tmp_path / "predictions.sqlite").write_text("this is no database\n" * 100)
+    outcome = run(
+        "validate", "--all", "--zoo", "demo", "--limit", 10, "--json",
+        "--results", tmp_path, "--cache", tmp_path / "cache", "--workers", 0, code=3,
+    )  # fmt: skip
+    models = json.loads(outcome.stdout)["models"]
+    assert [model["status"] for model in models] == ["not measured"] * 2
+    assert all("file is not a database" in model["reason"] for model in models)
+    assert outcome.stderr.count("Error:") == 1
