@@ -91,8 +91,14 @@ def count_from_shapes(
 
     Nothing is computed but shapes, so it takes milliseconds.
     """
+    params, units = _params_and_units(architecture, resolution)
+    return params, COUNTERS[convention].total(units)
+
+
+@cache
+def _params_and_units(architecture: Architecture, resolution: int) -> tuple[int, Counter[str]]:
     model = build_uninitialized(architecture).eval()
-    return _params(model), COUNTERS[convention].total(_sum(_count_units(model, resolution)))
+    return _params(model), _sum(_count_units(model, resolution))
 
 
 def count_as_reported(
