@@ -1,8 +1,7 @@
 """The plausible mistakes of a validation.
 
 Each changes one thing and leaves the rest as it is, but for the preprocessing of other libraries,
-which changes several. What the protocol at hand already does is no mistake under it, and is left
-out.
+which changes several. What the protocol itself does is no mistake, and is left out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -37,18 +36,18 @@ LEAST_CROP = 32  # the smallest input that a VAN accepts
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """A way from a decoded image to the network's input."""
+    """How a decoded image becomes the network's input."""
 
     protocol: EvaluationProtocol
     pixels_of: PixelsOf = to_pixels
 
 
 def preprocessings(protocol: EvaluationProtocol) -> dict[str, Preprocessing]:
-    """The mistaken ways to the network's input, by name."""
+    """The mistaken preprocessings by name."""
     changed = {name: replace(protocol, **change) for name, change in _changes(protocol)}
-    ways = {name: Preprocessing(other) for name, other in changed.items() if other != protocol}
+    found = {name: Preprocessing(other) for name, other in changed.items() if other != protocol}
     side = protocol.center_crop
-    return ways | {
+    return found | {
         "blue and red swapped (BGR)": Preprocessing(protocol, swapped),
         "resized without antialiasing, as OpenCV and tensors do": Preprocessing(protocol, aliased),
         f"squashed to {side} × {side}, without a crop": Preprocessing(protocol, squashed),
@@ -119,7 +118,7 @@ def aliased(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
 
 
 def squashed(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
-    """The pixels of the whole image at the crop's size, whatever its shape was."""
+    """The pixels of the complete image at the crop's size; its proportions change."""
     side = protocol.center_crop
     how = InterpolationMode(protocol.interpolation)
     return F.pil_to_tensor(F.resize(_upright(image, protocol), [side, side], how))
@@ -146,9 +145,9 @@ def _upright(image: Image.Image, protocol: EvaluationProtocol) -> Image.Image:
 
 @dataclass(frozen=True)
 class ClassOrder:
-    """A mistaken numbering: the index that each class, in label order, is believed to have."""
+    """A mistaken numbering: the index that each class, in label order, is given."""
 
-    believed: tuple[int, ...]
+    indices: tuple[int, ...]
 
 
 def class_orders(protocol: EvaluationProtocol, data: Path) -> dict[str, ClassOrder | str]:

@@ -15,9 +15,9 @@ NOT_TRIED = "Other mistakes, and several at once, were not tried."
 
 @dataclass(frozen=True)
 class Estimate:
-    """A Top-1 in percent with its 95 % interval, which has no width when every image was seen.
+    """A Top-1 in percent with its 95 % interval, which has no width when every image was used.
 
-    ``source`` is ``count`` where every image was seen, ``rate`` where the figure is the share of
+    ``source`` is ``count`` where every image was used, ``rate`` where the figure is the share of
     right images in the sample, and ``difference`` where it is the reported figure plus the
     difference that the mistake makes on the sample.
     """
@@ -30,7 +30,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one mistake gives: ``correct`` of the sampled images, and what the whole set would.
+    """What one mistake gives: ``correct`` of the sampled images, and what the complete set would.
 
     ``fits`` says whether that is the figure to be explained, as far as the sample can tell.
     ``same_as`` names what is right and wrong on the very same images.
@@ -119,9 +119,9 @@ def diagnose(trial: TrialResult, target: Reported, reported: Reported | None = N
     ``reported`` is what the protocol is known to give, when that is not itself the target: a
     mistake's difference to it can be more precise than its rate on a sample.
     """
-    whole = trial.images == trial.total
-    anchor = None if whole or not _agrees(trial.right[AS_IS], reported) else reported
-    explanations = [_explain(name, trial, target, whole, anchor) for name in trial.right]
+    complete = trial.images == trial.total
+    anchor = None if complete or not _agrees(trial.right[AS_IS], reported) else reported
+    explanations = [_explain(name, trial, target, complete, anchor) for name in trial.right]
     return Diagnosis(
         target=target,
         images=trial.images,
@@ -139,16 +139,16 @@ def _agrees(as_is: Sequence[bool], reported: Reported | None) -> bool:
 
 
 def _estimate(
-    right: Sequence[bool], as_is: Sequence[bool], whole: bool, anchor: Reported | None
+    right: Sequence[bool], as_is: Sequence[bool], complete: bool, anchor: Reported | None
 ) -> Estimate:
-    """The Top-1 over the whole set: counted, or from the sample's rate or its difference.
+    """The Top-1 over the complete set: counted, or from the sample's rate or its difference.
 
     Of the two, the one with the narrower interval, but a difference only where it does not
     contradict the rate. All is within 0 and 100, and the estimate within its interval.
     """
     n, correct = len(right), sum(right)
     rate = 100 * correct / n
-    if whole:
+    if complete:
         return Estimate(rate, rate, rate, COUNT)
     low, high = wilson_interval(correct, n)
     if anchor is not None:
@@ -162,10 +162,10 @@ def _estimate(
 
 
 def _explain(
-    name: str, trial: TrialResult, target: Reported, whole: bool, anchor: Reported | None
+    name: str, trial: TrialResult, target: Reported, complete: bool, anchor: Reported | None
 ) -> Explanation:
     right = trial.right[name]
-    estimate = _estimate(right, trial.right[AS_IS], whole, anchor)
+    estimate = _estimate(right, trial.right[AS_IS], complete, anchor)
     slack = Fraction(1, 2 * 10**target.decimals)
     within = estimate.low - slack <= target.value <= estimate.high + slack
     return Explanation(
@@ -173,6 +173,6 @@ def _explain(
         correct=sum(right),
         estimate=estimate,
         distance=abs(estimate.top1 - float(target.value)),
-        fits=target.equals(Fraction(100 * sum(right), len(right))) if whole else within,
+        fits=target.equals(Fraction(100 * sum(right), len(right))) if complete else within,
         same_as=tuple(n for n, other in trial.right.items() if other == right and n != name),
     )

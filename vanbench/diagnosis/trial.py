@@ -63,13 +63,13 @@ def run_trial(
     orders = class_orders(candidate.protocol, images.path)
     untried |= {name: why for name, why in orders.items() if isinstance(why, str)}
     answers: dict[str, dict[int, int]] = {}
-    ways = {AS_IS: Preprocessing(candidate.protocol), **preprocessings(candidate.protocol)}
+    variants = {AS_IS: Preprocessing(candidate.protocol), **preprocessings(candidate.protocol)}
     done = 0
-    batches = _batches(models, ways, images, indices, options)
+    batches = _batches(models, variants, images, indices, options)
     with progress("diagnosing", "images") as update, closing(batches):
         for batch in batches:
             done += len(batch.indices)
-            update(done, len(ways) * len(indices))
+            update(done, len(variants) * len(indices))
             for name, top in batch.top.items():
                 chosen = zip(batch.indices, top[:, 0].tolist(), strict=True)
                 answers.setdefault(name, {}).update(chosen)
@@ -77,7 +77,7 @@ def run_trial(
 
 
 def _models(checkpoint: Checkpoint) -> tuple[dict[str, VAN], dict[str, str]]:
-    """The model as it is, and as it is by mistake; and the mistakes that cannot be made."""
+    """The model itself and mistaken ones by name; and why other mistakes cannot be made."""
     eps, models = checkpoint.layer_norm_eps, {AS_IS: checkpoint.model}
     for other in EPSILONS:
         if not math.isclose(other, eps):
@@ -93,7 +93,7 @@ def _models(checkpoint: Checkpoint) -> tuple[dict[str, VAN], dict[str, str]]:
 
 def _batches(
     models: Mapping[str, VAN],
-    ways: Mapping[str, Preprocessing],
+    variants: Mapping[str, Preprocessing],
     images: ImageSet,
     indices: Sequence[int],
     options: RunOptions,
@@ -101,10 +101,10 @@ def _batches(
     """The predictions of every model as it should be run, and of the plain one by each mistake."""
     device = choose_device(options.device)
     ready = {name: optimize(model.to(device)) for name, model in models.items()}
-    for name, way in ways.items():
+    for name, variant in variants.items():
         chosen = ready if name == AS_IS else {name: ready[AS_IS]}
         yield from predict(
-            chosen, images, way.protocol, indices, device, options, pixels_of=way.pixels_of
+            chosen, images, variant.protocol, indices, device, options, pixels_of=variant.pixels_of
         )
 
 
@@ -122,6 +122,6 @@ def _right_answers(
     for name, order in orders.items():
         if isinstance(order, ClassOrder):
             right[name] = [
-                answers[AS_IS][index] == order.believed[images.labels[index]] for index in indices
+                answers[AS_IS][index] == order.indices[images.labels[index]] for index in indices
             ]
     return right

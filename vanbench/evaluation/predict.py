@@ -87,7 +87,7 @@ def predict(
         num_workers=workers,
         multiprocessing_context=start_method() if workers else None,
         collate_fn=list,
-        generator=torch.Generator(),  # else it draws a seed from the global one
+        generator=torch.Generator(),  # else the loader takes a seed from torch's global one
     )
     with worker_signals():
         asked = time.perf_counter()

@@ -12,7 +12,8 @@ from torch import nn
 from vanbench.checkpoints.load import Checkpoint
 from vanbench.checkpoints.weights import PLAIN
 from vanbench.data.decoder_check import check_decoder
-from vanbench.data.inspect import inspect, refuse_broken
+from vanbench.data.inspect import DataReport, inspect, refuse_broken
+from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
 from vanbench.devices import choose_device
 from vanbench.environment import environment, today
@@ -108,10 +109,7 @@ def validate(
     device = choose_device(options.device)
     images = open_images(data, protocol.class_ids)
     indices = spread(len(images), options.limit)
-    with progress("checking images", "images") as update:
-        report = inspect(images, indices=indices, progress=update)
-    if options.on_error == STOP:
-        refuse_broken(report)
+    report = _inspect(images, indices, options, progress)
     about = ValidationEnvironment(**asdict(environment(device)), decoder=check_decoder())
     computing = numerics_of(device, options)
     keys = {
@@ -145,6 +143,17 @@ def validate(
         computed=collected.computed,
         weights={name: model.weights for name, model in models.items()},
     )
+
+
+def _inspect(
+    images: ImageSet, indices: Sequence[int], options: RunOptions, progress: Progress
+) -> DataReport:
+    """What is checked before any model runs; DataError if a broken image has to stop the run."""
+    with progress("checking images", "images") as update:
+        report = inspect(images, indices=indices, progress=update)
+    if options.on_error == STOP:
+        refuse_broken(report)
+    return report
 
 
 def resolve(options: RunOptions, device: torch.device) -> RunOptions:
@@ -193,7 +202,7 @@ def _batches(
 ) -> Generator[BatchPredictions, None, None]:
     """The predictions that are not stored yet, until all are stored.
 
-    Where another process deletes some of them meanwhile, they are computed again.
+    What another process deletes in the meantime is computed again.
     """
     for _ in range(MOST_ROUNDS):
         state = collected.read()

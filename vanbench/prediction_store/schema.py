@@ -31,7 +31,7 @@ CREATE TABLE predictions (
 SETS = """
 CREATE TABLE sets (
     id INTEGER PRIMARY KEY,
-    digest BLOB NOT NULL UNIQUE,  -- of the whole list: see digest_of()
+    digest BLOB NOT NULL UNIQUE,  -- of the classes and members: see digest_of()
     fingerprint TEXT NOT NULL,
     class_ids TEXT NOT NULL       -- JSON list, in label order
 ) STRICT;
@@ -117,7 +117,7 @@ def insert_set(
     class_ids: Sequence[str],
     members: Sequence[Member],
 ) -> int:
-    """The id of the data set, which is written down if it is new."""
+    """The id of the data set, which is stored if it is new."""
     digest = digest_of(fingerprint, class_ids, members)
     known = database.execute("SELECT id FROM sets WHERE digest = ?", (digest,)).fetchone()
     if known:
@@ -157,7 +157,7 @@ def _from_schema_1(database: sqlite3.Connection) -> None:
 
 
 def _convert_set(database: sqlite3.Connection, data: int, fingerprint: str, joined: str) -> None:
-    """Store a data set of schema 1 once for each list of classes that a run over it had.
+    """Store a data set of schema 1 once for each list of classes of the runs over it.
 
     ``joined`` are the class ids of the run that stored it, separated by spaces.
     """

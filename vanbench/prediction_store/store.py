@@ -183,7 +183,7 @@ class Store:
             return insert_set(self._db, fingerprint, class_ids, members)
 
     def remember_evaluation(self, run: int, data: int) -> None:
-        """Write down that a run is being, or was last, applied to a data set."""
+        """Store that a run is being, or was last, applied to a data set."""
         with self._transaction():
             self._db.execute("DELETE FROM evaluations WHERE run = ? AND data = ?", (run, data))
             self._db.execute("INSERT INTO evaluations (run, data) VALUES (?, ?)", (run, data))
