@@ -112,7 +112,7 @@ def write_mmengine(target: Path, folder: Path, hooks: list[dict[str, Any]]) -> d
         train_dataloader=DataLoader(images(), batch_size=BATCH),
         train_cfg={"by_epoch": True, "max_epochs": 1},
         optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.01}},
-        param_scheduler={"type": "StepLR", "step_size": 1},
+        param_scheduler={"type": "MultiStepLR", "milestones": [1, 2]},
         default_hooks={"checkpoint": {"type": "CheckpointHook", "interval": 1}},
         custom_hooks=hooks,
         experiment_name=target.stem,
@@ -130,7 +130,7 @@ def write_mmengine(target: Path, folder: Path, hooks: list[dict[str, Any]]) -> d
 class LightningNet(lightning.LightningModule):
     """A tiny VAN in the attribute ``model``, as usual there."""
 
-    def __init__(self, lr: float = 0.01) -> None:
+    def __init__(self, lr: float = 0.01, data: Path = Path("imagenet")) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.model = Net()
@@ -140,8 +140,9 @@ class LightningNet(lightning.LightningModule):
         self.log("loss", loss)
         return loss
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.01)
+    def configure_optimizers(self) -> Any:
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.01)
+        return [optimizer], [torch.optim.lr_scheduler.MultiStepLR(optimizer, [1, 2])]
 
 
 def write_lightning(target: Path, folder: Path, precision: Any, *, ema: bool) -> dict[str, str]:

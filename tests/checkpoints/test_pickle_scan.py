@@ -2,7 +2,7 @@
 
 import io
 import pickle
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 
 import pytest
 
@@ -59,6 +59,14 @@ def test_any_other_getattr_is_refused(pickled):
         assert f"it asks for more than tensors: {GETATTR}" in caught.value.problem
     else:
         assert "not a function" in str(caught.value)
+
+
+def test_a_counter_is_made_of_a_dict_only():
+    counter = pickle.dumps(Counter({3: 1}), protocol=2)
+    assert isinstance(scan(io.BytesIO(counter)).value, Made)
+    call = b"\x80\x02" + name_of("collections.Counter") + b"]N\x86R."
+    with pytest.raises(Malformed, match="a Counter that is not of a dict"):
+        scan(io.BytesIO(call))
 
 
 def test_getattr_under_its_newer_name_is_refused():

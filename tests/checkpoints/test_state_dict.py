@@ -66,6 +66,39 @@ def test_parameters_and_views_that_do_not_overlap(tmp_path, legacy):
     assert same(read_state_dict(save(state, tmp_path / "f.pth", legacy=legacy)), state)
 
 
+@BOTH
+@pytest.mark.parametrize(
+    ("content", "weights"),
+    [
+        ({"model": {"arch": "van_b0"}, "net": 1}, ["plain"]),
+        ({"model": 1, "ema": {"decay": 0.99, "updates": 5}}, ["plain"]),
+        ({"model": 1, "model_ema": {"x": torch.ones(2, dtype=torch.int64)}}, ["plain"]),
+        ({"ema": 1, "model": {}}, ["ema"]),
+    ],
+)
+def test_what_has_a_key_of_weights_and_is_something_else(tmp_path, legacy, content, weights):
+    """The number 1 stands for a state dict."""
+    state = tiny_state()
+    content = {key: state if value == 1 else value for key, value in content.items()}
+    found = read_state_dicts(save(content, tmp_path / "f.pth", legacy=legacy))
+    assert same(found.state, state)
+    assert [found.weights] == weights
+    assert found.other is None
+
+
+@BOTH
+def test_plain_weights_are_read_beside_averaged_ones(tmp_path, legacy):
+    """As in the training scripts of DeiT and ConvNeXt."""
+    state = tiny_state()
+    averaged = {f"module.{name}": tensor + 1 for name, tensor in state.items()}
+    averaged["n_averaged"] = torch.tensor(3)
+    content = {"model": state, "model_ema": averaged, "args": argparse.Namespace(lr=1)}
+    path = save(content, tmp_path / "f.pth", legacy=legacy)
+    assert same(read_state_dicts(path).state, state)
+    found = read_state_dicts(path, "ema").state
+    assert same(found, {name: tensor + 1 for name, tensor in state.items()})
+
+
 def test_a_state_dict_with_metadata(tmp_path):
     state = torch.nn.Sequential(torch.nn.Linear(2, 3)).state_dict()
     assert same(read_state_dict(save(state, tmp_path / "f.pth")), state)

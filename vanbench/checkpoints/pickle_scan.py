@@ -46,6 +46,10 @@ LEFTOVERS = (
     "numpy._core.multiarray.scalar",
     "numpy.dtype",
     "numpy.ndarray",
+    "pathlib.PosixPath",
+    "pathlib.WindowsPath",
+    "pathlib._local.PosixPath",  # Python 3.13
+    "pathlib._local.WindowsPath",
 )
 
 # A HistoryBuffer names its own statistics by getattr(HistoryBuffer, "mean"). This call alone is
@@ -56,12 +60,13 @@ _HISTORY_STATISTICS = ("current", "max", "mean", "min")
 _TENSORS = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
 _PARAMETER = "torch._utils._rebuild_parameter"
 _ORDERED_DICT = "collections.OrderedDict"
+_COUNTER = "collections.Counter"  # the milestones of a learning-rate schedule
 _VALUES = ("torch.float16", "torch.bfloat16", "torch.float32", "torch.float64", "torch.int64")
 _PLAIN_CALLS = ("torch.Size", "torch.device", "_codecs.encode")
 
 ALLOWED = {
-    *ITEM_BYTES, *LEFTOVERS, *_TENSORS, _PARAMETER, _ORDERED_DICT, *_VALUES, *_PLAIN_CALLS,
-    GETATTR,
+    *ITEM_BYTES, *LEFTOVERS, *_TENSORS, _PARAMETER, _ORDERED_DICT, _COUNTER, *_VALUES,
+    *_PLAIN_CALLS, GETATTR,
 }  # fmt: skip
 
 _CONSTANTS = (
@@ -258,6 +263,10 @@ class _Machine:
             self._check_attribute(args)
         elif name == _ORDERED_DICT:
             return self._ordered_dict(*args)
+        elif name == _COUNTER:
+            self._require(
+                len(args) == 1 and type(args[0]) is dict, "a Counter that is not of a dict"
+            )
         elif name == "_codecs.encode":
             self._require(args[1:] == ("latin1",), "an encoding other than latin1")
         elif name not in (*LEFTOVERS, *_PLAIN_CALLS):

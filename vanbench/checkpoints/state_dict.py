@@ -49,8 +49,9 @@ class StateDicts:
     """What one file holds: the tensors that are taken, and those of the other kind beside them.
 
     ``weights`` is the kind of ``state``: ``plain`` or ``ema`` (averaged). ``choice`` says in words
-    where it was taken from; None for plain weights with nothing beside them. ``metadata`` is the
-    text that a safetensors file carries; empty for other files.
+    where it was taken from; None for plain weights with nothing beside them. ``other`` is also None
+    where what is beside them cannot be used. ``metadata`` is the text that a safetensors file
+    carries; empty for other files.
     """
 
     state: dict[str, Tensor]
@@ -87,11 +88,11 @@ def read_state_dicts(path: str | Path, weights: str | None = None) -> StateDicts
                 f"expected {WORDS[kind]}, found {held} only",
                 remedy="Ask for the weights that the file has.",
             )
-        others = [_tensors(place.content) for name, place in places.items() if name != kind]
+        others = [place.content for name, place in places.items() if name != kind]
         return StateDicts(
             state=_tensors(places[kind].content),
             weights=kind,
-            other=others[0] if others else None,
+            other=_tensors_if_sound(others[0]) if others else None,
             choice=describe_choice(kind, places),
             metadata=metadata,
         )
@@ -148,11 +149,33 @@ def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _places(content: Any, metadata: Mapping[str, str]) -> dict[str, Place]:
     """Where the weights of each kind are; a file that ``convert`` wrote says which it holds."""
-    places = find_weights(content)
+    places = find_weights(_without_dicts_of_other_things(content))
     kind = metadata.get("weights", PLAIN)
     if kind != PLAIN and kind in WEIGHTS and places.keys() == {PLAIN}:
         return {kind: places[PLAIN]}
     return places
+
+
+def _without_dicts_of_other_things(content: Any) -> Any:
+    """The content without what has a key of weights and holds no tensor, such as a model's config.
+
+    All of it where nothing else has such a key, so that the error is about what is there.
+    """
+    if not isinstance(content, dict):
+        return content
+    keys = [key for key in (*PLAIN_KEYS, *EMA_KEYS) if isinstance(content.get(key), dict)]
+    others = {key for key in keys if not any(isinstance(v, Tensor) for v in content[key].values())}
+    if len(others) == len(keys):
+        return content
+    return {key: value for key, value in content.items() if key not in others}
+
+
+def _tensors_if_sound(content: Any) -> dict[str, Tensor] | None:
+    """The weights that were not asked for; None where they cannot be used."""
+    try:
+        return _tensors(content)
+    except CheckpointError:
+        return None
 
 
 def _tensors(content: Any) -> dict[str, Tensor]:
