@@ -147,3 +147,18 @@ def test_a_model_whose_logits_are_not_finite_fails_and_the_others_go_on(models, 
 def test_a_head_of_another_size_cannot_be_scored(head, message):
     with pytest.raises(ScoringError, match=f"expected a head of 10 classes .*{message}"):
         refuse_head(replace(TINY, num_classes=head), PROTOCOL)
+
+
+def test_runs_of_an_older_vanbench_stay_and_are_not_used(models, data, run):
+    """Their key has the version of the package in place of the numerics version."""
+    validate({"a": models["a"]}, data, PROTOCOL, run)
+    with Store(run.store) as store:
+        (new,) = store.runs()
+        numerics = {**new.key.numerics, "vanbench": "0.1.0"}
+        del numerics["numerics_version"]
+        old = store.run("a", replace(new.key, numerics=numerics), "2026-01-01")
+        store.add((old, image, found) for image, found in store.read(new.id).items())
+        store.forget(new.id, store.read(new.id))
+    assert validate({"a": models["a"]}, data, PROTOCOL, run).computed == TOTAL
+    with Store(run.store) as store:
+        assert [stored.images for stored in store.runs()] == [TOTAL, TOTAL]
