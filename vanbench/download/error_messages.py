@@ -37,6 +37,8 @@ _DISK = {
     errno.ENAMETOOLONG: "the file name is too long for the file system",
 }
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def network_error(error: Exception, url: str) -> SourceError:
     """An exception of requests, urllib3 or a socket as one sentence with its cause."""
@@ -99,13 +101,13 @@ def cache_error(error: OSError, folder: Path) -> StorageError:
 
 def read_error(error: OSError, path: Path) -> UnreadableError:
     """An OSError from reading a file that is in the cache."""
-    what = f"the file is in the cache, but cannot be read: {_reason(error, reading=True)}"
-    remedy = "Fix its permissions" if isinstance(error, PermissionError) else "Delete it"
+    denied = isinstance(error, PermissionError)
     return UnreadableError(
-        what,
+        f"the file is in the cache, but cannot be read: {_reason(error, reading=True)}",
         where=path,
         cause="the file in the cache cannot be read",
-        remedy=f"{remedy}, or choose another cache with --cache DIR.{_belongs(path)}",
+        remedy=f"{'Fix its permissions' if denied else 'Delete it'}, or choose another folder with "
+        f"--cache DIR.{_owner(path)}",
     )
 
 
@@ -114,11 +116,13 @@ def _storage_error(
 ) -> StorageError:
     path = Path(error.filename) if isinstance(error.filename, str) else place
     path = path if path.is_relative_to(place) else place
+    first = "Fix the permissions, or choose"
+    if not isinstance(error, PermissionError):
+        first = "Free disk space, or choose" if error.errno in _FULL else "Choose"
     return StorageError(
         f"{what}: {_reason(error, reading=reading)}",
         where=path,
-        remedy="Free disk space, or fix the permissions, or choose another folder with "
-        f"--cache DIR.{_belongs(path)}",
+        remedy=f"{first} another folder with --cache DIR.{_owner(path)}",
     )
 
 
@@ -130,20 +134,23 @@ def _reason(error: OSError, *, reading: bool = False) -> str:
     return _DISK.get(error.errno or 0, error.strerror or str(error))
 
 
-def _belongs(path: Path) -> str:
-    """A sentence about a file or folder of another user's; empty if it is one's own."""
-    try:
-        while not path.exists():
+def _owner(path: Path) -> str:
+    """A sentence on whose the file or folder is; empty if it is the user's own."""
+    while path != path.parent:
+        try:
+            found = path.stat()
+        except OSError:  # it does not exist, or its folder may not be entered
             path = path.parent
-        owner = path.owner() if path.stat().st_uid != os.geteuid() else None
-    except KeyError:
-        owner = str(path.stat().st_uid)
-    except (OSError, AttributeError, NotImplementedError):  # no permission; Windows has no owners
-        return ""
-    if owner is None:
-        return ""
-    kind = "folder" if path.is_dir() else "file"
-    return f" The {kind} {path} belongs to the user {owner}, who can make it writable for others."
+            continue
+        if not hasattr(os, "geteuid") or found.st_uid == os.geteuid():
+            return ""
+        try:
+            owner = path.owner()
+        except KeyError:
+            owner = str(found.st_uid)
+        kind = "folder" if path.is_dir() else "file"
+        return f" The {kind} {path} belongs to the user {owner}, who can give others access."
+    return ""
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
