@@ -30,7 +30,7 @@ def test_a_command_has_the_options_and_arguments_that_are_shown(line):
     command = main.get_command(None, name)
     known = {option for parameter in command.params for option in parameter.opts}
     assert {a for a in arguments if a.startswith("-")} <= known
-    context = click.Context(command, info_name=name)
+    context = click.Context(command, parent=click.Context(main, **main.context_settings))
     _, left, _ = command.make_parser(context).parse_args(args=list(arguments))
     assert left == []
 
