@@ -36,10 +36,16 @@ def state():
             torch.backends.fp32_precision = generic
             found.append([_read(read) for read in OLDER.values()])
             found.append([(cudnn.fp32_precision, mkldnn.fp32_precision)])
-            found.append([place.fp32_precision for place in devices._float32_operators()])
+            found.append([place.fp32_precision for place in operators()])
     finally:
         torch.backends.fp32_precision = before
     return found
+
+
+def operators():
+    """All objects that have an ``fp32_precision`` for one operator."""
+    on_gpu, on_cpu = devices._float32_operators(cuda=True)
+    return [*on_gpu, *on_cpu]
 
 
 def _read(read):
@@ -51,9 +57,11 @@ def _read(read):
 
 @pytest.fixture(autouse=True)
 def torch_as_before():
-    before = devices._read_settings(devices._float32_operators())
+    before = devices._read_settings(cuda=True)
     devices._write(before)
     yield
+    if NEWER:
+        torch.backends.fp32_precision = cudnn.fp32_precision = "none"
     devices._write(before)
 
 
@@ -83,44 +91,60 @@ def set_newer(generic, on_cuda, matmul, conv, cpu_matmul):
 
 
 @pytest.mark.parametrize("older", OLDER_SETTINGS)
-@pytest.mark.parametrize("precision", PRECISIONS)
-def test_numerics_restores_the_older_interface(precision, older):
+@pytest.mark.parametrize(
+    ("device", "precision"),
+    [*((CPU, precision) for precision in PRECISIONS), (CUDA, "fp32"), (CUDA, "tf32")],
+)
+def test_numerics_restores_the_older_interface(device, precision, older):
     set_older(*older)
     before = state()
-    with numerics(CPU, precision):
-        pass
+    with numerics(device, precision):
+        assert _read(OLDER["matmul"]) == ("high" if precision == "tf32" else "highest")
     assert state() == before
 
 
 @pytest.mark.skipif(not NEWER, reason="needs torch 2.9")
+@pytest.mark.parametrize("device", [CPU, CUDA])
 @pytest.mark.parametrize("older", OLDER_SETTINGS)
-def test_numerics_restores_both_interfaces_also_where_they_disagree(older):
+def test_numerics_restores_both_interfaces_also_where_they_disagree(device, older):
     disagreed = 0
     for newer in NEWER_SETTINGS:
         set_older(*older)
         set_newer(*newer)
         before = state()
         disagreed += "disagree" in before[0]
-        with numerics(CPU, "fp32"):
-            check_no_reduced_precision()
+        with numerics(device, "fp32"):
+            check_no_reduced_precision(device)
         assert state() == before, newer
     assert disagreed
 
 
 PRISTINE = """
 import torch
+from torch.backends import cudnn
 from vanbench.devices import numerics
 
+NEWER = hasattr(torch.backends, "fp32_precision")
+
 def state():
-    cudnn = torch.backends.cudnn
     newer = [place.fp32_precision for place in (cudnn.conv, cudnn.rnn)] if NEWER else []
     return cudnn.allow_tf32, torch.get_float32_matmul_precision(), *newer
 
-NEWER = hasattr(torch.backends, "fp32_precision")
-before = state()
-with numerics(torch.device("cpu"), "fp32"):
-    pass
-assert state() == before, (before, state())
+def followers():
+    # Without the older setting, which cannot be read where the generic precision is another.
+    torch.backends.fp32_precision = "ieee"
+    found = [place.fp32_precision for place in (cudnn.conv, cudnn.rnn)]
+    torch.backends.fp32_precision = "none"
+    return found
+
+before, following = state(), followers() if NEWER else None
+for device in (torch.device("cpu"), torch.device("cuda")):
+    for precision in ("fp32", "tf32"):
+        with numerics(device, precision):
+            cudnn.allow_tf32  # torch.export and torch.compile read it
+        assert state() == before, (device, before, state())
+        if NEWER and device.type == "cpu":
+            assert followers() == following
 """
 
 
@@ -129,24 +153,32 @@ def test_numerics_restores_what_no_program_has_set_yet():
     subprocess.run([sys.executable, "-c", PRISTINE], check=True)
 
 
-def check_no_reduced_precision():
+def check_no_reduced_precision(device=CPU):
     assert torch.get_float32_matmul_precision() == "highest"
-    assert not cudnn.allow_tf32
     assert not cuda.matmul.allow_tf32
-    for place in devices._float32_operators():
+    if device == CUDA:
+        assert not cudnn.allow_tf32
+    on_gpu, on_cpu = devices._float32_operators(device == CUDA)
+    for place in (*on_gpu, *on_cpu):
         assert place.fp32_precision == "ieee"
+    if NEWER and device == CUDA:
+        assert cudnn.conv.fp32_precision == cudnn.rnn.fp32_precision == "ieee"
 
 
 @pytest.mark.skipif(not NEWER, reason="needs torch 2.9")
 @pytest.mark.parametrize("newer", [("none",) * 5, ("ieee",) * 5, ("tf32", *["none"] * 4)])
 def test_tf32_is_for_cuda_only(newer):
     set_newer(*newer)
-    with numerics(CPU, "tf32"):
+    with numerics(CUDA, "tf32"):
         assert torch.get_float32_matmul_precision() == "high"
         assert cudnn.allow_tf32
         assert cuda.matmul.allow_tf32
         assert cuda.matmul.fp32_precision == cudnn.conv.fp32_precision == "tf32"
         assert mkldnn.matmul.fp32_precision == mkldnn.conv.fp32_precision == "ieee"
+    conv = cudnn.conv.fp32_precision
+    with numerics(CPU, "tf32"):
+        assert mkldnn.matmul.fp32_precision == mkldnn.conv.fp32_precision == "ieee"
+        assert cudnn.conv.fp32_precision == conv
 
 
 def test_numerics_restores_after_an_exception():
@@ -190,13 +222,13 @@ def test_what_is_set_inside_is_undone():
 @pytest.mark.skipif(NEWER is False, reason="has only the older interface anyway")
 def test_numerics_without_the_newer_interface(monkeypatch):
     """As in torch 2.8."""
-    monkeypatch.setattr(devices, "_float32_operators", list)
+    monkeypatch.setattr(devices, "_float32_operators", lambda cuda: ([], []))
     set_older("high", True)
-    before = state()
-    with numerics(CPU, "fp32"):
+    before = _read(OLDER["matmul"]), _read(OLDER["cudnn"])
+    with numerics(CUDA, "fp32"):
         assert torch.get_float32_matmul_precision() == "highest"
         assert not cudnn.allow_tf32
-    assert state() == before
+    assert (_read(OLDER["matmul"]), _read(OLDER["cudnn"])) == before
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def unusual(tmp_path, monkeypatch):
     monkeypatch.setenv("HOST_PROGRAM", "1")
     monkeypatch.syspath_prepend(tmp_path)
     with ExitStack() as stack:
-        float32 = test_devices.devices._read_settings(test_devices.devices._float32_operators())
+        float32 = test_devices.devices._read_settings(cuda=True)
         test_devices.devices._write(float32)
         stack.callback(test_devices.devices._write, float32)
         for setting in SETTINGS:

@@ -23,9 +23,6 @@ PRECISIONS = tuple(AUTOCAST)
 FLAG = "_SIGCHLD_handler_set"
 """Where torch's DataLoader notes that it has set a signal handler."""
 
-OPERATORS = ("matmul", "conv", "rnn")
-"""The operators whose float32 precision torch sets one by one."""
-
 
 def choose_device(name: str) -> "torch.device":
     """The device of that name; ``auto`` is a CUDA GPU where there is one, else the CPU.
@@ -134,7 +131,7 @@ def numerics(device: "torch.device", precision: str) -> Iterator[None]:
     name = AUTOCAST[precision]
     dtype = None if name is None else getattr(torch, name)
     with (
-        _float32_precision(tf32=precision == "tf32"),
+        _float32_precision(device.type == "cuda", tf32=precision == "tf32"),
         torch.autocast(device.type, dtype, enabled=dtype is not None),
     ):
         yield
@@ -145,76 +142,96 @@ Setting = tuple[Any, str, bool | str]
 
 
 @contextmanager
-def _float32_precision(*, tf32: bool) -> Iterator[None]:
+def _float32_precision(cuda: bool, *, tf32: bool) -> Iterator[None]:
     """Set how float32 operations compute, and restore it.
 
     torch has two interfaces to this: the float32 matmul precision with ``cudnn.allow_tf32``, and
     ``fp32_precision`` since 2.9. torch raises an error in some operations where the two disagree,
     so both are set, the older one first, because it changes the newer one too.
+
+    Those of cuDNN are set for CUDA only: where no program has set them, they have torch's own
+    default, which follows ``torch.backends.fp32_precision`` and cannot be set again. Afterwards
+    they have the same value, but do not follow any more.
     """
-    operators, before = _float32_operators(), []
+    before: list[Setting] = []
     try:
-        before = _read_settings(operators)
-        _write(_wanted_settings(operators, tf32))
+        before = _read_settings(cuda)
+        _write(_wanted_settings(cuda, tf32))
         yield
     finally:
         _write(before)
 
 
-def _wanted_settings(operators: list[Any], tf32: bool) -> list[Setting]:
-    from torch.backends import cudnn, mkldnn
-
-    on_cpu = [getattr(mkldnn, name, None) for name in OPERATORS]
-    return [
-        (_MatmulPrecision(), "value", "high" if tf32 else "highest"),
-        (cudnn, "allow_tf32", tf32),
-        *(
-            (place, "fp32_precision", "tf32" if tf32 and place not in on_cpu else "ieee")
-            for place in operators
-        ),
-    ]
-
-
-def _float32_operators() -> list[Any]:
-    """The objects with torch's ``fp32_precision`` of single operators; none before torch 2.9."""
+def _wanted_settings(cuda: bool, tf32: bool) -> list[Setting]:
     import torch
 
-    backends: Any = torch.backends
-    if not hasattr(backends, "fp32_precision"):
-        return []
-    on_cpu = [getattr(backends.mkldnn, name) for name in OPERATORS]
-    return [backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn, *on_cpu]
+    on_gpu, on_cpu = _float32_operators(cuda)
+    wanted: list[Setting] = [(_MatmulPrecision(), "value", "high" if tf32 else "highest")]
+    if cuda:
+        wanted.append((torch.backends.cudnn, "allow_tf32", tf32))
+    wanted += [(place, "fp32_precision", "tf32" if tf32 else "ieee") for place in on_gpu]
+    return wanted + [(place, "fp32_precision", "ieee") for place in on_cpu]
 
 
-def _read_settings(operators: list[Any]) -> list[Setting]:
+def _read_settings(cuda: bool) -> list[Setting]:
     """The present settings, in the order in which they are to be restored.
 
-    An operator's ``fp32_precision`` that is not set reads as that of its backend, or as the generic
-    one; so these are changed for a moment, to see which operators follow. The older interface
-    cannot be read where the two disagree; so the operators are left as IEEE.
+    The older interface cannot be read where the two disagree, so the newer one is set to IEEE.
+    """
+    import torch
+
+    newer: list[Setting] = []
+    on_gpu, on_cpu = _float32_operators(cuda)
+    for place, value in _read_newer([*on_gpu, *on_cpu]):
+        newer.append((place, "fp32_precision", value))
+    for place in (*on_gpu, *on_cpu):
+        place.fp32_precision = "ieee"
+    older: list[Setting] = [(_MatmulPrecision(), "value", _MatmulPrecision().value)]
+    if cuda:
+        older.append((torch.backends.cudnn, "allow_tf32", _cudnn_allows_tf32()))
+    return older + newer
+
+
+def _float32_operators(cuda: bool) -> tuple[list[Any], list[Any]]:
+    """torch's objects with the ``fp32_precision`` of operators, on a GPU and on the CPU.
+
+    Before torch 2.9 there are none. Matrix products are those of both, because the older interface
+    sets them at once; cuDNN's convolutions and recurrent layers are for CUDA only.
     """
     import torch
 
     backends: Any = torch.backends
-    newer: list[Setting] = []
-    if operators:
-        for place in (backends, backends.cudnn):
-            newer.append((place, "fp32_precision", place.fp32_precision))
-            place.fp32_precision = "none"
-        alone = [place.fp32_precision for place in operators]
-        backends.fp32_precision = "ieee"
-        for place, value in zip(operators, alone, strict=True):
-            is_set = place.fp32_precision == value
-            if is_set or value == "none":
-                newer.append((place, "fp32_precision", value))
-            # Else it is torch's default for cuDNN, which the older interface sets again.
-        for place in operators:
-            place.fp32_precision = "ieee"
-    return [
-        (_MatmulPrecision(), "value", _MatmulPrecision().value),
-        (backends.cudnn, "allow_tf32", _cudnn_allows_tf32()),
-        *newer,
-    ]
+    if not hasattr(backends, "fp32_precision"):
+        return [], []
+    of_cudnn = [backends.cudnn.conv, backends.cudnn.rnn] if cuda else []
+    on_cpu = [getattr(backends.mkldnn, name) for name in ("matmul", "conv", "rnn")]
+    return [backends.cuda.matmul, *of_cudnn], on_cpu
+
+
+def _read_newer(operators: list[Any]) -> list[tuple[Any, str]]:
+    """The ``fp32_precision`` of each operator as it is set.
+
+    One that is not set reads as that of its backend, or as the generic one. So these are changed
+    for a moment, to see which operators follow.
+    """
+    import torch
+
+    backends: Any = torch.backends
+    if not operators:
+        return []
+    parents: list[Setting] = []
+    for place in (backends, backends.cudnn):
+        parents.append((place, "fp32_precision", place.fp32_precision))
+        place.fp32_precision = "none"
+    alone = [(place, place.fp32_precision) for place in operators]
+    backends.fp32_precision = "ieee"
+    found = []
+    for place, value in alone:
+        if place.fp32_precision == value or value == "none":
+            found.append((place, value))
+        # Else it is torch's default for cuDNN, which the older interface sets again.
+    _write(parents)
+    return found
 
 
 def _cudnn_allows_tf32() -> bool:
