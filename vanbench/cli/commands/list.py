@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 @click.command(epilog="\b\nExamples:\n  vanbench list\n  vanbench list --zoo demo --json")
 @common_options
 def command(settings: Settings) -> None:
-    """The zoo: names, architectures, reported numbers, and which files are in the cache."""
+    """List the models of a zoo and their reported numbers.
+
+    Also says which checkpoint files are in the cache.
+    """
     from vanbench.cli.output import print_json
 
     zoo = settings.zoo
