@@ -1,13 +1,10 @@
-"""Taking over files that one already has."""
+"""Importing existing files into the cache."""
 
 import hashlib
-import json
 import os
 
 import pytest
-from click.testing import CliRunner
 
-from vanbench.cli.group import main
 from vanbench.download.cache import Wanted, fetch
 from vanbench.download.import_local import import_files
 from vanbench.errors import MissingError
@@ -78,36 +75,3 @@ def test_a_file_other_than_the_recorded_one_is_not_it(folder, tmp_path):
 def test_no_folder(tmp_path):
     with pytest.raises(MissingError, match="expected a folder"):
         import_files(tmp_path / "none", WANTED, tmp_path / "cache")
-
-
-ZOO = """
-schema = 1
-name = "mine"
-title = "Mine"
-source = "here"
-[models."a.x"]
-architecture = "van_b0"
-url = "https://weights.invalid/{}"
-"""
-
-
-def test_the_command(folder, tmp_path):
-    (tmp_path / "zoo.toml").write_text(ZOO.format(WANTED[0].filename))
-    common = ["--zoo", str(tmp_path / "zoo.toml"), "--cache", str(tmp_path / "cache")]
-    done = CliRunner().invoke(main, ["import", str(folder), *common])
-    target = tmp_path / "cache" / WANTED[0].filename
-    assert done.stdout == f"a.x  linked  {target}  (from {folder / 'some name.bin'})\n"
-    assert done.exit_code == 0
-
-    done = CliRunner().invoke(main, ["import", str(folder), "a", "--json", *common])
-    assert json.loads(done.stdout)["models"] == [
-        {"name": "a.x", "status": "present", "path": str(target), "source": None}
-    ]
-
-
-def test_the_command_finds_nothing(tmp_path):
-    (tmp_path / "empty").mkdir()
-    options = ["--cache", str(tmp_path / "cache")]
-    done = CliRunner().invoke(main, ["import", str(tmp_path / "empty"), *options])
-    assert done.exit_code == 3
-    assert "no matching checkpoint found" in done.stderr
