@@ -25,6 +25,7 @@ from vanbench.prediction_store.compare import (
     flat_key,
     load_run,
     match,
+    shorten,
 )
 from vanbench.prediction_store.export import write
 from vanbench.prediction_store.rows import find_run, stored_rows
@@ -179,6 +180,13 @@ def test_what_distinguishes_runs_is_what_not_all_have():
     assert distinctions([]) == []
     without = flat_key(KEY).keys() - {"protocol.mean"}
     assert distinctions([KEY, other], without) == [{"protocol.mean": m} for m in ([1, 2], [1, 3])]
+
+
+def test_long_values_are_shortened_to_a_line():
+    assert shorten("ab" * 32) == "ab" * 32
+    assert shorten(1e-5) == "1e-05"
+    text = shorten([f"class-{i}" for i in range(1000)])
+    assert (len(text), text[:20], text[-1]) == (80, "['class-0', 'class-1", "…")
 
 
 @pytest.fixture(scope="module")

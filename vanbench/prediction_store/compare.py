@@ -18,6 +18,7 @@ from vanbench.prediction_store.export import SUFFIXES, read
 from vanbench.prediction_store.rows import PredictionRow, find_run, stored_rows
 from vanbench.prediction_store.store import RunKey, Store
 
+LONGEST = 80  # characters of a value that is shown; a SHA-256 has 64
 Pair = tuple[PredictionRow, PredictionRow]
 
 
@@ -232,6 +233,12 @@ def distinctions(keys: Sequence[RunKey], without: Collection[str] = ()) -> list[
     names = sorted({name for key in flat for name in key} - set(without))
     differing = [n for n in names if any(key.get(n) != flat[0].get(n) for key in flat)]
     return [{name: key[name] for name in differing if name in key} for key in flat]
+
+
+def shorten(value: Any) -> str:
+    """The value of a key as text that fits into a line, such as a list of a thousand classes."""
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _flatten(place: str, value: Any) -> Iterator[tuple[str, Any]]:

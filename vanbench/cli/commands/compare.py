@@ -51,13 +51,15 @@ def command(settings: Settings, first: str, second: str, flips: int) -> None:
 
 
 def _print(runs: "list[RunPredictions]", agreement: "Agreement", shown: int) -> None:
+    from vanbench.prediction_store.compare import shorten
+
     a, n = agreement, agreement.images
     click.echo(f"{runs[0].title} → {runs[1].title}, over {n:,} images that both have")
     if a.changed is None:
         unknown = " and ".join(run.title for run in runs if run.key is None)
         click.echo(f"  what changed is not known: {unknown} does not say how it was computed")
     for name, (before, after) in (a.changed or {}).items():
-        click.echo(f"  {name}: {before} → {after}")
+        click.echo(f"  {name}: {shorten(before)} → {shorten(after)}")
     if a.duplicates:
         click.echo(f"same bytes           {a.duplicates:,} images have those of another one")
     click.echo(f"same first choice    {a.same_top1:,} of {n:,}")

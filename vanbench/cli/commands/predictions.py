@@ -79,7 +79,7 @@ SHOWN = ("checkpoint", "numerics.precision", "numerics.device", "numerics.torch"
 
 
 def _print(runs: "list[tuple[StoredRun, Tally]]") -> None:
-    from vanbench.prediction_store.compare import distinctions
+    from vanbench.prediction_store.compare import distinctions, shorten
 
     others = distinctions([stored.key for stored, _ in runs], without=SHOWN)
     rows = [
@@ -93,7 +93,7 @@ def _print(runs: "list[tuple[StoredRun, Tally]]") -> None:
             str(stored.key.numerics.get("device", "")),
             str(stored.key.numerics.get("torch", "")),
             stored.started,
-            ", ".join(f"{name} = {value}" for name, value in differing.items()),
+            ", ".join(f"{name} = {shorten(value)}" for name, value in differing.items()),
         ]
         for (stored, tally), differing in zip(runs, others, strict=True)
     ]
