@@ -46,7 +46,7 @@ def choose_device(name: str) -> "torch.device":
 
 
 def default_batch_size(device: "torch.device") -> int:
-    """Images per batch: what keeps a GPU busy, or a CPU's caches warm."""
+    """Images per batch: many for a GPU; on a CPU, few enough for its caches."""
     return {"cuda": 256, "mps": 64}.get(device.type, 32)
 
 
@@ -110,7 +110,7 @@ def cpu_threads(count: int | None) -> Iterator[None]:
 
 
 def synchronize(device: "torch.device") -> None:
-    """Wait until the device has done all that was asked of it."""
+    """Wait until the device has finished its work."""
     import torch
 
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""Failures that a user can cause or meet, each under a name of its own.
+"""Errors that a user can cause or meet, one class for each kind.
 
 The command line prints the message and exits with the class's ``exit_code``. Code that needs a part
 of the message takes the field; no message is ever parsed.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class VanbenchError(Exception):
-    """Something asked for could not be measured.
+    """Something that was requested could not be measured.
 
     ``problem`` says what was expected and what was found, without a final period; ``where`` is the
     file, address or key that it is about; ``remedy`` says what to do next, in whole sentences;
@@ -41,7 +41,7 @@ class VanbenchError(Exception):
 
 @contextmanager
 def located(where: str | Path) -> Iterator[None]:
-    """Let each VanbenchError raised inside that names no place be about ``where``."""
+    """Add ``where`` to each VanbenchError raised inside that has none."""
     try:
         yield
     except VanbenchError as error:
@@ -51,7 +51,7 @@ def located(where: str | Path) -> Iterator[None]:
 
 
 class UnknownModelError(VanbenchError):
-    """A name that is in no zoo at hand."""
+    """A model name that the zoo does not have."""
 
     exit_code = 2
 
@@ -127,7 +127,7 @@ class MissingError(FetchError):
 
 
 class StorageError(FetchError):
-    """A cache folder that cannot take a file: full, read-only, not permitted."""
+    """A file that cannot be written to the cache: full, read-only, not permitted."""
 
     status = "missing"
 
@@ -157,7 +157,7 @@ class ScoringError(CheckpointError):
 
 
 class SuspiciousWeightsWarning(UserWarning):
-    """Weights that no training leaves, in a file that is otherwise sound."""
+    """Weights that training does not produce, in a file that is otherwise valid."""
 
 
 class DataError(VanbenchError):

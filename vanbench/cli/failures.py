@@ -25,7 +25,7 @@ REMEDIES = {
     errno.EROFS: "Choose a folder that can be written.",
     errno.EMFILE: "Raise the limit of open files (ulimit -n), or use fewer --workers.",
 }
-"""What to do about errors of the operating system that no other module has worded."""
+"""What to do about errors of the operating system that no other module handles."""
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def _describe(error: Exception | KeyboardInterrupt) -> tuple[int, str]:
 
 
 def _expected(error: Exception) -> VanbenchError | None:
-    """The error that this is to a user; None for a bug."""
+    """The exception as an expected error; None if it is a bug."""
     if isinstance(error, VanbenchError):
         return error
     if _is_out_of_memory(error):

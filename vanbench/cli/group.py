@@ -82,7 +82,7 @@ class Commands(click.Group):
 
 @contextmanager
 def _warnings_as_sentences() -> Iterator[None]:
-    """Print a warning that is meant for people as one line; libraries' own stay as they are."""
+    """Print vanbench's own warnings as one line; those of libraries are shown as usual."""
     show_others = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any) -> None:

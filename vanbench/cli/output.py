@@ -1,4 +1,4 @@
-"""What a person sees: tables on stdout, progress on stderr, JSON instead of both.
+"""What is printed: tables on stdout, progress on stderr, or JSON instead of both.
 
 rich decides by itself about colour and width; it respects NO_COLOR and a non-terminal.
 """
@@ -20,7 +20,7 @@ SCHEMA = 1
 
 
 def print_json(**top: Any) -> None:
-    """One JSON document on stdout; ``null`` for what is None, never NaN.
+    """Print one JSON document on stdout; ``null`` for what is None, never NaN.
 
     Where stdout cannot encode every character, those beyond ASCII are escaped.
     """
@@ -30,7 +30,7 @@ def print_json(**top: Any) -> None:
 
 
 def print_table(columns: Sequence[str], *groups: Sequence[Sequence[str]], title: str = "") -> None:
-    """A table of one or more groups of rows on stdout, a rule between the groups.
+    """Print a table of one or more groups of rows on stdout, with a rule between the groups.
 
     A column whose name starts with ``>`` is aligned to the right.
     """

@@ -54,7 +54,7 @@ def is_unicode(stream: TextIO) -> bool:
 
 
 def is_closed_pipe(error: BaseException) -> bool:
-    """Whether an exception means that nobody reads stdout or stderr any more.
+    """Whether an exception means that the reader of stdout or stderr is gone.
 
     A pipe to another process, such as a worker that has died, gives the same exception.
     """
@@ -68,7 +68,7 @@ def broken_streams() -> list[TextIO]:
 
 
 def discard(streams: Iterable[TextIO]) -> None:
-    """Send what is still written to these streams nowhere, so that Python can end in silence."""
+    """Redirect these streams to the null device, so that Python's last flush does not fail."""
     for stream in streams:
         with suppress(OSError, ValueError):  # not a file of the operating system
             nowhere = os.open(os.devnull, os.O_WRONLY)
