@@ -1,5 +1,6 @@
 """Closed pipes, and encodings that lack some characters."""
 
+import errno
 import io
 import os
 import subprocess
@@ -130,6 +131,20 @@ def test_broken_streams(monkeypatch):
         streams.discard([stream])
         assert streams.broken_streams() == []
         assert not streams.is_closed_pipe(BrokenPipeError(32, "Broken pipe"))
+
+
+def test_a_closed_pipe_on_windows(monkeypatch):
+    """It is reported as an invalid argument there."""
+
+    class ClosedOnWindows(io.StringIO):
+        def flush(self):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(sys, "stdout", ClosedOnWindows())
+    assert not streams.is_closed_pipe(OSError(errno.EINVAL, "Invalid argument"))
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert streams.is_closed_pipe(OSError(errno.EINVAL, "Invalid argument"))
+    assert run_into(ClosedOnWindows(), ["list"], monkeypatch) == 0
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437", "latin-1", "utf-8"])

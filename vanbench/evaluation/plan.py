@@ -28,6 +28,9 @@ class RunOptions:
     ``rewrite`` None lets a short trial decide how the rewrite runs; ``on_message`` is told its
     outcome. ``weights`` is ``plain`` or ``ema``; None takes what the framework that wrote a file
     loads for inference. ``on_note`` is told which were taken of a file that has both.
+
+    ``workers`` are processes. On macOS and Windows, and with Python 3.14, they import the script
+    that starts them: its code must be under ``if __name__ == "__main__":``, or ``workers`` be 0.
     """
 
     device: str = "auto"
