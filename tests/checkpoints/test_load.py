@@ -1,4 +1,4 @@
-"""Loading: the same logits from every form of a file, and every misfit by its name."""
+"""Loading: the same logits from every kind of file; every tensor that does not fit is named."""
 
 import re
 import subprocess
@@ -46,7 +46,7 @@ def listed(message: str, kind: str) -> list[str]:
 @every_format
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 @pytest.mark.parametrize("wrapped", [False, True], ids=["bare", "nested in DataParallel"])
-def test_the_same_logits_from_every_form(tmp_path, fmt, legacy, wrapped):
+def test_the_same_logits_from_every_kind_of_file(tmp_path, fmt, legacy, wrapped):
     model = randomized(layer_norm_eps=fmt.layer_norm_eps)
     state = from_native(model.state_dict(), fmt)
     content = {"state_dict": {f"module.{k}": v for k, v in state.items()}} if wrapped else state
@@ -86,7 +86,7 @@ def test_other_precisions_become_float32(tmp_path, dtype):
     assert torch.equal(loaded.stages[0].norm.weight, state[key].float())
 
 
-def test_weights_are_taken_over_uncopied():
+def test_weights_are_not_copied():
     state = tiny_state()
     loaded = model_from_state(state)
     assert loaded.head.weight.data_ptr() == state["head.fc.weight"].data_ptr()
@@ -100,7 +100,7 @@ def test_a_loaded_model_does_not_need_the_file(tmp_path):
 
 
 @every_format
-def test_every_misfit_is_named_in_the_files_own_names(tmp_path, fmt):
+def test_every_tensor_that_does_not_fit_is_named_as_in_the_file(tmp_path, fmt):
     state = tiny_state(fmt)
     names = [key for key in state if "num_batches" not in key and state[key].ndim == 4]
     gone, bent = names[:3], names[3:6]
@@ -159,7 +159,7 @@ def test_a_file_of_another_network(tmp_path):
     assert "0.weight" in message
 
 
-def test_weights_that_no_training_leaves_are_warned_of(tmp_path):
+def test_suspicious_weights_are_warned_of(tmp_path):
     state = tiny_state()
     state["head.fc.weight"][:2, 3] = float("nan")
     state["backbone.norm1.weight"][:] = 0
@@ -172,7 +172,7 @@ def test_weights_that_no_training_leaves_are_warned_of(tmp_path):
     ]
 
 
-def test_the_command_line_warns_of_odd_weights_in_one_line(tmp_path):
+def test_the_command_line_warns_of_suspicious_weights_in_one_line(tmp_path):
     file = local_path(load_zoo("demo").entries[0].urls[0])
     state = read_state_dict(file)
     key = next(key for key in state if key.endswith("norm1.weight"))

@@ -47,6 +47,22 @@ def test_a_trial_is_made_once_for_a_number_of_threads(monkeypatch):
     assert races == [1, 2]
 
 
+def test_the_callers_autocast_does_not_count(monkeypatch):
+    seen = []
+
+    def race(device, variants):
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return dict.fromkeys(variants, 1.0)
+
+    monkeypatch.setattr(autotune, "_race", race)
+    autotune._tune.cache_clear()
+    with torch.autocast("cpu", torch.bfloat16):
+        tune(torch.device("cpu"))
+        assert torch.is_autocast_enabled("cpu")
+    autotune._tune.cache_clear()
+    assert seen == [False]
+
+
 def test_the_outcome_of_a_trial_is_told(monkeypatch):
     monkeypatch.setattr(autotune, "_race", lambda _, variants: dict.fromkeys(variants, 0.5))
     autotune._tune.cache_clear()

@@ -84,7 +84,7 @@ def patch_embed(x, w, p, first):
     return batch_norm(conv(x, w, p + "conv.", stride=stride, padding=k // 2), w, p + "norm.")
 
 
-def whole(x, w, depths, eps):
+def network(x, w, depths, eps):
     for s, depth in enumerate(depths):
         p = f"stages.{s}."
         x = patch_embed(x, w, p + "patch_embed.", s == 0)
@@ -104,7 +104,7 @@ def weights(model):
     return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
 
 
-def draw(*shape):
+def normal(*shape):
     return np.random.default_rng(1).standard_normal(shape)
 
 
@@ -123,7 +123,7 @@ PIECES = {
 @pytest.mark.parametrize("piece", PIECES)
 def test_each_piece_of_a_block_is_its_formula(model, weights, piece):
     prefix = "stages.1.blocks.1." + piece
-    x = draw(TINY.embed_dims[1], 10, 7)
+    x = normal(TINY.embed_dims[1], 10, 7)
     expected = PIECES[piece](x, weights, prefix)
     np.testing.assert_allclose(
         run(model.get_submodule(prefix[:-1]), x), expected, rtol=RTOL, atol=1e-12
@@ -133,7 +133,7 @@ def test_each_piece_of_a_block_is_its_formula(model, weights, piece):
 @pytest.mark.parametrize(("stage", "channels"), [(0, 3), (1, 8)])
 def test_patch_embedding_is_its_formula(model, weights, stage, channels):
     prefix = f"stages.{stage}.patch_embed."
-    x = draw(channels, 17, 13)
+    x = normal(channels, 17, 13)
     expected = patch_embed(x, weights, prefix, stage == 0)
     np.testing.assert_allclose(
         run(model.get_submodule(prefix[:-1]), x), expected, rtol=RTOL, atol=1e-12
@@ -141,18 +141,18 @@ def test_patch_embedding_is_its_formula(model, weights, stage, channels):
 
 
 @pytest.mark.parametrize("eps", [1e-5, 1e-6])
-def test_whole_network_is_the_formula_with_the_given_layer_norm_eps(eps):
+def test_the_network_is_the_formula_with_the_given_layer_norm_eps(eps):
     model = randomized(layer_norm_eps=eps).double()
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-    x = draw(3, 37, 50)
+    x = normal(3, 37, 50)
     np.testing.assert_allclose(
-        run(model, x), whole(x, weights, TINY.depths, eps), rtol=RTOL, atol=1e-12
+        run(model, x), network(x, weights, TINY.depths, eps), rtol=RTOL, atol=1e-12
     )
 
 
 def test_tanh_gelu_would_be_noticed(model, weights, monkeypatch):
     """The tolerance above is far below the difference that a wrong GELU makes."""
-    x = draw(3, 32, 32)
+    x = normal(3, 32, 32)
     exact = run(model, x)
     real = torch.nn.functional.gelu
     monkeypatch.setattr(torch.nn.functional, "gelu", lambda v: real(v, approximate="tanh"))

@@ -1,7 +1,7 @@
 """Throughput, latency and memory of a VAN: the reference and its exact rewrite, side by side.
 
 Both run in one process, taking turns, so that a drift of the machine's speed affects both. Every
-sample is kept. The weights are random, for speed does not depend on them.
+sample is kept. The weights are random, because speed does not depend on them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +60,7 @@ class BenchOptions:
 
     @property
     def batch_sizes(self) -> list[int]:
-        """Batch 1 for latency, one between, and the one asked for."""
+        """Batch 1 for latency, one between, and the largest."""
         return sorted({1, min(4, self.batch_size), self.batch_size})
 
 
@@ -88,7 +88,8 @@ def bench(
 ) -> BenchRecord:
     """The full record of one model: figures, samples, configuration, ceiling, environment.
 
-    ``on_message`` gets the outcome of the trial.
+    ``on_message`` gets the outcome of the trial. Memory is measured in new processes, which import
+    the script that calls this: its code must be under ``if __name__ == "__main__":``.
     """
     with cpu_threads(options.threads):
         return _bench(name, architecture, options, on_message)

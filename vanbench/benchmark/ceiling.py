@@ -85,7 +85,7 @@ def measure_ceiling(architecture: Architecture, resolution: int, device: torch.d
 
 def _seconds_per_image(shape: Pointwise, device: torch.device) -> float:
     generator = torch.Generator().manual_seed(0)
-    with torch.device("meta"):  # no random number of the global generator is drawn
+    with torch.device("meta"):  # uses no random numbers of the global generator
         conv = nn.Conv2d(shape.in_dim, shape.dim, 1)
     conv = conv.float().to_empty(device=device).requires_grad_(False)
     for tensor in conv.parameters():

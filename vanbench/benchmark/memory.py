@@ -14,7 +14,7 @@ STATUS = Path("/proc/self/status")  # Linux
 
 
 def high_water() -> int | None:
-    """The most resident memory this process ever had, in bytes; None where no counter tells.
+    """The most resident memory that this process ever had, in bytes; None if it is not known.
 
     On Linux, getrusage would not do: its ru_maxrss begins with the size of the process that started
     this one.

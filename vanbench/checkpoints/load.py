@@ -116,7 +116,7 @@ def load_model(path: str | Path, *, layer_norm_eps: float | None = None) -> VAN:
 
 
 def model_from_state(state: Mapping[str, Tensor], *, layer_norm_eps: float | None = None) -> VAN:
-    """The model of a state dict in any known naming; it takes the given tensors over, uncopied."""
+    """The model of a state dict in any known naming; its weights are the given tensors."""
     return _build(state, layer_norm_eps)[0]
 
 

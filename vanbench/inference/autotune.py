@@ -1,8 +1,9 @@
-"""Which of the exact variants of a VAN is fastest here: a short trial, with one block a stage.
+"""Which exact variant of a VAN is fastest on this machine: a short trial.
 
-The trial's network is a shortened van_b0 with random weights, for the answer is the machine's, not
-the model's. A variant other than the usual one is chosen only when it is clearly faster, so that a
-machine that is about as fast either way gets the same choice each time.
+The trial's network is van_b0 with one block per stage and random weights, because the answer
+depends on the machine more than on the model. Another variant than the usual one is chosen only if
+it is clearly faster, so that a machine on which both are about as fast gets the same choice each
+time.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from time import perf_counter
 
 import torch
 
-from vanbench.devices import synchronize
+from vanbench.devices import numerics, synchronize
 from vanbench.inference.optimized import OptimizedVAN, default_config, optimize
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.architecture import ARCHITECTURES
@@ -47,8 +48,8 @@ def resolve_config(
 ) -> RewriteConfig:
     """The given config, or the trial's, as they can run; ``on_message`` gets the trial's outcome.
 
-    Packed kernels compute in float32 and are closed to the compiler, so another precision and
-    compiling go without them. The trial is made in float32, uncompiled.
+    Packed kernels compute in float32, and the compiler cannot optimise them, so they are not used
+    with another precision or with compiling. The trial is made in float32, uncompiled.
     """
     if given is None:
         trial = tune(device)
@@ -68,7 +69,8 @@ def tune(device: torch.device) -> AutotuneResult:
 @cache
 def _tune(device: torch.device, threads: int) -> AutotuneResult:
     variants = candidates(default_config(device), device)
-    seconds = _race(device, variants)
+    with numerics(device, "fp32"):  # not in the caller's precision
+        seconds = _race(device, variants)
     return AutotuneResult(choose(default_config(device), variants, seconds), seconds)
 
 
@@ -101,7 +103,7 @@ def choose(
 
 
 def _race(device: torch.device, variants: dict[str, RewriteConfig]) -> dict[str, float]:
-    """The least seconds of each variant, in interleaved rounds after one to warm up."""
+    """The least seconds of each variant; they take turns, after one round to warm up."""
     short = replace(ARCHITECTURES["van_b0"], depths=(1, 1, 1, 1))
     model = random_weights(short).to(device)
     runners = {name: optimize(model, config=config) for name, config in variants.items()}

@@ -2,7 +2,7 @@
 
 ``PlainConvolution`` runs anywhere. ``PackedConvolution`` holds its weight in the blocked layout of
 oneDNN and lets the convolution's own kernel apply the operation to each result on its way out, so
-that GELU, the gate and the residual sums are no passes over memory of their own.
+that GELU, the gate and the residual sums need no further pass over memory.
 
 Shapes: N images, C channels, H × W positions of a feature map.
 """
@@ -47,7 +47,7 @@ class PlainConvolution(nn.Module):
 class PackedConvolution(nn.Module):
     """The same operations, each one call of oneDNN. CPU and float32 only; channels-last is best.
 
-    The weight is no parameter any more: the module cannot be copied, moved or saved.
+    The weight is not a parameter any more: the module cannot be copied, moved or saved.
     """
 
     def __init__(self, conv: nn.Conv2d, input_size: tuple[int, int, int, int]):

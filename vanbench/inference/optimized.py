@@ -1,7 +1,7 @@
-"""The fast form of a VAN: the exact rewrite's steps in order, and how they are configured.
+"""The optimised VAN: the exact rewrite's steps in order, and how they are configured.
 
-``optimize`` is what a program calls. Which of several exact ways is fastest depends on the
-machine; ``tune`` finds out in a second or two, and its answer can be recorded and given again.
+``optimize`` is what a program calls. Which of several exact variants is fastest depends on the
+machine; ``autotune.tune`` finds out in a second or two. Its result can be recorded and used again.
 """
 
 import copy
@@ -23,17 +23,17 @@ from vanbench.model.van import VAN
 
 
 def default_config(device: torch.device) -> RewriteConfig:
-    """What is right for most machines of this kind."""
+    """The config that suits most machines with this kind of device."""
     if device.type == "cpu":
         return RewriteConfig()
     return RewriteConfig(pack=False, part_bytes=0, micro_batch=0, parallel=False)
 
 
 class OptimizedVAN(nn.Module):
-    """A rewritten VAN for inference: maps (N, 3, H, W) to logits (N, classes), micro-batch-wise.
+    """A rewritten VAN for inference: maps (N, 3, H, W) to logits (N, classes).
 
-    With packed weights it computes in float32, under autocast too, and can be neither copied nor
-    saved nor moved: its ``state_dict`` lacks them.
+    It computes in micro-batches. With packed weights it computes in float32, also under autocast,
+    and cannot be copied, saved or moved: its ``state_dict`` does not have them.
     """
 
     def __init__(self, network: nn.Module, config: RewriteConfig):
@@ -66,10 +66,10 @@ def _piece_size(images: int, micro_batch: int, threads: int) -> int:
 
 
 def _in_threads(network: nn.Module, pieces: Sequence[Tensor], threads: int) -> list[Tensor]:
-    """``network`` of each piece, on ``threads`` threads that run their operations alone.
+    """``network`` of each piece, on ``threads`` threads, each operation on one thread.
 
-    Threads that share no operation never wait for each other, and each core's cache holds its own
-    micro-batch. Autograd and autocast modes belong to a thread, so they are handed on.
+    Threads that share no operation do not wait for each other, and each core's cache holds its own
+    micro-batch. Grad mode and autocast belong to a thread, so they are set in each.
     """
     kind = pieces[0].device.type
     dtype, enabled = torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind)
@@ -120,7 +120,7 @@ def optimize(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN
     """A module with the same logits as ``model`` in eval mode, faster (docs/performance.md).
 
     It is a copy on the same device in the same dtype; ``model`` stays as it is. ``config``
-    defaults to what is right for most machines; ``tune`` finds the best for this one. On a CPU
+    defaults to what suits most machines; ``tune`` finds the best for this one. On a CPU
     its weights are packed: it computes in float32 also under autocast, and cannot be copied,
     saved or moved. ``RewriteConfig(pack=False)`` makes one that can, somewhat slower.
     Raises TypeError for anything but a VAN of this package.

@@ -93,9 +93,9 @@ def fold_layer_scales(model: VAN) -> None:
 class RegroupedConvolution(nn.Module):
     """A dilated "same" convolution of stride 1 as an undilated one over interleaved sub-planes.
 
-    With dilation d the positions (d·i + a, d·j + b) of each a, b < d form a plane that no other
-    one touches. The d² planes become images: (N, C, H, W) -> (d²·N, C, ⌈H/d⌉, ⌈W/d⌉), the sides
-    filled up with the zeros that the padding would have supplied.
+    With dilation d, the positions (d·i + a, d·j + b) of each a, b < d are a plane that does not
+    depend on the others. The d² planes become images: (N, C, H, W) -> (d²·N, C, ⌈H/d⌉, ⌈W/d⌉), the
+    sides filled up with the zeros that the padding would have supplied.
     """
 
     def __init__(self, conv: nn.Conv2d):
@@ -104,7 +104,7 @@ class RegroupedConvolution(nn.Module):
         dim, kernel = conv.in_channels, conv.kernel_size[0]
         assert conv.groups == dim, "depth-wise convolutions only"
         assert conv.padding[0] == kernel // 2 * self.dilation, "same-size convolutions only"
-        with torch.device("meta"):  # the weights are given, so none are drawn
+        with torch.device("meta"):  # its weights are replaced: use no random numbers
             undilated = nn.Conv2d(dim, dim, kernel, padding=kernel // 2, groups=dim)
         undilated.weight, undilated.bias = conv.weight, conv.bias
         self.conv: Any = undilated
@@ -143,15 +143,15 @@ class MlpPart(nn.Module):
         super().__init__()
         hidden, dim = mlp.fc1.weight[channels].shape[:2]
         kernel = mlp.depthwise.kernel_size[0]
-        with torch.device("meta"):  # the weights are given, so none are drawn
+        with torch.device("meta"):  # its weights are replaced: use no random numbers
             self.fc1: Any = nn.Conv2d(dim, hidden, 1)
             self.depthwise: Any = nn.Conv2d(
                 hidden, hidden, kernel, padding=kernel // 2, groups=hidden
             )
             self.fc2: Any = nn.Conv2d(hidden, dim, 1, bias=bias)
-        for part, whole in ((self.fc1, mlp.fc1), (self.depthwise, mlp.depthwise)):
-            part.weight = _constant(whole.weight[channels])
-            part.bias = _constant(whole.bias[channels])
+        for part, full in ((self.fc1, mlp.fc1), (self.depthwise, mlp.depthwise)):
+            part.weight = _constant(full.weight[channels])
+            part.bias = _constant(full.bias[channels])
         self.fc2.weight = _constant(mlp.fc2.weight[:, channels])
         if bias:  # once in the sum
             self.fc2.bias = _constant(mlp.fc2.bias)
@@ -176,19 +176,19 @@ class SplitMlp(nn.Module):
 def split_mlp(model: VAN, part_bytes: int = PART_BYTES, least_channels: int = 64) -> None:
     """Halve each MLP until a part's hidden features of one image take at most ``part_bytes``.
 
-    They are reckoned in float32 for 224×224; no part gets fewer than ``least_channels``, whatever
-    its size. 0 bytes leave the MLP whole. Comes after the folds, which need the whole MLP.
+    The size is that of float32 features of a 224×224 image; no part gets fewer than
+    ``least_channels``. 0 bytes do not split. Comes after the folds, which need the MLP unsplit.
     """
     for stage, side in zip(_stages(model), TYPICAL_SIDES, strict=True):
         for block in stage.blocks if part_bytes else []:
-            whole = channels = block.mlp.fc1.out_channels
+            hidden = channels = block.mlp.fc1.out_channels
             while (
                 4 * channels * side**2 > part_bytes
                 and channels % 2 == 0
                 and channels // 2 >= least_channels
             ):
                 channels //= 2
-            if channels < whole:
+            if channels < hidden:
                 block.mlp = SplitMlp(block.mlp, channels)
 
 
@@ -200,7 +200,7 @@ class ChannelsLast(nn.Module):
 
 
 def channels_last(model: VAN) -> None:
-    """Keep weights and feature maps channels-last, as the stage norms and 1×1 convolutions like."""
+    """Keep weights and feature maps channels-last: fastest for stage norms and 1×1 convolutions."""
     model.to(memory_format=torch.channels_last)
     embed = _stages(model)[0].patch_embed
     embed.conv = nn.Sequential(ChannelsLast(), embed.conv)

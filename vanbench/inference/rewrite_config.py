@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vanbench.typed_json import from_json
 
-PART_BYTES = 850_000  # of a part of an MLP; found by trial where a core has 1 MiB of second cache
+PART_BYTES = 850_000  # of a part of an MLP; found by trial on cores with 1 MiB of L2 cache
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,8 @@ class RewriteConfig:
 
     ``regroup``: for each stage, whether its dilated convolutions run on regrouped planes.
     ``pack``: whether oneDNN's fused kernels are used where they can be (CPU, float32).
-    ``part_bytes``: about what the hidden features of one image take in a part of an MLP; 0: whole.
-    ``micro_batch``: images that go through the network together; 0 means the whole batch.
+    ``part_bytes``: about the size of one image's hidden features in a part of an MLP; 0: no parts.
+    ``micro_batch``: images that go through the network together; 0 means all of a batch.
     ``parallel``: whether each core takes micro-batches of its own; else all share each operation.
     """
 

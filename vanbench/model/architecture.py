@@ -33,7 +33,7 @@ class Architecture:
         return "custom"
 
     def as_dict(self) -> dict[str, Any]:
-        """The JSON form of the contract."""
+        """The JSON object of this architecture."""
         return {
             "arch": self.name,
             "embed_dims": list(self.embed_dims),

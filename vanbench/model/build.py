@@ -32,7 +32,7 @@ def build(architecture: Architecture, layer_norm_eps: float = 1e-5) -> VAN:
 
 
 def build_uninitialized(architecture: Architecture, layer_norm_eps: float = 1e-5) -> VAN:
-    """The same on the meta device: shapes without weights, and no random number is drawn."""
+    """The same on the meta device: shapes without weights; no random numbers are used."""
     with torch.device("meta"):
         return build(architecture, layer_norm_eps)
 
@@ -40,8 +40,8 @@ def build_uninitialized(architecture: Architecture, layer_norm_eps: float = 1e-5
 def random_weights(architecture: Architecture, seed: int = 0) -> VAN:
     """A VAN in eval mode whose weights, scales and statistics are all random, from ``seed``.
 
-    The layer scales are as small as where training starts (0.01): the gate squares what passes it,
-    so that with larger ones the logits of a deep network overflow. torch's global random generator
+    The layer scales are as small as at the start of training (0.01): the gate squares its input, so
+    with larger ones the logits of a deep network overflow. torch's global random generator
     is left alone, and its default type and device have no effect: the weights are float32 on the
     CPU.
     """
@@ -79,8 +79,8 @@ def architecture_of(model: VAN) -> Architecture:
 def read_architecture(native: Mapping[str, Tensor]) -> Architecture:
     """The architecture that the shapes of tensors, by the reference model's names, describe.
 
-    Where tensors of one stage disagree, the majority counts, so that the odd one out is the one
-    that strict loading names. Raises CheckpointError where a stage has no tensors.
+    Where tensors of one stage disagree, the majority counts, so that strict loading names the one
+    that differs. Raises CheckpointError where a stage has no tensors.
     """
     dims, depths, ratios = [], [], []
     for stage in (f"stages.{s}." for s in range(4)):

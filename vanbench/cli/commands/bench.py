@@ -90,7 +90,7 @@ def _print(records: list["BenchRecord"]) -> None:
 
 
 def _rows(record: "BenchRecord") -> list[list[str]]:
-    """One row a batch size; what belongs to the batch asked for, or to batch 1, stands there."""
+    """One row per batch size. Latency is in the row of batch 1, memory in that of the largest."""
     rows = []
     for line in record.batch_sizes:
         batch = line.batch_size
