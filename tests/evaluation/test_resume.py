@@ -127,6 +127,7 @@ def test_predictions_that_are_deleted_are_computed_again(models, data, run):
     found = validate(models, data, PROTOCOL, run, during("validating", delete))
     assert counts(found)["a"] == (TOTAL, RIGHT, RIGHT + AMONG5)
     assert found.computed == TOTAL + 7
+    assert "predicted before" not in found.describe()
 
 
 def test_predictions_that_are_deleted_again_and_again_are_an_error(models, data, run):

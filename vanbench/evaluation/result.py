@@ -72,7 +72,7 @@ class ValidationResult:
         return "\n".join([*lines, self._describe_time()])
 
     def _describe_time(self) -> str:
-        stored = self.data.used - self.computed
+        stored = max(0, self.data.used - self.computed)  # some may be computed twice
         before = f"{stored:,} images were predicted before and are not computed again. "
         if not self.computed:
             return before + "Use --fresh to compute them again."
