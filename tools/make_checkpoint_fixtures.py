@@ -1,7 +1,7 @@
 """Write the training checkpoints under tests/fixtures/ with the frameworks that they come from.
 
     pip install mmengine lightning timm
-    python tools/make_checkpoint_fixtures.py
+    python -m tools.make_checkpoint_fixtures
 
 Each framework trains a tiny VAN for a few steps on random images and saves it in its own way. The
 versions that wrote the committed files, and a digest of the weights that each framework holds in

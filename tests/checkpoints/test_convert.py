@@ -1,5 +1,6 @@
 """Checkpoints as safetensors: every bit, with the origin."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,23 @@ def test_convert_refuses_what_is_no_van(tmp_path):
     with pytest.raises(CheckpointError, match=f"{path}.*missing .1.: head.fc.bias"):
         convert(path, tmp_path / "f.safetensors")
     assert [p.name for p in tmp_path.iterdir()] == ["f.pth"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux")
+def test_the_written_file_is_not_open_or_mapped_when_it_gets_its_name(pth, tmp_path, monkeypatch):
+    """Windows does not rename a file that is."""
+    maps, replace = Path("/proc/self/maps"), os.replace
+
+    def checked(source, target):
+        assert str(source) not in maps.read_text()
+        assert all(str(source) != str(Path(f).readlink()) for f in descriptors())
+        replace(source, target)
+
+    def descriptors():
+        return [f for f in Path("/proc/self/fd").iterdir() if f.is_symlink() and f.exists()]
+
+    monkeypatch.setattr(os, "replace", checked)
+    convert(pth, tmp_path / "f.safetensors")
 
 
 def test_averaged_weights_are_not_taken_for_plain_ones_afterwards(tmp_path):

@@ -70,8 +70,7 @@ def _write(state: Mapping[str, Tensor], target: Path, metadata: dict[str, str]) 
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".vanbench-") as folder:
         fresh = Path(folder) / "weights.safetensors"
         save_file({k: v.contiguous() for k, v in state.items()}, fresh, metadata)
-        written = read_state_dict(fresh)
-        if written.keys() != state.keys() or not all(_same(state[k], written[k]) for k in state):
+        if not _reads_back(state, fresh):
             raise VanbenchError(
                 "expected to read back what was written, found other tensors",
                 where=target,
@@ -81,6 +80,14 @@ def _write(state: Mapping[str, Tensor], target: Path, metadata: dict[str, str]) 
         usual.touch()
         shutil.copymode(usual, fresh)  # safetensors lets only the owner read
         os.replace(fresh, target)
+
+
+def _reads_back(state: Mapping[str, Tensor], path: Path) -> bool:
+    """Whether a file holds these tensors. It is not mapped any more afterwards: Windows does not
+    rename a file that is.
+    """
+    written = read_state_dict(path)
+    return written.keys() == state.keys() and all(_same(state[k], written[k]) for k in state)
 
 
 def _same(left: Tensor, right: Tensor) -> bool:
