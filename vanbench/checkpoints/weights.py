@@ -21,12 +21,13 @@ WORDS = {PLAIN: "plain weights", EMA: "averaged (EMA) weights"}
 
 PLAIN_KEYS = ("state_dict", "model", "model_state_dict", "net", "network", "module")
 EMA_KEYS = ("state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_dict", "ema")
-_MMENGINE = {"state_dict", "ema_state_dict", "message_hub"}
+_MMENGINE = {"state_dict", "ema_state_dict"}
+_MMENGINE_COUNTER = "steps"  # in ema_state_dict, also of files without the message hub
 _LIGHTNING = {"state_dict", "current_model_state", "averaging_state"}
 
 _WRAPPERS = ("module", "model", "net", "network")  # DataParallel and DDP; Lightning modules
 _COMPILED = "_orig_mod"  # torch.compile's wrapper, of the whole model or of a part of it
-COUNTERS = ("n_averaged", "steps")  # of torch's and mmengine's averaged models
+COUNTERS = ("n_averaged", _MMENGINE_COUNTER)  # of torch's and mmengine's averaged models
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ def find_weights(content: Any) -> dict[str, Place]:
     if not isinstance(content, dict):
         return {PLAIN: Place(None, content)}
     keys = {key for key, value in content.items() if isinstance(value, dict)}
-    if content.keys() >= _MMENGINE:
+    if keys >= _MMENGINE and (
+        "message_hub" in content or _MMENGINE_COUNTER in content["ema_state_dict"]
+    ):
         keys_by_kind = {EMA: "state_dict", PLAIN: "ema_state_dict"}
     elif content.keys() >= _LIGHTNING:
         keys_by_kind = {EMA: "state_dict", PLAIN: "current_model_state"}
