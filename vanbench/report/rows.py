@@ -65,15 +65,17 @@ class ModelRow:
         """The checkpoint's status, or ``not measured``."""
         return self.record.checkpoint.status if self.record.checkpoint else NOT_MEASURED
 
-    def exit_code(self, accuracy_asked: bool) -> int:
+    def exit_code(self, accuracy_asked: bool, *, part_asked: bool = False) -> int:
         """What this row means for a command that asked for the file, the counts, perhaps accuracy.
 
-        1 something deviates, 3 something asked for could not be measured, else 0.
+        1 something deviates, 3 something asked for could not be measured, else 0. A partial
+        accuracy of a claim is not what was asked for, unless ``part_asked``.
         """
         if any(figure.verdict == DEVIATES for figure in self.figures):
             return 1
         asked = self.figures if accuracy_asked else self.figures[:2]
-        missing = any(figure.verdict == NOT_MEASURED for figure in asked)
+        lacking = (NOT_MEASURED,) if part_asked else (NOT_MEASURED, PARTIAL)
+        missing = any(figure.reported and figure.verdict in lacking for figure in asked)
         if missing or self.file_status not in records.HAVE_FILE:
             return VanbenchError.exit_code
         return 0
