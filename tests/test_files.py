@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from vanbench import files
 from vanbench.files import hash_file, sha256_of, write_atomically
 
 
@@ -73,3 +74,40 @@ def test_a_symbolic_link_stays_and_its_target_is_written(tmp_path, exists):
     assert target.read_text() == "new"
     assert not exists or target.stat().st_mode & 0o777 == 0o640
     assert [p.name for p in (tmp_path / "folder").iterdir()] == ["target"]
+
+
+@pytest.mark.parametrize("refusals", [0, 2, 4])
+def test_windows_refuses_while_another_program_has_the_target_open(tmp_path, monkeypatch, refusals):
+    """It is tried again; elsewhere a refusal is about permissions, and final."""
+    path, really, asked = tmp_path / "file", os.replace, []
+
+    def busy(source, target):
+        asked.append(target)
+        if len(asked) <= refusals:
+            raise PermissionError(13, "Access is denied")
+        really(source, target)
+
+    monkeypatch.setattr(os, "replace", busy)
+    monkeypatch.setattr(files, "_WINDOWS", True)
+    write_atomically(path, "new")
+    assert path.read_text() == "new"
+    assert len(asked) == refusals + 1
+    asked.clear()
+    monkeypatch.setattr(files, "_WINDOWS", False)
+    if refusals:
+        with pytest.raises(PermissionError):
+            write_atomically(path, "newer")
+        assert (len(asked), path.read_text()) == (1, "new")
+
+
+def test_a_file_that_changes_while_it_is_hashed_is_not_unchanged(tmp_path, monkeypatch):
+    path, really = tmp_path / "file", hashlib.file_digest
+    path.write_bytes(b"some bytes")
+
+    def slow(file, name):
+        path.write_bytes(b"other byte")
+        os.utime(path, ns=(1, 1))
+        return really(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", slow)
+    assert not hash_file(path).is_unchanged()

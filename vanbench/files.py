@@ -3,8 +3,11 @@
 import hashlib
 import os
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+_WINDOWS = os.name == "nt"
 
 
 def sha256_of(path: Path) -> str:
@@ -28,7 +31,19 @@ def write_atomically(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         if path.exists():
             temporary.chmod(path.stat().st_mode & 0o777)
-        os.replace(temporary, path)
+        replace(temporary, path)
+
+
+def replace(source: Path, target: Path) -> None:
+    """``os.replace``; on Windows it waits up to a second for a program that has the target open."""
+    for pause in (0.01, 0.05, 0.2, 0.7):
+        try:
+            return os.replace(source, target)
+        except PermissionError:
+            if not _WINDOWS:
+                raise
+            time.sleep(pause)
+    os.replace(source, target)
 
 
 @dataclass(frozen=True)
@@ -52,8 +67,8 @@ class HashedFile:
 
 def hash_file(path: Path) -> HashedFile:
     """Hash a file in pieces; OSError if it cannot be read."""
+    state = _state(os.stat(path))  # not fstat: on Windows it may give another device number
     with path.open("rb") as file:
-        state = _state(os.fstat(file.fileno()))
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return HashedFile(path, sha256, state[2], state)
 

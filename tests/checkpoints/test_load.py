@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from safetensors.torch import save_file
 
 import vanbench
 from tests.support.forge import save, tiny_state
 from tests.support.models import TINY, randomized
 from vanbench.checkpoints.key_names import FORMATS, OFFICIAL, OPENMMLAB, TRANSFORMERS, from_native
-from vanbench.checkpoints.load import load_model, model_from_state
+from vanbench.checkpoints.load import load_model, model_from_state, open_checkpoint
 from vanbench.checkpoints.state_dict import read_state_dict
 from vanbench.cli.group import main
 from vanbench.download.transfer import local_path
 from vanbench.errors import CheckpointError, SuspiciousWeightsWarning
+from vanbench.files import hash_file
 from vanbench.model.architecture import Architecture
 from vanbench.model.build import architecture_of, build
 from vanbench.zoo.reader import load_zoo
@@ -190,6 +192,47 @@ def test_reading_and_loading_name_the_file_once(tmp_path):
         with pytest.raises(CheckpointError) as caught:
             reader(tmp_path / "f.pth")
         assert str(caught.value).count(str(tmp_path / "f.pth")) == 1
+
+
+def written(folder, kind, seed):
+    """A checkpoint of one of three serialisations; the same size for each seed."""
+    state = from_native(randomized(seed=seed).state_dict(), OPENMMLAB)
+    path = folder / f"{kind}-{seed}"
+    if kind == "safetensors":
+        save_file(state, path)
+        return path
+    return save(state, path, legacy=kind == "legacy")
+
+
+each_kind = pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
+
+
+@each_kind
+def test_an_opened_checkpoint_keeps_the_weights_that_were_hashed(tmp_path, kind):
+    """Also when another program writes to the file, in place."""
+    path, other = (written(tmp_path, kind, seed) for seed in (0, 1))
+    opened = open_checkpoint(hash_file(path))
+    assert path.stat().st_size == other.stat().st_size
+    with path.open("r+b") as file:
+        file.write(other.read_bytes())
+    assert torch.equal(opened.model(IMAGES), randomized(seed=0)(IMAGES))
+
+
+@each_kind
+@pytest.mark.parametrize("how", ["replaced", "written", "deleted"])
+def test_a_file_that_changed_after_it_was_hashed_is_refused(tmp_path, kind, how):
+    path, other = (written(tmp_path, kind, seed) for seed in (0, 1))
+    hashed = hash_file(path)
+    if how == "replaced":
+        other.replace(path)
+    elif how == "written":
+        path.write_bytes(other.read_bytes())
+    else:
+        path.unlink()
+    with pytest.raises(
+        CheckpointError, match=r"the file that was hashed|cannot be read|No such file"
+    ):
+        open_checkpoint(hashed)
 
 
 MEASURE = """

@@ -184,10 +184,8 @@ def shared():
         base = Path(folder)
         base.chmod(0o755)
         (base / NAME).write_bytes(CONTENT)
-        work = base / "cache" / ".vanbench"
-        work.mkdir(parents=True)
-        for path in (work, work.parent):
-            path.chmod(0o777)
+        (base / "cache").mkdir()
+        (base / "cache").chmod(0o777)
         yield base / "cache"
 
 
@@ -200,6 +198,8 @@ class TestAnotherUser:
 
     def test_a_lock_that_cannot_be_opened_is_named(self, shared):
         lock = shared / ".vanbench" / f"{NAME}.lock"
+        lock.parent.mkdir()
+        lock.parent.chmod(0o777)
         lock.touch(mode=0o600)
         status, message = self.fetch(shared)
         assert status == "missing"
@@ -207,7 +207,7 @@ class TestAnotherUser:
         assert f"The file {lock} belongs to the user root" in message
         assert "--cache DIR" in message
 
-    def test_a_lock_of_vanbench_is_open_to_others(self, shared):
+    def test_a_folder_and_a_lock_of_vanbench_are_open_to_others(self, shared):
         umask = os.umask(0o077)
         try:
             with locked(shared, NAME):
@@ -233,7 +233,7 @@ class TestAnotherUser:
         assert f"The folder {shared} belongs to the user root" in message
 
     def test_a_cache_that_cannot_be_written(self, shared):
-        (shared / ".vanbench").chmod(0o755)
+        (shared / ".vanbench").mkdir(mode=0o755)
         status, message = self.fetch(shared)
         assert status == "missing"
         assert f"The folder {shared / '.vanbench'} belongs to the user root" in message

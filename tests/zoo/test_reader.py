@@ -1,6 +1,8 @@
 """The shipped data against the published table, and a user's own file with mistakes in it."""
 
+import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -223,3 +225,23 @@ def test_no_such_zoo_names_the_shipped_ones():
 def test_shipped_zoos_say_where_they_are_from():
     for path in SHIPPED.glob("*.toml"):
         assert tomllib.loads(path.read_text())["source"]
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "zoo.md"
+
+
+@pytest.mark.parametrize("table", ["top level", "model", "counting", "protocol"])
+def test_the_docs_name_every_key(tmp_path, table):
+    """The keys are those that the reader lists when it refuses another one."""
+    line, place = {
+        "top level": ("colour = 1\n", "name ="),
+        "model": ("colour = 1\n", "url ="),
+        "counting": ("counting = { colour = 1 }\n", "name ="),
+        "protocol": ("protocol = { colour = 1 }\n", "name ="),
+    }[table]
+    with pytest.raises(ZooError, match="expected only the keys") as caught:
+        load_zoo(str(write(tmp_path, MINE.replace(place, line + place, 1))))
+    keys = str(caught.value).split("only the keys ")[1].split(", found")[0].split(", ")
+    assert len(keys) >= 3
+    documented = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", DOCS.read_text()))))
+    assert set(keys) <= documented

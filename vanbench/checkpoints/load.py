@@ -6,6 +6,7 @@ read, hashed, recognised or built twice.
 
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from vanbench.checkpoints.key_names import NATIVE, Format, detect, to_native, tr
 from vanbench.checkpoints.state_dict import read_state_dicts, suspicious_tensors
 from vanbench.checkpoints.weights import PLAIN
 from vanbench.errors import CheckpointError, SuspiciousWeightsWarning, located
+from vanbench.file_types import LEGACY_MAGIC, is_legacy_torch
 from vanbench.files import HashedFile, hash_file
 from vanbench.model.architecture import Architecture
 from vanbench.model.build import build_uninitialized, read_architecture
@@ -79,20 +81,21 @@ def open_checkpoint(
     path = hashed.path
     with located(path):
         content = read_state_dicts(path, weights)
+        state = _independent(content.state, path)
         if not hashed.is_unchanged():
             raise CheckpointError(
                 "expected the file that was hashed, found that it changed since",
                 remedy="Run the command again when no other program writes to it.",
             )
-        model, naming, architecture = _build(content.state, layer_norm_eps)
+        model, naming, architecture = _build(state, layer_norm_eps)
     return Checkpoint(
         path=path,
         sha256=hashed.sha256,
         naming=naming,
         architecture=architecture,
-        suspicious=tuple(suspicious_tensors(content.state)),
+        suspicious=tuple(suspicious_tensors(state)),
         model=model,
-        state=content.state,
+        state=state,
         other=content.other,
         weights=content.weights,
         choice=content.choice,
@@ -118,6 +121,14 @@ def load_model(path: str | Path, *, layer_norm_eps: float | None = None) -> VAN:
 def model_from_state(state: Mapping[str, Tensor], *, layer_norm_eps: float | None = None) -> VAN:
     """The model of a state dict in any known naming; its weights are the given tensors."""
     return _build(state, layer_norm_eps)[0]
+
+
+def _independent(state: Mapping[str, Tensor], path: Path) -> Mapping[str, Tensor]:
+    """The tensors in memory: mapped ones would change when another program writes to the file."""
+    mapped = True
+    with suppress(OSError), path.open("rb") as file:
+        mapped = not is_legacy_torch(file.read(len(LEGACY_MAGIC)))
+    return {name: tensor.clone() for name, tensor in state.items()} if mapped else state
 
 
 def _hash(path: Path) -> HashedFile:

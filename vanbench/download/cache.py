@@ -167,7 +167,10 @@ def _decoded(filename: str) -> str:
 def locked(cache: Path, name: str, progress: Update = ignore) -> Iterator[Part]:
     """The part of a file, for one process at a time; the kernel frees it when its holder dies."""
     work = cache / _WORK
-    work.mkdir(parents=True, exist_ok=True)
+    if not work.is_dir():
+        work.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):  # who may write to the cache may download, also others' files
+            work.chmod(cache.stat().st_mode & 0o7777)
     path = work / f"{name}.lock"
     lock = FileLock(path, mode=0o666)  # so that other users of a shared cache can lock it, too
     try:

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from vanbench.files import replace
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -60,7 +62,7 @@ class Part:
         self.discard()
         fresh = self.note.with_suffix(".tmp")
         fresh.write_text(json.dumps(asdict(origin)), encoding="utf-8")
-        os.replace(fresh, self.note)
+        replace(fresh, self.note)
 
     def append(self) -> IO[bytes]:
         """The part, opened for more; unbuffered, so that a killed process loses nothing."""
@@ -84,11 +86,11 @@ class Part:
             os.fsync(file.fileno())
         if reason is not None and target.exists():
             _set_aside(target, self.rejected, reason)
-        os.replace(self.path, target)
+        replace(self.path, target)
         self.note.unlink(missing_ok=True)
 
 
 def _set_aside(path: Path, rejected: Path, reason: str) -> None:
     rejected.parent.mkdir(exist_ok=True)
-    os.replace(path, rejected)
+    replace(path, rejected)
     rejected.with_name(rejected.name + ".txt").write_text(reason + "\n", encoding="utf-8")
