@@ -87,11 +87,13 @@ def predict(
         num_workers=workers,
         multiprocessing_context=start_method() if workers else None,
         collate_fn=list,
-        generator=torch.Generator(),  # else the loader takes a seed from torch's global one
+        generator=torch.Generator("cpu"),  # else the loader takes a seed from torch's global one
     )
     with worker_signals():
         asked = time.perf_counter()
-        for samples in loader:
+        with torch.device("cpu"):  # the loader's seed, whatever the default device is
+            batches = iter(loader)
+        for samples in batches:
             waited = time.perf_counter() - asked
             _refuse_changed(samples, images)
             if options.on_error == STOP:
@@ -123,7 +125,8 @@ class _Samples(Dataset[Sample]):
             encoded = self.images.read(index)
             if self._is_changed(index, encoded):
                 return Sample(index, None, changed=True)
-            return Sample(index, self.pixels_of(decode(encoded), self.protocol))
+            with torch.device("cpu"):  # also where the program has another default device
+                return Sample(index, self.pixels_of(decode(encoded), self.protocol))
         except DataError as error:
             return Sample(index, None, error.problem)
 
@@ -164,7 +167,8 @@ def _predict_batch(
     waited: float,
 ) -> BatchPredictions:
     unreadable = {s.index: s.reason for s in samples if s.pixels is None}
-    blank = torch.zeros(3, protocol.center_crop, protocol.center_crop, dtype=torch.uint8)
+    side = protocol.center_crop
+    blank = torch.zeros(3, side, side, dtype=torch.uint8, device="cpu")
     pixels = torch.stack([blank if s.pixels is None else s.pixels for s in samples])
     batch = normalize(pixels.to(device), protocol)
     batch = batch.contiguous(memory_format=torch.channels_last)

@@ -243,7 +243,7 @@ class _Collected:
         self.done += len(batch.indices)
         self.computed += len(batch.indices)
         self.waited += batch.waited
-        readable = torch.tensor([i not in batch.unreadable for i in batch.indices])
+        readable = torch.tensor([i not in batch.unreadable for i in batch.indices], device="cpu")
         for name in [name for name in batch.top if name in self.tallies]:
             finite = batch.logits[name].isfinite().all(dim=1)
             if bool((readable & ~finite).any()):
