@@ -1,4 +1,4 @@
-"""Files are hashed as they are, and written whole or not at all."""
+"""Files: their hash, whether they changed, and writing them completely or not at all."""
 
 import hashlib
 import os

@@ -5,8 +5,9 @@ import os
 
 import pytest
 
-from vanbench.download.cache import Wanted, fetch
+from vanbench.download.cache import fetch
 from vanbench.download.import_local import import_files
+from vanbench.download.wanted import Wanted
 from vanbench.errors import MissingError
 
 CONTENTS = [b"first" * 100, b"second" * 100]
@@ -51,7 +52,7 @@ def test_where_links_are_not_possible_files_are_copied(folder, tmp_path, monkeyp
     assert fetch(WANTED[0], cache, offline=True).status == "verified"
 
 
-def test_a_wrong_file_under_the_name_makes_room(folder, tmp_path):
+def test_a_wrong_file_under_the_name_is_set_aside(folder, tmp_path):
     cache = tmp_path / "cache"
     cache.mkdir()
     (cache / WANTED[0].filename).write_bytes(b"wrong")
@@ -70,6 +71,23 @@ def test_what_is_not_there_or_cannot_be_recognised(folder, tmp_path):
 def test_a_file_other_than_the_recorded_one_is_not_it(folder, tmp_path):
     wanted = Wanted(WANTED[0].filename, (), recorded=HASHES[0][:8] + "0" * 56)
     assert import_files(folder, [wanted], tmp_path / "cache")[0].status == "missing"
+
+
+def test_files_of_one_name_get_names_of_their_own(folder, tmp_path):
+    wanted = [Wanted("model.pth", (), sha256) for sha256 in HASHES]
+    cache = tmp_path / "cache"
+    found = import_files(folder, wanted, cache)
+    assert [i.path for i in found] == [cache / f"model-{sha256[:16]}.pth" for sha256 in HASHES]
+    assert [i.path.read_bytes() for i in found] == CONTENTS
+
+
+def test_a_file_that_torch_hub_saved_under_the_plain_name_is_present(folder, tmp_path):
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "model.pth").write_bytes(CONTENTS[1])
+    first, second = import_files(folder, [Wanted("model.pth", (), h) for h in HASHES], cache)
+    assert (first.status, second.status) == ("linked", "present")
+    assert second.path == cache / "model.pth"
 
 
 def test_no_folder(tmp_path):

@@ -12,7 +12,7 @@ from urllib3 import exceptions as urllib3
 
 from vanbench.errors import SourceError, StorageError, UnreadableError
 from vanbench.file_types import printable
-from vanbench.zoo.addresses import public_url
+from vanbench.zoo.addresses import public_url, redact
 
 _TLS = {  # OpenSSL's X509_V_ERR_* numbers
     9: "its certificate is not valid yet by this machine's clock",
@@ -54,7 +54,7 @@ def network_error(error: Exception, url: str) -> SourceError:
 
     def words(exception: BaseException) -> str:
         """The library's words, unless they may have a part of a password or token."""
-        return f" ({printable(str(exception))[:200]})" if public_url(url) == url else ""
+        return f" ({printable(redact(str(exception)))[:200]})" if public_url(url) == url else ""
 
     last = words(error)
 
@@ -67,7 +67,8 @@ def network_error(error: Exception, url: str) -> SourceError:
     if type(error) is OSError:  # requests' for a REQUESTS_CA_BUNDLE that is not there
         return say("tls", "the certificate store is not there", last, transient=False)
     if has(ssl.SSLError, urllib3.SSLError):
-        what = f"no trusted connection (TLS): {_tls_reason(chain)}"
+        reason = _tls_reason(chain) or f"the handshake failed{words(chain[-1])}"
+        what = f"no trusted connection (TLS): {reason}"
         return say("tls", what, transient=False)
     if has(ConnectionRefusedError):
         return say("refused", f"{host} refused the connection")
@@ -165,8 +166,9 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         todo += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
 
 
-def _tls_reason(chain: list[BaseException]) -> str:
+def _tls_reason(chain: list[BaseException]) -> str | None:
+    """What is wrong with the server's certificate; None if it is not about that."""
     for link in chain:
         if isinstance(link, ssl.SSLCertVerificationError):
             return _TLS.get(link.verify_code, link.verify_message)
-    return printable(str(chain[-1]))[:200]
+    return None

@@ -78,7 +78,7 @@ def _files(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != ".vanbench")
         for path in (Path(place) / name for name in sorted(names)):
-            if path.is_file():
+            if os.path.isfile(path):  # False where the file may not be looked at
                 yield path
 
 

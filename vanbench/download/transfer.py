@@ -42,11 +42,11 @@ _NETWORK = (OSError, ValueError, HTTPError, http.client.HTTPException)  # OSErro
 class RetryPolicy:
     """When a transfer is tried again, and when it is given up; times in seconds.
 
-    ``attempts`` in a row may bring no progress (1 MiB, or a sixteenth of the file), and as many in
-    all may lose what was there, by starting again; but a host that is not to be reached from the
-    start is given up at once. The wait between them starts at ``backoff`` and doubles; a server's
-    Retry-After goes before it, up to ``longest_wait``. Fewer than ``least_rate`` bytes per second
-    over ``read_timeout`` is a stall.
+    It is given up after ``attempts`` in a row without progress (1 MiB, or a sixteenth of the file),
+    or after as many in all that had to start from zero; at once if the host could not be reached
+    at all. The wait between attempts starts at ``backoff`` and doubles; a server's Retry-After is
+    used instead, up to ``longest_wait``. Fewer than ``least_rate`` bytes per second over
+    ``read_timeout`` is a stall.
     """
 
     connect_timeout: float = 10.0
@@ -71,10 +71,10 @@ def local_path(source: str) -> Path | None:
 def transfer(
     source: str, part: Part, *, hashed: bool, policy: RetryPolicy, progress: Update
 ) -> None:
-    """Bring the whole of what ``source`` (http(s)://, file:// or a path) holds into ``part``.
+    """Copy the file at ``source`` (http(s)://, file:// or a path) into ``part``.
 
-    Bytes already there are kept where they are bytes of the same file: by the server's validator,
-    or, when ``hashed`` says that a hash will prove the whole, by the length alone. Raises
+    Bytes that are there already are kept if they are from the same file: by the server's validator,
+    or, when ``hashed`` says that the hash will be checked, by the length alone. Raises
     SourceError, which has no password and no token of the source, when the source fails, and
     OSError when the part cannot be written.
     """
@@ -163,7 +163,7 @@ def _attempt(url: str, part: Part, hashed: bool, policy: RetryPolicy, report: Up
 
 
 def resume_headers(origin: Origin | None, have: int, url: str, hashed: bool) -> dict[str, str]:
-    """The headers that ask for the rest of a part, or none where only a fresh start is safe.
+    """The headers that ask for the rest of a part; none where the file must start from zero.
 
     >>> resume_headers(Origin("http://h/f", etag='"a"'), 100, "http://h/f", hashed=True)
     {'Range': 'bytes=100-', 'If-Range': '"a"'}
@@ -180,7 +180,7 @@ def resume_headers(origin: Origin | None, have: int, url: str, hashed: bool) -> 
 def _answer(
     url: str, headers: Mapping[str, str], policy: RetryPolicy
 ) -> Iterator[requests.Response]:
-    """The response behind all redirects, its body unread; a redirect's own body is never read."""
+    """The response after all redirects, its body not read yet; no body of a redirect is read."""
     place = url
     for _ in range(_REDIRECTS):
         response = _get(place, url, headers, policy)
@@ -193,12 +193,12 @@ def _answer(
 
 
 def _next_place(place: str, location: str, url: str) -> str:
-    """Where a redirect leads; SourceError unless that is on the web."""
+    """The address that a redirect names; SourceError unless it is http or https."""
     with suppress(ValueError):
         there = urljoin(place, location)
         if urlsplit(there).scheme in ("http", "https"):
             return there
-    what = f"it redirects to {printable(location)[:200]}, which is not a web address"
+    what = f"it redirects to {printable(redact(location))[:200]}, which is not a web address"
     raise SourceError(
         url, what, "redirect", cause="it redirects to something that is not a web address"
     )
@@ -243,7 +243,7 @@ def _receive(response: requests.Response, url: str, policy: RetryPolicy) -> Iter
 
 
 def _first_look(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
-    """The same chunks, once the first bytes are seen not to be a page, nor nothing."""
+    """The same chunks; SourceError if they begin as a web page does, or if there are none."""
     head = b""
     for chunk in chunks:
         head += chunk
@@ -264,7 +264,7 @@ def _append(
     policy: RetryPolicy,
     report: Update,
 ) -> None:
-    """Write the chunks behind what is there; SourceError unless that makes ``length`` bytes."""
+    """Append the chunks; SourceError unless the part then has ``length`` bytes."""
     done = part.size
     _check_size(part, source, length or done, policy)
     _check_room(part.path.parent, (length or done) - done)
@@ -325,7 +325,7 @@ def _retry_after(response: requests.Response) -> float | None:
 
 
 def _check_range(response: requests.Response, url: str, part: Part) -> None:
-    """Start again unless this is the rest of just the file whose beginning is here."""
+    """SourceError unless this is the rest of the same file as the part."""
     origin = part.origin or Origin(source_id(url))
     start, total = _content_range(response)
     etag = response.headers.get("ETag")
@@ -342,14 +342,14 @@ def _start_again(part: Part, url: str) -> SourceError:
 
 
 def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
-    """First byte and length of the whole, from Content-Range; None for what is not said."""
+    """First byte and total length, from Content-Range; None for what it does not say."""
     match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
     start, total = match.groups() if match else (None, None)
     return (int(start) if start else None, int(total) if total else None)
 
 
 def _origin(response: requests.Response, url: str) -> Origin:
-    """What to remember of the file; nothing of one that the server compressed."""
+    """The note on the file; without validators and length if the server compressed it."""
     if _encoding(response):
         return Origin(url)
     headers = response.headers
