@@ -6,10 +6,15 @@ pydantic does the work. It is imported on first use.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from vanbench.outside.json_text import bounded_json
+from vanbench.outside.safe_text import for_terminal, shorten
+
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
+
+_MOST_VALUES = 100_000  # pydantic needs about 1 kB for each value that is not as expected
 
 
 class UnknownKeyError(ValueError):
@@ -29,17 +34,18 @@ def from_json(kind: type[T], text: str | bytes) -> T:
     """The dataclass that a JSON text describes; ValueError says which key is not as it should be.
 
     Types are not converted: ``"1"`` and ``true`` are no numbers. Unknown keys are refused
-    (UnknownKeyError).
+    (UnknownKeyError), and so is what ``outside.json_text`` does not take.
     """
     from pydantic import ValidationError
-    from pydantic_core import from_json as parse
 
+    text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+    document = bounded_json(text, values=_MOST_VALUES)
     try:
         value = _adapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
         raise ValueError(_describe(error)) from error
-    for key in _unknown(parse(text), to_json(value), ""):
-        raise UnknownKeyError(f"unknown key {key!r}")
+    for key in _unknown(document, to_json(value), ""):
+        raise UnknownKeyError(f"unknown key {shorten(key)}")
     return value
 
 
@@ -56,12 +62,12 @@ def _adapter(kind: Any) -> "TypeAdapter[Any]":
 
 def _describe(error: "ValidationError") -> str:
     """The first thing that is wrong: the key, what was expected, what was found."""
-    first = error.errors()[0]
-    key = ".".join(map(str, first["loc"])) or "document"
+    first = error.errors(include_url=False, include_context=False)[0]
+    key = shorten(".".join(map(str, first["loc"])) or "document")
     if first["type"] in ("missing", "missing_argument"):
-        return f"missing key {key!r}"
-    found = repr(first["input"])
-    return f"key {key!r}: {first['msg']}, found {found if len(found) < 60 else found[:57] + '…'}"
+        return f"missing key {key}"
+    expected = for_terminal(first["msg"], most=200)
+    return f"key {key}: {expected}, found {shorten(first['input'], 60)}"
 
 
 def _unknown(found: Any, known: Any, place: str) -> Iterator[str]:

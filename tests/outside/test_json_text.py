@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vanbench.errors import RecordError
-from vanbench.outside.json_text import parse_json, read_json
+from vanbench.outside.json_text import bounded_json, parse_json, read_json
 
 
 def parse(text, **options):
@@ -110,3 +110,9 @@ def test_a_key_that_comes_twice_at_the_end_of_many():
     begin = time.perf_counter()
     assert "the key '99999' twice" in problem(text)
     assert time.perf_counter() - begin < 2
+
+
+def test_the_number_of_values():
+    assert bounded_json('[1, {"a,,,,": ",,,,"}, 3]', values=3) == [1, {"a,,,,": ",,,,"}, 3]
+    with pytest.raises(ValueError, match="expected at most 2 values, found 3"):
+        bounded_json('[1, {"a,": ","}, 3]', values=2)

@@ -49,6 +49,12 @@ def test_what_differs_from_fp32_on_a_cpu_is_in_the_name(path, tmp_path):
     assert written.name == "van_b0.in1k.cuda.bf16.compile.json"
 
 
+def all_seconds(document, value):
+    for of_batch in document["samples_s_cpu_s"].values():
+        for samples in of_batch.values():
+            samples[:] = [[value, value]] * len(samples)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -58,6 +64,8 @@ def test_what_differs_from_fp32_on_a_cpu_is_in_the_name(path, tmp_path):
         (lambda d: d["batch_sizes"][0].update(samples=2), "does not have 2 samples of each"),
         (lambda d: d.update(batch_size=7), "batch_sizes has no batch_size 7"),
         (lambda d: d.update(samples_s_cpu_s={}), "samples of each model"),
+        (lambda d: all_seconds(d, 0), "has a pass of 0 seconds or less"),
+        (lambda d: all_seconds(d, -1.5), "has a pass of 0 seconds or less"),
     ],
 )
 def test_figures_that_are_not_those_of_the_samples(path, change, message):
@@ -79,3 +87,16 @@ def test_a_record_of_a_newer_schema_is_not_to_be_replaced(path):
     error = refused(path)
     assert error.problem == "it has schema 2, and this version of vanbench reads schema 1"
     assert error.remedy == "Install the version of vanbench that wrote it."
+
+
+@pytest.mark.parametrize("text", ["[" * 10**5, '{"a": ' + "1" * 10**5 + "}", "\\udcff", "NaN"])
+def test_a_record_that_is_hard_to_parse(path, text):
+    path.write_text(text)
+    assert refused(path).problem.startswith("not a readable benchmark record: ")
+
+
+def test_a_record_that_is_no_file(path):
+    path.unlink()
+    assert refused(path).problem == "there is no such file"
+    path.symlink_to("/dev/zero")
+    assert refused(path).problem == "expected a file, found a character device"

@@ -1,6 +1,7 @@
 """Record files: written completely or not at all, read strictly, refused with the right advice."""
 
 import json
+import os
 
 import pytest
 
@@ -100,7 +101,8 @@ def test_an_unknown_key_may_be_that_of_another_version(tmp_path, entry, full, pa
     assert error.problem == "not a readable record: unknown key 'accuracy.surprise'"
     assert error.remedy == (
         "A newer vanbench may have written it. Install the version of vanbench that wrote it, or "
-        "give another folder with --results. Or delete it and run vanbench verify again."
+        "give another folder with --results. Otherwise restore it from version control, or delete "
+        "it and run vanbench verify again."
     )
 
 
@@ -112,9 +114,67 @@ def test_the_record_of_another_model_is_refused(tmp_path, entry, full, path):
     )
 
 
-def test_a_record_that_cannot_be_read(tmp_path, entry, path):
-    path.mkdir(parents=True)
-    assert "cannot be read" in refused(tmp_path, entry).problem
+def folder(path):
+    path.mkdir()
+
+
+def looping_link(path):
+    path.symlink_to(path.name)
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+def huge(path):
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (folder, "expected a file, found a folder"),
+        (os.mkfifo, "expected a file, found a named pipe (FIFO)"),
+        (looping_link, "cannot be read: a loop of symbolic links"),
+        (device, "expected a file, found a character device"),
+        (huge, "expected at most 4,000,000 bytes, found 1,099,511,627,776"),
+    ],
+)
+def test_a_record_that_is_no_file_or_huge(tmp_path, entry, path, make, problem):
+    path.parent.mkdir()
+    make(path)
+    error = refused(tmp_path, entry)
+    assert (error.problem, error.where, error.exit_code) == (problem, path, 3)
+    assert error.remedy.startswith("Restore it from version control, or delete it")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 10**5, "nested more than 64 deep"),
+        ('{"schema": ' + "1" * 10**5 + "}", "a number of more than 300 characters"),
+        ('{"schema": 1, "schema": 1}', "the key 'schema' twice in one object"),
+        ('{"schema": 1.0}', "expected an object of schema 1"),
+        ('{"schema": true}', "expected an object of schema 1"),
+        ("[1]", "expected an object of schema 1"),
+        ('{"schema": 1, "name": "' + "x" * 10**6 + '"}', "missing key 'zoo'"),
+    ],
+)
+def test_what_is_hard_to_parse(tmp_path, entry, path, text, message):
+    path.parent.mkdir()
+    path.write_text(text)
+    error = refused(tmp_path, entry)
+    assert error.problem.startswith(f"not a readable record: {message}")
+    assert len(str(error)) < 500
+
+
+def test_texts_of_a_record_do_not_fill_the_message(tmp_path, entry, full, path):
+    record_files.write(tmp_path, full)
+    edit(path, lambda d: d["checkpoint"].update(status="\x1b[2J" * 10**5))
+    error = refused(tmp_path, entry)
+    assert error.problem.isprintable()
+    assert len(str(error)) < 6000
 
 
 def test_a_contradiction_is_named_with_what_to_do(tmp_path, entry, full, path):

@@ -15,6 +15,7 @@ from vanbench.outside.text import decode_utf8
 DEPTH = 64  # lists and objects inside each other
 DIGITS = 300  # characters of a number; such an integer fits into a float
 
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -38,11 +39,9 @@ def parse_json(
     if isinstance(text, bytes):
         text = decode_utf8(text, where=where, error=error, remedy=remedy)
     try:
-        check_json(text, depth=depth, digits=digits)
-        return _strictly(text) if strict else json.loads(text)
+        return bounded_json(text, depth=depth, digits=digits, strict=strict)
     except ValueError as reason:
-        problem = f"not a readable {what}: {_why(reason)}"
-        raise error(problem, where=where, remedy=remedy) from reason
+        raise error(f"not a readable {what}: {reason}", where=where, remedy=remedy) from reason
 
 
 def read_json(
@@ -69,7 +68,31 @@ def read_json(
     )
 
 
-def check_json(text: str, *, depth: int = DEPTH, digits: int = DIGITS) -> None:
+def bounded_json(
+    text: str,
+    *,
+    depth: int = DEPTH,
+    digits: int = DIGITS,
+    values: int | None = None,
+    strict: bool = True,
+) -> Any:
+    """The same for a caller with an error of its own: ValueError says what is wrong.
+
+    ``values`` bounds how many values and keys there are, where each costs more than memory.
+    """
+    _check(text, depth, digits)
+    if values is not None and text.count(",") >= values:
+        found = _STRING.sub("", text).count(",") + 1
+        if found > values:
+            raise ValueError(f"expected at most {values:,} values, found {found:,}")
+    try:
+        return _strictly(text) if strict else json.loads(text)
+    except json.JSONDecodeError as reason:
+        place = f"line {reason.lineno:,}, column {reason.colno:,}"
+        raise ValueError(f"{reason.msg} in {place}") from reason
+
+
+def _check(text: str, depth: int, digits: int) -> None:
     """Raise ValueError for a text that is nested too deeply, or that has too long a number."""
     level = 0
     for match in re.finditer(_token(digits), text):
@@ -86,7 +109,7 @@ def check_json(text: str, *, depth: int = DEPTH, digits: int = DIGITS) -> None:
 def _token(digits: int) -> re.Pattern[str]:
     """Strings, opening brackets (group 1), closing ones (2), numbers that are too long (3)."""
     number = rf"[-+.0-9eE]{{{digits + 1},}}+"
-    return re.compile(rf'"(?:[^"\\]++|\\.)*+"?|([\[{{])|([\]}}])|({number})', re.DOTALL)
+    return re.compile(rf"{_STRING.pattern}|([\[{{])|([\]}}])|({number})", re.DOTALL)
 
 
 def _strictly(text: str) -> Any:
@@ -134,9 +157,3 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _texts(inner)
-
-
-def _why(reason: ValueError) -> str:
-    if isinstance(reason, json.JSONDecodeError):
-        return f"{reason.msg} in line {reason.lineno:,}, column {reason.colno:,}"
-    return str(reason)

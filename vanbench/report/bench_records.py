@@ -15,10 +15,13 @@ from vanbench.environment import Environment
 from vanbench.errors import RecordError
 from vanbench.files import write_atomically
 from vanbench.inference.rewrite_config import RewriteConfig
+from vanbench.outside.safe_text import for_terminal
 from vanbench.report.records import ArchitectureJson
-from vanbench.typed_json import Json, from_json, to_json
+from vanbench.report.versioned_json import read_versioned
+from vanbench.typed_json import Json, to_json
 
 SCHEMA = 1
+RESTORE = "Restore it from version control, or run vanbench bench again."
 
 Sample = tuple[float, float]
 """One forward pass: seconds that went by, and seconds that this process's threads computed."""
@@ -139,22 +142,10 @@ def write(results: Path, record: BenchRecord) -> Path:
 
 def read(path: Path) -> BenchRecord:
     """The record in a file; RecordError if it is not one, or if it contradicts itself."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        schema = document.pop("schema", None) if isinstance(document, dict) else None
-        if type(schema) is int and schema > SCHEMA:
-            raise RecordError(
-                f"it has schema {schema}, and this version of vanbench reads schema {SCHEMA}",
-                where=path,
-                remedy="Install the version of vanbench that wrote it.",
-            )
-        if schema != SCHEMA:
-            raise ValueError(f"expected an object of schema {SCHEMA}")
-        record = from_json(BenchRecord, json.dumps(document))
-    except (OSError, ValueError) as error:
-        raise _malformed(f"not a readable benchmark record: {error}", path) from error
+    record = read_versioned(path, BenchRecord, SCHEMA, what="benchmark record", restore=RESTORE)
     if texts := "; ".join(contradictions(record)):
-        raise _malformed(f"the record contradicts itself: {texts}", path)
+        found = for_terminal(texts, most=1000)
+        raise RecordError(f"the record contradicts itself: {found}", where=path, remedy=RESTORE)
     return record
 
 
@@ -180,6 +171,9 @@ def _of_batch(figures: BatchFigures, samples: Mapping[str, tuple[Sample, ...]]) 
     if not all(len(of_kind) == figures.samples > 0 for of_kind in taken):
         yield f"{place} does not have {figures.samples} samples of each model"
         return
+    if not all(seconds > 0 for of_kind in taken for seconds, _ in of_kind):
+        yield f"{place} has a pass of 0 seconds or less"
+        return
     reference, optimized = (median(seconds for seconds, _ in of_kind) for of_kind in taken)
     pairs = {
         f"reference of batch {batch}": (figures.reference, batch / reference),
@@ -193,8 +187,3 @@ def _differences(pairs: Mapping[str, tuple[float, float]], place: str) -> Iterat
     for key, (found, expected) in pairs.items():
         if not math.isclose(found, expected, rel_tol=1e-9):
             yield f"{key} is {found:g}, and {place} gives {expected:g}"
-
-
-def _malformed(problem: str, path: Path) -> RecordError:
-    remedy = "Restore it from version control, or run vanbench bench again."
-    return RecordError(problem, where=path, remedy=remedy)

@@ -10,14 +10,17 @@ from pathlib import Path
 
 from vanbench.errors import RecordError
 from vanbench.files import write_atomically
+from vanbench.outside.safe_text import for_terminal
 from vanbench.report.consistency import contradictions, misfits
 from vanbench.report.records import Record
-from vanbench.typed_json import UnknownKeyError, from_json, to_json
+from vanbench.report.versioned_json import read_versioned
+from vanbench.typed_json import to_json
 from vanbench.zoo.entries import Entry
 
 SCHEMA = 1
-NEWER = "Install the version of vanbench that wrote it, or give another folder with --results."
 AGAIN = "delete it and run vanbench verify again"
+RESTORE = f"Restore it from version control, or {AGAIN}."
+ELSEWHERE = ", or give another folder with --results"
 
 
 def read(results: Path, zoo: str, entry: Entry) -> Record | None:
@@ -61,16 +64,17 @@ def _write(path: Path, record: Record) -> None:
 
 def _read(path: Path, zoo: str, entry: Entry) -> Record | None:
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        remedy = f"Make it readable, or {AGAIN}."
-        raise RecordError(f"cannot be read: {error}", where=path, remedy=remedy) from error
-    record = _parse(path, text)
+        record = read_versioned(
+            path, Record, SCHEMA, what="record", restore=RESTORE, elsewhere=ELSEWHERE
+        )
+    except RecordError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
     if (record.zoo, record.name) != (zoo, entry.name):
+        found = for_terminal(f"{record.zoo}/{record.name}", most=200)
         raise RecordError(
-            f"expected the record of {zoo}/{entry.name}, found that of {record.zoo}/{record.name}",
+            f"expected the record of {zoo}/{entry.name}, found that of {found}",
             where=path,
             remedy=f"Give it its own name again, or {AGAIN}.",
         )
@@ -79,30 +83,8 @@ def _read(path: Path, zoo: str, entry: Entry) -> Record | None:
     return record
 
 
-def _parse(path: Path, text: str) -> Record:
-    """The record that a text describes; RecordError if it describes none."""
-    try:
-        document = json.loads(text)
-        schema = document.pop("schema", None) if isinstance(document, dict) else None
-        if type(schema) is int and schema > SCHEMA:
-            raise RecordError(
-                f"it has schema {schema}, and this version of vanbench reads schema {SCHEMA}",
-                where=path,
-                remedy=NEWER,
-            )
-        if schema != SCHEMA:
-            raise ValueError(f"expected an object of schema {SCHEMA}")
-        return from_json(Record, json.dumps(document))
-    except UnknownKeyError as error:
-        remedy = f"A newer vanbench may have written it. {NEWER} Or {AGAIN}."
-        raise RecordError(f"not a readable record: {error}", where=path, remedy=remedy) from error
-    except ValueError as error:
-        remedy = f"Restore it from version control, or {AGAIN}."
-        raise RecordError(f"not a readable record: {error}", where=path, remedy=remedy) from error
-
-
 def _refuse(path: Path, what: str, found: Iterable[str], why: str) -> None:
     """Raise a RecordError if anything was found."""
     if texts := "; ".join(found):
-        remedy = f"{why} Restore it from version control, or {AGAIN}."
-        raise RecordError(f"the record {what}: {texts}", where=path, remedy=remedy)
+        found = for_terminal(texts, most=1000)
+        raise RecordError(f"the record {what}: {found}", where=path, remedy=f"{why} {RESTORE}")
