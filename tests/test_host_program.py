@@ -47,6 +47,7 @@ from vanbench.evaluation.plan import Candidate, RunOptions
 from vanbench.evaluation.validate import validate_candidates
 from vanbench.flops import count
 from vanbench.inference.autotune import tune
+from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.build import random_weights
 from vanbench.verification import verify
 from vanbench.zoo.reader import load_zoo
@@ -353,7 +354,7 @@ def call_diagnose(tmp_path, watch):
 
 
 def call_bench(tmp_path, watch):
-    made = bench_options("cpu", "fp32", 2, 0, 2)
+    made = bench_options("cpu", "fp32", 2, 0, threads=1, rewrite=RewriteConfig())
     assert bench("tiny", TINY, made).max_relative_error < 1e-4
 
 
