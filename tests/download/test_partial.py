@@ -8,7 +8,25 @@ from vanbench.download.partial import Origin, Part
 from vanbench.download.wanted import Wanted
 
 
-@pytest.mark.parametrize("note", ["", "[]", "{}", '{"url": 1}', '{"url": "u\\n", "length": "x"}'])
+@pytest.mark.parametrize(
+    "note",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"url": 1}',
+        '{"url": null}',
+        '{"url": "u\\n", "length": "x"}',
+        '{"url": "u", "length": true}',
+        '{"url": "u", "length": -1}',
+        '{"url": "u", "length": 1e400}',
+        '{"url": "u", "length": ' + "1" * 5000 + "}",
+        '{"url": "u", "etag": ["e"]}',
+        '{"url": "u", "etag": "\\ud800"}',
+        "[" * 10**5,
+        " " * 10**6,
+    ],
+)
 def test_a_damaged_note_means_from_zero(server, cache, note):
     part = Part(cache / ".vanbench", NAME)
     part.path.parent.mkdir(parents=True)

@@ -16,7 +16,7 @@ def test_choices_come_back_from_their_json():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "Invalid JSON"),
+        ("{", "Expecting property name"),
         ("[]", "should be an object"),
         ('{"other": 1}', "unknown key 'other'"),
         ('{"pack": 1}', "key 'pack': Input should be a valid boolean, found 1"),

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from vanbench.errors import MarkerError
@@ -53,11 +55,33 @@ def test_the_message_names_the_file_and_what_to_do(path):
     assert str(caught.value).endswith("Put both where the table belongs.")
 
 
-def test_a_file_that_is_no_text_is_named(path):
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(MarkerError, match="cannot be read") as caught:
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"a\n\xff", "expected UTF-8 text, found the byte 0xff in line 2"),
+        (b"\xff\xfea\0", "expected UTF-8 text, found UTF-16"),
+        (b"a" * (markers.MOST + 1), "expected at most 5,000,000 bytes, found 5,000,001"),
+    ],
+)
+def test_a_file_that_is_no_text_or_huge_is_named(path, content, problem):
+    path.write_bytes(content)
+    with pytest.raises(MarkerError) as caught:
         markers.write(path, "new")
-    assert caught.value.where == path
+    assert (caught.value.problem, caught.value.where) == (problem, path)
+
+
+def test_what_is_no_file_is_not_opened(path):
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(MarkerError, match=r"expected a file, found a named pipe \(FIFO\)"):
+        markers.difference(path, "new")
+
+
+@pytest.mark.parametrize("marker", [markers.BEGIN, markers.END])
+def test_a_table_with_a_marker_is_not_written(path, marker):
+    with pytest.raises(MarkerError, match="the new table holds one of the markers itself"):
+        markers.write(path, f"| {marker} |")
+    assert path.read_text() == DOCUMENT
 
 
 def test_the_line_ends_of_the_document_stay(path):

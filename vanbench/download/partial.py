@@ -9,7 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from vanbench.errors import VanbenchError
 from vanbench.files import replace
+from vanbench.outside.json_text import read_json
+
+MOST_NOTE = 100_000  # bytes; an address and two headers
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,14 @@ class Part:
     def origin(self) -> Origin | None:
         """Where the bytes come from; None when that is not known."""
         try:
-            found = json.loads(self.note.read_text(encoding="utf-8"))
+            found = read_json(self.note, most=MOST_NOTE, error=VanbenchError)
             origin = Origin(**found)
-        except (OSError, ValueError, TypeError):
+        except (VanbenchError, TypeError):
             return None
-        texts = (origin.etag, origin.last_modified, origin.url)
-        sound = all(t is None or (isinstance(t, str) and t.isprintable()) for t in texts)
-        return origin if sound and isinstance(origin.length, int | None) else None
+        texts = (origin.etag or "", origin.last_modified or "", origin.url)
+        sound = all(isinstance(text, str) and text.isprintable() for text in texts)
+        length = 0 if origin.length is None else origin.length
+        return origin if sound and type(length) is int and 0 <= length < 1 << 63 else None
 
     def begin(self, origin: Origin) -> None:
         """Start from zero with bytes of ``origin``."""

@@ -1,13 +1,17 @@
 """The generated block of a document: what is between two markers, checked or written."""
 
 import difflib
+from codecs import BOM_UTF8
 from pathlib import Path
 
 from vanbench.errors import MarkerError
 from vanbench.files import write_atomically
+from vanbench.outside.files import read_bytes
+from vanbench.outside.text import decode_utf8
 
 BEGIN = "<!-- vanbench:results:begin -->"
 END = "<!-- vanbench:results:end -->"
+MOST = 5_000_000  # bytes of a document
 
 
 def replaced(path: Path, block: str) -> tuple[str, str]:
@@ -15,11 +19,11 @@ def replaced(path: Path, block: str) -> tuple[str, str]:
 
     The block gets the line ends of the document, those after its first marker.
     """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise MarkerError(f"cannot be read: {error}", where=path) from error
+    if BEGIN in block or END in block:
+        raise MarkerError("the new table holds one of the markers itself", where=path)
+    data = read_bytes(path, most=MOST, error=MarkerError)
+    mark = "\ufeff" if data.startswith(BOM_UTF8) else ""
+    text = mark + decode_utf8(data, where=path, error=MarkerError)
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise MarkerError(
             f"expected one line {BEGIN} and, after it, one line {END}; found "
