@@ -75,11 +75,12 @@ def test_two_files_never_have_one_name(url, sha256, other_url, other_sha256):
 
 
 @given(urls, hashes)
-def test_a_password_does_not_change_the_name(url, sha256):
-    private = url.replace("://", "://user:password@")
-    assert (
-        Wanted("m.pth", (url,), sha256).cache_name == Wanted("m.pth", (private,), sha256).cache_name
-    )
+def test_a_password_does_not_change_the_name_and_a_user_does(url, sha256):
+    def name(user):
+        return Wanted("m.pth", (url.replace("://", f"://{user}@"),), sha256).cache_name
+
+    assert name("me:one") == name("me:other") == name("me")
+    assert (name("me") == name("you")) is (sha256 is not None)
 
 
 def test_the_identity_of_a_source():

@@ -58,7 +58,7 @@ class Wanted:
 
 
 def source_id(source: str) -> str:
-    """A URL without user info and query, and a digest where the query was left out."""
+    """A URL without user info and query, and a digest where something was left out."""
     public = public_url(source)
     return source if public == source else f"{public}#{_digest(source)}"
 
@@ -68,8 +68,8 @@ def _agree(one: str, other: str) -> bool:
 
 
 def _digest(url: str) -> str:
-    """Digits of the SHA-256 of a URL, user info left out: a password could be guessed from it."""
-    text = re.sub(r"://[^/?#]*@", "://", url)
+    """Digits of the SHA-256 of a URL without a password, which could be guessed from them."""
+    text = re.sub(r"(://[^/?#:@]*):[^/?#]*@", r"\1@", url)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
 
 
