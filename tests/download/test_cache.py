@@ -8,7 +8,7 @@ import torch
 from filelock import FileLock
 
 from tests.support.downloads import CONTENT, NAME, SHA256, failure
-from vanbench.download.cache import default_cache, fetch, in_cache
+from vanbench.download.cache import default_cache, fetch, in_cache, locked
 from vanbench.download.wanted import Wanted
 from vanbench.errors import MismatchError, MissingError, StorageError
 
@@ -278,3 +278,15 @@ def test_a_wait_for_another_process_is_reported(server, cache):
     lock.acquire()
     assert fetch(Wanted(NAME, (url,)), cache, progress=note).status == "verified"
     assert notes == [f"waiting for another process, which has locked {lock.lock_file}"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o775, 0o777])
+def test_locks_and_their_folder_have_the_permissions_of_the_cache(cache, mode):
+    cache.mkdir()
+    cache.chmod(mode)
+    with locked(cache, NAME):
+        pass
+    work = cache / ".vanbench"
+    assert work.stat().st_mode & 0o777 == mode
+    assert (work / f"{NAME}.lock").stat().st_mode & 0o777 == mode & 0o666

@@ -172,7 +172,8 @@ def locked(cache: Path, name: str, progress: Update = ignore) -> Iterator[Part]:
         with suppress(OSError):  # who may write to the cache may download, also others' files
             work.chmod(cache.stat().st_mode & 0o7777)
     path = work / f"{name}.lock"
-    lock = FileLock(path, mode=0o666)  # so that other users of a shared cache can lock it, too
+    # Whoever may write to the folder may lock the file, also in another user's cache.
+    lock = FileLock(path, mode=work.stat().st_mode & 0o666)
     try:
         lock.acquire(timeout=0)
     except Timeout:
