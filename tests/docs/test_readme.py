@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.command_line import ROOT
 from vanbench.cli.group import COMMANDS, main
-from vanbench.report.expected_counts import expected_params
+from vanbench.model.expected_counts import expected_params
 from vanbench.zoo.reader import load_zoo
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

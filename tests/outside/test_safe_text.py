@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vanbench.outside.safe_text import for_markdown, for_terminal, shorten
+from vanbench.outside.safe_text import for_markdown, for_terminal, is_plain, shorten
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,7 @@ from vanbench.outside.safe_text import for_markdown, for_terminal, shorten
     [
         ("van_b0.in1k", "van_b0.in1k"),
         ("Größe – 4×4 ✓ 数", "Größe – 4×4 ✓ 数"),
+        ("50\u202f000\xa0M\u3000", "50\u202f000\xa0M\u3000"),
         ("\x1b[31mred\x1b]0;title\x07", r"\x1b[31mred\x1b]0;title\x07"),
         ("a\nb\tc\rd", r"a\nb\tc\rd"),
         ("\x9b31m", r"\x9b31m"),
@@ -39,10 +40,16 @@ def test_long_text_is_cut():
     assert len(for_terminal("a" * 10**6)) == 2000
 
 
+@pytest.mark.parametrize("text", ["a\n", "a\t", "\x1b", "\x00", "\u200b", "\u2028", "\udce9"])
+def test_what_is_not_plain(text):
+    assert not is_plain(text)
+    assert is_plain("ä 数\xa0")
+
+
 @given(st.text(), st.booleans())
 def test_what_is_shown_is_printable_and_safe_to_encode(text, multiline):
     shown = for_terminal(text, multiline=multiline)
-    assert "".join(shown.split("\n") if multiline else [shown]).replace("\t", "").isprintable()
+    assert is_plain("".join(shown.split("\n")).replace("\t", "") if multiline else shown)
     assert for_terminal(shown, multiline=multiline, most=10**6) == shown
     shown.encode()
 

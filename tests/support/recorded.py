@@ -8,7 +8,7 @@ from tests.support.models import TINY
 from vanbench.data.summary import DataSummary, DecoderReport
 from vanbench.environment import Environment
 from vanbench.inference.rewrite_config import RewriteConfig
-from vanbench.report.expected_counts import expected_flops, expected_params
+from vanbench.model.expected_counts import expected_flops, expected_params
 from vanbench.report.records import (
     Accuracy,
     Counts,

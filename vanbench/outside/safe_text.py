@@ -6,6 +6,7 @@ characters that reverse the direction of writing, markup, or a million character
 
 import re
 import reprlib
+import unicodedata
 from itertools import islice
 from typing import Any
 
@@ -13,6 +14,11 @@ _LONGEST = 2000  # characters of one text that is shown
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
 _BLOCK_START = re.compile(r"[#+=-]|\d{1,9}[.)]")
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is one line of visible characters and spaces of any kind."""
+    return text.isprintable() or all(map(_is_plain, text))
 
 
 def for_terminal(text: str, *, most: int = _LONGEST, multiline: bool = False) -> str:
@@ -29,7 +35,7 @@ def for_terminal(text: str, *, most: int = _LONGEST, multiline: bool = False) ->
     cut = text if len(text) <= most else text[: most - 1] + "…"
     if cut.isprintable():
         return cut
-    return "".join(c if c.isprintable() or c in kept else _escape(c) for c in cut)
+    return "".join(c if _is_plain(c) or c in kept else _escape(c) for c in cut)
 
 
 def for_markdown(text: str, *, most: int = _LONGEST) -> str:
@@ -81,6 +87,11 @@ class _Short(reprlib.Repr):
         if value.bit_length() <= 1000:
             return repr(value)
         return f"<a whole number of {int(value.bit_length() * 0.30103) + 1:,} digits>"
+
+
+def _is_plain(character: str) -> bool:
+    """Python's ``isprintable``, which has the space alone of all spaces that have a width."""
+    return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
 def _escape(character: str) -> str:

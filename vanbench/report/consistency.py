@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from vanbench.checkpoints.weights import PLAIN
-from vanbench.report.expected_counts import expected_flops, expected_params
+from vanbench.model.expected_counts import expected_flops, expected_params
 from vanbench.report.records import (
     FAILED,
     HAVE_FILE,

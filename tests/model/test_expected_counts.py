@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.support.models import TINY
 from vanbench.flops import count, count_from_shapes
 from vanbench.model.architecture import ARCHITECTURES, Architecture
-from vanbench.report.expected_counts import expected_flops, expected_params
+from vanbench.model.expected_counts import expected_flops, expected_params
 
 FOUR = st.tuples(*[st.integers(1, 3)] * 4)
 

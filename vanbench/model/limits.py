@@ -1,0 +1,38 @@
+"""How large a network may be that a zoo or an option names, without torch.
+
+A checkpoint needs no such limit: its own size bounds its network. The numbers of a zoo file cost
+nothing to write, and counting with fvcore is a forward pass of the whole network.
+"""
+
+from vanbench.model.architecture import Architecture
+from vanbench.model.expected_counts import expected_flops, expected_params
+
+DIM, DEPTH, RATIO, SIDE, CLASSES = 4096, 256, 64, 4096, 100_000
+"""The largest width, number of blocks of a stage, MLP ratio, input side and number of classes."""
+
+BLOCKS = 256  # of all stages; VAN-B6 has 108
+PARAMS = 1_000_000_000  # 4 GB of weights; VAN-B6 has 0.2 billion
+FLOPS = 2_000_000_000_000  # for one image, about a minute on two cores; VAN-B6 at 224 needs 0.04
+FEATURES = 300_000_000  # elements of the largest tensor between two layers of one image: 1.2 GB
+
+
+def excess(architecture: Architecture, side: int) -> str | None:
+    """Why the network is too large for an input of ``side`` × ``side``; None if it is not."""
+    blocks, (params, _) = sum(architecture.depths), expected_params(architecture)
+    if blocks > BLOCKS:
+        return f"{blocks:,} blocks, and the limit is {BLOCKS:,}"
+    if params > PARAMS:
+        return f"{params:,} parameters, and the limit is {PARAMS:,}"
+    features = _largest_features(architecture, side)
+    if features > FEATURES:
+        return f"{features:,} features at once at {side}×{side}, and the limit is {FEATURES:,}"
+    flops = expected_flops(architecture, side)["openmmlab"]
+    if flops > FLOPS:
+        return f"{flops:,} FLOPs at {side}×{side}, and the limit is {FLOPS:,}"
+    return None
+
+
+def _largest_features(architecture: Architecture, side: int) -> int:
+    """The hidden features of the MLP of the stage where there are most of them."""
+    stages = zip(architecture.embed_dims, architecture.mlp_ratios, (4, 8, 16, 32), strict=True)
+    return max(dim * ratio * (-(-side // stride)) ** 2 for dim, ratio, stride in stages)
