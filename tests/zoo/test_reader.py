@@ -128,7 +128,7 @@ MISTAKES = {
     "colon in a name": ('my_van.best', 'my:van.best', r"expected a model name of the form ARCH.TAG"),
     "folder in a name": ('my_van.best', "..\\\\my.best", r"expected a model name of the form ARCH.TAG"),
     "note of two lines": ('url =', 'note = "a\\nb"\nurl =', r"key 'note': expected a text of one line"),
-    "empty pretrain": ('url =', 'pretrain = " "\nurl =', r"key 'pretrain': expected a text of one line"),
+    "empty pretrain": ('url =', 'pretrain = " "\nurl =', r"key 'pretrain': expected a text that is not empty"),
     "config as number": ('url =', 'config = 1\nurl =', r"key 'config': expected text, found int 1"),
     "citation as list": ('title', 'citation = []\ntitle', r"top level, key 'citation': expected text"),
     "folder name": ('name = "mine"', 'name = "../mine"', r"key 'name'"),

@@ -28,8 +28,8 @@ def test_values_of_the_right_kind():
     [
         ({}, lambda t: t.text("a"), "expected text, found nothing"),
         ({"a": 1}, lambda t: t.text("a"), "expected text, found int 1"),
-        ({"a": True}, lambda t: t.length("a", 1), "at least 1, found bool True"),
-        ({"a": 0}, lambda t: t.length("a", 1), "at least 1, found int 0"),
+        ({"a": True}, lambda t: t.length("a", 1), "from 1 to 1,000,000,000, found bool True"),
+        ({"a": 0}, lambda t: t.length("a", 1), "from 1 to 1,000,000,000, found int 0"),
         ({"a": "z"}, lambda t: t.one_of("a", ("x", "y"), "x"), "one of x, y, found str 'z'"),
         ({"a": [1, True]}, lambda t: t.numbers("a", int, 2), "2 whole numbers"),
         ({"a": [1.5]}, lambda t: t.numbers("a", int, 1), "1 whole numbers"),

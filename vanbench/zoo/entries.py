@@ -10,9 +10,13 @@ from urllib.parse import unquote, urlsplit
 
 from vanbench.errors import UnknownModelError
 from vanbench.model.architecture import Architecture
+from vanbench.outside.safe_text import shorten
 from vanbench.zoo.addresses import public_url
 from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 from vanbench.zoo.reported import Reported
+
+_MOST_QUERY = 200  # characters of a name that is looked for
+_MOST_LISTED = 20  # names that a message lists
 
 
 @dataclass(frozen=True)
@@ -155,16 +159,17 @@ class Zoo:
 
     def find(self, query: str) -> Entry:
         """The entry of that name, or the first of that architecture; else UnknownModelError."""
-        wanted = normal_name(query)
+        wanted = normal_name(query[:_MOST_QUERY])
         for entry in self.entries:
             if wanted in (normal_name(entry.name), normal_name(entry.arch)):
                 return entry
         known = {normal_name(e.arch): e.arch for e in self.entries}
         known |= {normal_name(e.name): e.name for e in self.entries}
         near = [known[n] for n in difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)]
-        listed = ", ".join(entry.name for entry in self.entries)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {listed}."
-        raise UnknownModelError(f"no model {query!r} in the zoo {self.name!r}", remedy=hint)
+        listed = ", ".join(entry.name for entry in self.entries[:_MOST_LISTED])
+        more = ", …" if len(self.entries) > _MOST_LISTED else ""
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {listed}{more}."
+        raise UnknownModelError(f"no model {shorten(query)} in the zoo {self.name!r}", remedy=hint)
 
 
 def filename_of(url: str) -> str:

@@ -1,34 +1,45 @@
 """Zoo files: from TOML to entries, strictly; docs/zoo.md describes the keys."""
 
-import re
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from vanbench.conventions import CONVENTIONS
 from vanbench.errors import ZooError
-from vanbench.model.architecture import ARCHITECTURES, Architecture
+from vanbench.model.limits import excess
+from vanbench.outside.safe_text import is_plain, shorten
+from vanbench.outside.toml_text import read_toml
 from vanbench.zoo.entries import (
-    Claims,
     Counting,
     Entry,
-    Erratum,
     EvaluationProtocol,
     Zoo,
     filename_of,
-    normal_name,
 )
-from vanbench.zoo.reported import Reported
+from vanbench.zoo.names import (
+    LONGEST_NAME,
+    LONGEST_URL,
+    comparable,
+    is_file_address,
+    is_model_name,
+    is_zoo_name,
+)
+from vanbench.zoo.sections import (
+    read_architecture,
+    read_claims,
+    read_counting,
+    read_erratum,
+    read_protocol,
+)
 from vanbench.zoo.toml_table import Table
 
 SCHEMA = 1
 SHIPPED = Path(str(files("vanbench"))) / "zoos"
-INTERPOLATIONS = ("bicubic", "bilinear")
-_NAME = re.compile(r"[\w+-]+\.[\w.+-]+")
+MOST_BYTES = 2_000_000
+MOST_MODELS = 1000
+MOST_MIRRORS = 20
 
 
 @dataclass(frozen=True)
@@ -45,19 +56,22 @@ class _Defaults:
 
 def load_zoo(name_or_path: str) -> Zoo:
     """The zoo of a shipped name (``openmmlab``, ``demo``) or a TOML file; ZooError if malformed."""
-    shipped = SHIPPED / f"{name_or_path}.toml"
-    path = shipped if shipped.is_file() else Path(name_or_path)
+    path = _shipped().get(name_or_path, Path(name_or_path))
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.toml")))
+        data = read_toml(path, most=MOST_BYTES, error=ZooError)
+    except ZooError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        names = ", ".join(_shipped())
         raise ZooError(
-            f"no zoo {name_or_path!r}: neither a shipped one ({names}) nor a file",
+            f"no zoo {shorten(name_or_path)}: neither a shipped one ({names}) nor a file",
             remedy="Give --zoo one of these names or the path of a TOML file.",
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ZooError(f"not a readable TOML file: {error}", where=path) from error
     return _read_zoo(path, data)
+
+
+def _shipped() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
 
 
 def _read_zoo(path: Path, data: dict[str, Any]) -> Zoo:
@@ -65,19 +79,22 @@ def _read_zoo(path: Path, data: dict[str, Any]) -> Zoo:
     if top.get("schema", int, f"{SCHEMA}") != SCHEMA:
         raise top.fail("schema", f"{SCHEMA}", data["schema"])
     name, title, source = top.text("name"), top.text("title"), top.text("source")
-    if not name.replace("-", "").replace("_", "").isalnum():
-        raise top.fail("name", "letters, digits, '-' and '_' (it names a results folder)", name)
+    if not is_zoo_name(name):
+        expected = f"at most {LONGEST_NAME} letters, digits, '-' and '_', and no reserved name"
+        raise top.fail("name", f"{expected} (it names a results folder)", name)
     defaults = _Defaults(
         layer_norm_eps=_read_eps(top, None),
-        counting=_read_counting(top.table("counting", {}), Counting()),
-        protocol=_read_protocol(top.table("protocol", {}), EvaluationProtocol()),
+        counting=read_counting(top.table("counting", {}), Counting()),
+        protocol=read_protocol(top.table("protocol", {}), EvaluationProtocol()),
         source=source,
         images=_read_images(top, None),
         note=_read_line(top, "note", None),
     )
-    citation = top.text("citation", None)
+    citation = top.text("citation", None, most=5000, multiline=True)
     folder = top.text("data", None)
     models = top.table("models")
+    if len(models.data) > MOST_MODELS:
+        raise top.fail("models", f"at most {MOST_MODELS:,} models", len(models.data))
     entries = [_read_entry(models.table(key), key, defaults) for key in models.data]
     top.done()
     if not entries:
@@ -88,22 +105,29 @@ def _read_zoo(path: Path, data: dict[str, Any]) -> Zoo:
 
 
 def _read_entry(table: Table, name: str, defaults: _Defaults) -> Entry:
-    if not _NAME.fullmatch(name):
-        expected = "a model name of the form ARCH.TAG, such as van_b0.in1k, of letters, digits"
-        raise table.fail(name, f"{expected}, '_', '-', '+' and '.' (it names a record)", name)
-    counting = _read_counting(table.table("counting", {}), defaults.counting)
+    if not is_model_name(name):
+        expected = (
+            "a model name of the form ARCH.TAG, such as van_b0.in1k, of at most "
+            f"{LONGEST_NAME} letters, digits, '_', '-', '+' and '.' (it names a record)"
+        )
+        raise table.fail(name, expected, name)
+    counting = read_counting(table.table("counting", {}), defaults.counting)
+    protocol = read_protocol(table.table("protocol", {}), defaults.protocol)
+    architecture = read_architecture(table, "architecture", counting)
+    if why := excess(architecture, protocol.center_crop):
+        raise table.too_large("protocol", why)
     entry = Entry(
         name=name,
-        architecture=_read_architecture(table, "architecture", counting.num_classes),
+        architecture=architecture,
         urls=_read_urls(table),
-        address=table.text("url"),
-        claims=_read_claims(table.table("reported", {})),
+        address=table.text("url", most=LONGEST_URL),
+        claims=read_claims(table.table("reported", {})),
         layer_norm_eps=_read_eps(table, defaults.layer_norm_eps),
         counting=counting,
-        protocol=_read_protocol(table.table("protocol", {}), defaults.protocol),
+        protocol=protocol,
         source=table.text("source", defaults.source),
         sha256=_read_sha256(table),
-        erratum=_read_erratum(table, counting.num_classes),
+        erratum=read_erratum(table, counting),
         images=_read_images(table, defaults.images),
         pretrain=_read_line(table, "pretrain", None),
         config=_read_line(table, "config", None),
@@ -111,98 +135,6 @@ def _read_entry(table: Table, name: str, defaults: _Defaults) -> Entry:
     )
     table.done()
     return entry
-
-
-def _read_protocol(table: Table, default: EvaluationProtocol) -> EvaluationProtocol:
-    protocol = EvaluationProtocol(
-        exif_orientation=table.get(
-            "exif_orientation", bool, "true or false", default.exif_orientation
-        ),
-        resize_short_edge=table.length("resize_short_edge", default.resize_short_edge),
-        interpolation=table.one_of("interpolation", INTERPOLATIONS, default.interpolation),
-        center_crop=table.length("center_crop", default.center_crop, least=32),
-        mean=table.numbers("mean", (int, float), 3, list(default.mean), least=0),
-        std=table.numbers("std", (int, float), 3, list(default.std), least=1e-6),
-        classes=_read_classes(table, default.classes),
-    )
-    table.done()
-    if protocol.resize_short_edge < protocol.center_crop:
-        raise table.fail("resize_short_edge", "at least center_crop", protocol.resize_short_edge)
-    return protocol
-
-
-def _read_classes(table: Table, default: str | tuple[str, ...]) -> str | tuple[str, ...]:
-    expected = "imagenet-1k or a list of distinct class ids"
-    classes = table.get("classes", (str, list), expected, default)
-    if classes == default or classes == "imagenet-1k":
-        return classes
-    sound = isinstance(classes, list) and all(isinstance(c, str) and c for c in classes)
-    if not sound or len(set(classes)) != len(classes):
-        raise table.fail("classes", expected, classes)
-    return tuple(classes)
-
-
-def _read_counting(table: Table, default: Counting) -> Counting:
-    counting = Counting(
-        convention=table.one_of("convention", tuple(CONVENTIONS), default.convention),
-        resolution=table.length("resolution", default.resolution, least=32),
-        num_classes=table.length("num_classes", default.num_classes),
-    )
-    table.done()
-    return counting
-
-
-def _read_architecture(table: Table, key: str, num_classes: int) -> Architecture:
-    value = table.get(
-        key, (str, dict), "a published name or a table of embed_dims, depths, mlp_ratios"
-    )
-    if isinstance(value, str):
-        if value not in ARCHITECTURES:
-            raise table.fail(key, f"one of {', '.join(ARCHITECTURES)}, or a table", value)
-        known = ARCHITECTURES[value]
-        return Architecture(known.embed_dims, known.depths, known.mlp_ratios, num_classes)
-    numbers = table.table(key)
-    architecture = Architecture(
-        embed_dims=numbers.numbers("embed_dims", int, 4),
-        depths=numbers.numbers("depths", int, 4),
-        mlp_ratios=numbers.numbers("mlp_ratios", int, 4, [8, 8, 4, 4]),
-        num_classes=num_classes,
-    )
-    numbers.done()
-    return architecture
-
-
-def _read_claims(table: Table) -> Claims:
-    found = {field.name: _read_figure(table, field.name) for field in fields(Claims)}
-    table.done()
-    return Claims(**found)
-
-
-def _read_figure(table: Table, key: str) -> Reported | None:
-    expected = 'the figure as printed, as text, such as "82.80"'
-    text = table.get(key, str, expected, None)
-    if text is None:
-        return None
-    try:
-        figure = Reported(text)
-    except ValueError:
-        raise table.fail(key, expected, text) from None
-    if key in ("top1", "top5") and figure.value > 100:
-        raise table.fail(key, "a percentage from 0 to 100", text)
-    return figure
-
-
-def _read_erratum(table: Table, num_classes: int) -> Erratum | None:
-    if table.get("erratum", dict, "a table", None) is None:
-        return None
-    erratum = table.table("erratum")
-    architecture = None
-    if "reported_architecture" in erratum.data:
-        architecture = _read_architecture(erratum, "reported_architecture", num_classes)
-    corrected = _read_claims(erratum.table("corrected"))
-    reason = erratum.text("reason").strip()
-    erratum.done()
-    return Erratum(corrected, reason, architecture)
 
 
 def _read_images(table: Table, default: int | None) -> int | None:
@@ -213,28 +145,36 @@ def _read_images(table: Table, default: int | None) -> int | None:
 
 def _read_line(table: Table, key: str, default: str | None) -> str | None:
     """A text that is shown in a table or under it: one line, not empty."""
-    value = table.text(key, default)
-    if value is not None and not (value.strip() and value.isprintable()):
-        raise table.fail(key, "a text of one line", value)
+    value: str | None = table.text(key, default)
+    if value is not None and not value.strip():
+        raise table.fail(key, "a text that is not empty", value)
     return value
 
 
 def _read_urls(table: Table) -> tuple[str, ...]:
     """Absolute URLs as they are; anything else is a path beside the zoo file."""
-    url = table.text("url")
+    url = table.text("url", most=LONGEST_URL)
     mirrors = table.get("mirrors", list, "a list of URLs", [])
-    if not all(isinstance(u, str) for u in mirrors):
-        raise table.fail("mirrors", "a list of URLs", mirrors)
-    urls = [
-        u if "://" in u else (table.path.parent / u).resolve().as_uri() for u in (url, *mirrors)
-    ]
-    try:
-        named = bool(filename_of(urls[0]))
-    except ValueError:
-        named = False
-    if not named:
+    expected = f"a list of at most {MOST_MIRRORS} URLs"
+    if len(mirrors) > MOST_MIRRORS or not all(isinstance(u, str) for u in mirrors):
+        raise table.fail("mirrors", expected, mirrors)
+    urls = [_absolute(u, table.path.parent) for u in (url, *mirrors)]
+    if not is_file_address(urls[0]):
         raise table.fail("url", "a URL that ends in a file name", url)
+    for mirror, absolute in zip(mirrors, urls[1:], strict=True):
+        if not is_plain(mirror) or len(mirror) > LONGEST_URL or not is_file_address(absolute):
+            raise table.fail("mirrors", f"{expected} that end in a file name", mirror)
     return tuple(urls)
+
+
+def _absolute(url: str, folder: Path) -> str:
+    """A URL as it is, a path as a ``file://`` URL; empty if it cannot be a path."""
+    if "://" in url:
+        return url
+    try:
+        return (folder / url).resolve().as_uri()
+    except (OSError, RuntimeError, ValueError):  # such as a NUL, or a loop of links
+        return ""
 
 
 def _read_sha256(table: Table) -> str | None:
@@ -245,16 +185,17 @@ def _read_sha256(table: Table) -> str | None:
 
 
 def _read_eps(table: Table, default: float | None) -> float | None:
-    value = table.get("layer_norm_eps", float, "a small positive number", default)
-    if value is not None and not 0 < value < 1:
-        raise table.fail("layer_norm_eps", "a small positive number", value)
+    expected = "a number from 1e-12 to 0.1, such as 1e-5"
+    value = table.get("layer_norm_eps", float, expected, default)
+    if value is not None and not 1e-12 <= value <= 0.1:
+        raise table.fail("layer_norm_eps", expected, value)
     return value
 
 
 def _refuse_similar_names(models: Table, entries: Sequence[Entry]) -> None:
     seen: dict[str, str] = {}
     for entry in entries:
-        other = seen.setdefault(normal_name(entry.name), entry.name)
+        other = seen.setdefault(comparable(entry.name), entry.name)
         if other != entry.name:
             raise models.fail(
                 entry.name, f"a name that differs from {other!r} in more than case", entry.name

@@ -4,7 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from vanbench.errors import ZooError
+from vanbench.outside.safe_text import for_terminal, is_plain, shorten
 from vanbench.zoo.addresses import redact
+
+LARGEST_LENGTH = 1_000_000_000
+_MOST_SHOWN = 200  # characters of a text that a message quotes
+_FEW = 7  # members of a list or table that a message quotes
 
 
 class Table:
@@ -15,15 +20,22 @@ class Table:
 
     def __init__(self, path: Path, name: str, data: Any):
         self.path, self.name, self.data, self.seen = path, name, data, set[str]()
+        self.place = f"[{for_terminal(name, most=_MOST_SHOWN)}]" if name else "top level"
         if not isinstance(data, dict):
-            raise ZooError(f"expected a table, found {_show(data)}", where=f"{path}, {name}")
+            raise ZooError(f"expected a table, found {_show(data)}", where=f"{path}, {self.place}")
 
     def fail(self, key: str, expected: str, found: Any = None) -> ZooError:
         """The error for a key whose value is not as expected; ``found`` None: it is absent."""
         got = "nothing" if found is None else _show(found)
-        place = f"[{self.name}]" if self.name else "top level"
+        where = f"{self.path}, {self.place}, key {shorten(key)}"
+        return ZooError(f"expected {expected}, found {got}", where=where)
+
+    def too_large(self, key: str, why: str) -> ZooError:
+        """The error for a network that takes too much memory or time."""
         return ZooError(
-            f"expected {expected}, found {got}", where=f"{self.path}, {place}, key {key!r}"
+            f"the network is too large: {why}",
+            where=f"{self.path}, {self.place}, key {shorten(key)}",
+            remedy="The limits are in docs/zoo.md.",
         )
 
     def get(
@@ -39,30 +51,53 @@ class Table:
             raise self.fail(key, expected, value)
         return value
 
-    def text(self, key: str, default: Any = ...) -> Any:
-        """A text."""
-        return self.get(key, str, "text", default)
+    def text(
+        self, key: str, default: Any = ..., *, most: int = 500, multiline: bool = False
+    ) -> Any:
+        """A text of at most ``most`` visible characters, in one line unless ``multiline``."""
+        value = self.get(key, str, "text", default)
+        if key in self.data:
+            sound = is_plain(value.replace("\n", "").replace("\t", "") if multiline else value)
+            if not sound or len(value) > most:
+                lines = "" if multiline else " of one line"
+                raise self.fail(key, f"a text{lines} of at most {most:,} visible characters", value)
+        return value
 
-    def length(self, key: str, default: int | None, least: int = 1) -> int:
-        """A whole number of at least ``least``."""
-        value = self.get(key, int, f"a whole number of at least {least}", default)
-        if value < least:
-            raise self.fail(key, f"a whole number of at least {least}", value)
+    def length(
+        self, key: str, default: int | None, least: int = 1, most: int = LARGEST_LENGTH
+    ) -> int:
+        """A whole number from ``least`` to ``most``."""
+        expected = f"a whole number from {least} to {most:,}"
+        value = self.get(key, int, expected, default)
+        if not least <= value <= most:
+            raise self.fail(key, expected, value)
         return value
 
     def one_of(self, key: str, choices: tuple[str, ...], default: str) -> str:
         """One of some texts."""
-        value = self.text(key, default)
+        value = self.get(key, str, "text", default)
         if value not in choices:
             raise self.fail(key, f"one of {', '.join(choices)}", value)
         return value
 
-    def numbers(self, key: str, kind: Any, count: int, default: Any = ..., least: float = 1) -> Any:
-        """A list of ``count`` numbers of at least ``least``, as a tuple."""
-        what = f"a list of {count} {'whole ' if kind is int else ''}numbers, each at least {least}"
+    def numbers(
+        self,
+        key: str,
+        kind: Any,
+        count: int,
+        default: Any = ...,
+        *,
+        least: float = 1,
+        most: float = LARGEST_LENGTH,
+    ) -> Any:
+        """A list of ``count`` numbers from ``least`` to ``most``, as a tuple."""
+        whole = "whole " if kind is int else ""
+        what = f"a list of {count} {whole}numbers, each from {least:g} to {most:,}"
         value = self.get(key, list, what, default)
-        sound = all(isinstance(v, kind) and not isinstance(v, bool) and v >= least for v in value)
-        if len(value) != count or not sound:
+        sound = len(value) == count and all(
+            isinstance(v, kind) and not isinstance(v, bool) and least <= v <= most for v in value
+        )
+        if not sound:
             raise self.fail(key, what, value)
         return tuple(value)
 
@@ -79,4 +114,18 @@ class Table:
 
 
 def _show(value: Any) -> str:
-    return redact(f"{type(value).__name__} {value!r}")
+    """A value and its type for a message: short, and without the secrets of a URL in it."""
+    if isinstance(value, str) and len(value) > _MOST_SHOWN:
+        return f"str of {len(value):,} characters"
+    return f"{type(value).__name__} {shorten(_redacted(value))}"
+
+
+def _redacted(value: Any) -> Any:
+    """The value as far as it is shown; a text is redacted before anything cuts a secret in two."""
+    if isinstance(value, str):
+        return redact(value) if len(value) <= _MOST_SHOWN else "…"
+    if isinstance(value, list):
+        return [_redacted(inner) for inner in value[:_FEW]] + ["…"] * (len(value) > _FEW)
+    if isinstance(value, dict):
+        return {_redacted(key): _redacted(value[key]) for key in list(value)[:_FEW]}
+    return value
