@@ -6,6 +6,7 @@ import click
 
 from vanbench.cli.options import Settings, common_options, model_arguments, option
 from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
+from vanbench.model.limits import SIDE, excess
 from vanbench.typed_json import Json
 from vanbench.zoo.entries import Entry
 
@@ -28,7 +29,7 @@ Examples:
 @option("--explain", is_flag=True, help="What other counters give, with the rule of each.")
 @option(
     "--resolution",
-    type=click.IntRange(min=32),
+    type=click.IntRange(min=32, max=SIDE),
     help="Side of the square input, in pixels.  [default: the zoo's]",
 )
 def command(
@@ -49,6 +50,8 @@ def command(
     counted = []
     for entry in entries:
         size = resolution or entry.counting.resolution
+        if resolution and (why := excess(entry.architecture, resolution)):
+            raise click.BadParameter(f"{entry.name} is too large: {why}", param_hint="--resolution")
         settings.detail(f"counting {entry.name} at {size}×{size}")
         counted.append((entry, count(entry.architecture, size)))
     if settings.as_json:
