@@ -14,7 +14,7 @@ import vanbench
 from vanbench.data.decode import decode
 from vanbench.data.preprocess import normalize, to_pixels
 from vanbench.zoo.entries import EvaluationProtocol
-from vanbench.zoo.reader import INTERPOLATIONS
+from vanbench.zoo.sections import INTERPOLATIONS
 
 
 def noise(width, height, mode="RGB"):

@@ -29,13 +29,15 @@ def test_the_published_size_is_one_that_a_tar_can_have():
     assert 100_000 < mean < 150_000
 
 
-def test_names_do_not_matter_for_the_size(few, tmp_path):
+def test_other_names_are_a_fault_because_only_names_tell_the_classes(few, tmp_path):
     for p in few:
         (tmp_path / p.wnid).mkdir(exist_ok=True)
         (tmp_path / p.wnid / f"x{p.name}").write_bytes(p.encoded)
     images, sizes = open_images(tmp_path, IDS), [len(p.encoded) for p in few]
     size = archive_bytes(sizes)
-    assert compare_with_archive(Archive(size, ""), images, sizes) == []
+    (fault,) = compare_with_archive(Archive(size, ""), images, sizes)
+    assert (fault.kind, fault.count, fault.fault) == ("other names", len(few), True)
+    assert fault.message.startswith("official counts and size, other names: ")
     (fault,) = compare_with_archive(Archive(size - 10240, ""), images, sizes)
     assert fault.message.startswith("official counts, other files: ")
 

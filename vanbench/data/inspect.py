@@ -5,14 +5,16 @@ Every image is read once, in threads: reading, hashing and decoding all release 
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from vanbench.data.decode import check_header
+from vanbench.data.decode import JPEG_START, check_header
 from vanbench.data.decode import decode as decode_image
+from vanbench.data.jpeg import missing_data
 from vanbench.data.layouts.images import ImageSet
+from vanbench.data.preprocess import resized
 from vanbench.data.published import PUBLISHED, Archive, compare_with_archive
 from vanbench.data.summary import (
     ALTERED,
@@ -21,8 +23,10 @@ from vanbench.data.summary import (
     MISSING,
     OFFICIAL,
     SUBSET,
+    TRUNCATED,
     DataSummary,
     Finding,
+    encodable,
     finding,
 )
 from vanbench.devices import available_cores
@@ -30,15 +34,17 @@ from vanbench.errors import DataError
 from vanbench.progress import Update, ignore
 from vanbench.typed_json import Json, to_json
 from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
+from vanbench.zoo.entries import EvaluationProtocol
 
 PER_CLASS = VALIDATION_IMAGES // len(imagenet_1k())
 CHUNK = 64  # images between two reports of progress
 MOST_THREADS = 16
 
-BROKEN_TEXTS = {
+FILE_FAULTS = {
     "empty": "{n} files are empty (zero bytes)",
     "unreadable": "{n} files cannot be read",
-    "damaged": "{n} files are not complete images",
+    TRUNCATED: "{n} JPEG files have lost a part of their data, which decoders fill in",
+    "damaged": "{n} files are not complete images of a usable size",
 }
 
 
@@ -111,6 +117,7 @@ def inspect(
     images: ImageSet,
     *,
     indices: Sequence[int] | None = None,
+    protocol: EvaluationProtocol | None = None,
     decode: bool = False,
     workers: int | None = None,
     progress: Update = ignore,
@@ -118,12 +125,14 @@ def inspect(
 ) -> DataReport:
     """Read every image at ``indices`` (default: all) once and report what was found.
 
-    Headers are always checked; ``decode`` decodes every image in full. ``progress`` is called with
-    (done, total). ``published`` is the archive that 50,000 images of ImageNet-1k must come from.
-    Nothing is raised for a broken image: it is in the report.
+    Headers are always checked, also for whether ``protocol`` can resize an image of that size;
+    ``decode`` decodes every image in full. ``progress`` is called with (done, total).
+    ``published`` is the archive that 50,000 images of ImageNet-1k must come from. Nothing is raised
+    for a broken image: it is in the report.
     """
     chosen = range(len(images)) if indices is None else indices
-    checks = list(_check_all(images, chosen, decode, workers or default_threads(), progress))
+    how = partial(_check_content, decode, protocol or EvaluationProtocol())
+    checks = list(_check_all(images, chosen, how, workers or default_threads(), progress))
     content = {check.index: check.sha256 for check in checks if check.sha256 is not None}
     counts = Counter(images.labels[index] for index in chosen)
     problems = [
@@ -137,7 +146,7 @@ def inspect(
     unbroken = [problem for problem in problems if problem.kind not in BROKEN_KINDS]
     return DataReport(
         layout=images.layout,
-        path=str(images.path),
+        path=encodable(str(images.path)),
         images=len(chosen),
         classes=len(counts),
         verdict=data_verdict(images, counts, problems),
@@ -191,7 +200,7 @@ def data_verdict(images: ImageSet, counts: Counter[int], problems: Iterable[Find
 def _check_all(
     images: ImageSet,
     indices: Sequence[int],
-    decode: bool,
+    check_content: Callable[[bytes], str],
     threads: int,
     progress: Update,
 ) -> Iterator[Check]:
@@ -200,18 +209,20 @@ def _check_all(
     with ThreadPoolExecutor(threads) as pool:
         ordered = images.storage_order(indices)
         chunks = [ordered[at : at + CHUNK] for at in range(0, len(ordered), CHUNK)]
-        check_chunk = partial(_check_chunk, images, decode)
+        check_chunk = partial(_check_chunk, images, check_content)
         for checks in pool.map(check_chunk, chunks):
             yield from checks
             done += len(checks)
             progress(done, len(indices))
 
 
-def _check_chunk(images: ImageSet, decode: bool, indices: Sequence[int]) -> list[Check]:
-    return [_check(images, index, decode) for index in indices]
+def _check_chunk(
+    images: ImageSet, check_content: Callable[[bytes], str], indices: Sequence[int]
+) -> list[Check]:
+    return [_check(images, index, check_content) for index in indices]
 
 
-def _check(images: ImageSet, index: int, decode: bool) -> Check:
+def _check(images: ImageSet, index: int, check_content: Callable[[bytes], str]) -> Check:
     """Read one image, hash it, look at its header or decode it."""
     try:
         encoded = images.read(index)
@@ -221,23 +232,30 @@ def _check(images: ImageSet, index: int, decode: bool) -> Check:
     if not encoded:
         return Check(index, sha256, 0, "empty")
     try:
-        if decode:
-            decode_image(encoded)
-        else:
-            check_header(encoded)
+        missing = check_content(encoded)
     except DataError as error:
         return Check(index, sha256, len(encoded), "damaged", error.problem)
-    return Check(index, sha256, len(encoded))
+    return Check(index, sha256, len(encoded), TRUNCATED if missing else "", missing)
+
+
+def _check_content(decode: bool, protocol: EvaluationProtocol, encoded: bytes) -> str:
+    """What is known to be missing; DataError if the protocol cannot take the image at all."""
+    if not decode:
+        resized(check_header(encoded), protocol)
+        return ""
+    image = decode_image(encoded)
+    resized(image.size, protocol)
+    return missing_data(encoded, image) if encoded.startswith(JPEG_START) else ""
 
 
 def _broken(images: ImageSet, checks: Iterable[Check]) -> list[Finding]:
-    """A finding for each kind of broken image."""
-    found: dict[str, list[str]] = {kind: [] for kind in BROKEN_KINDS}
+    """A finding for each kind of fault that an image can have."""
+    found: dict[str, list[str]] = {kind: [] for kind in FILE_FAULTS}
     for check in checks:
         if check.fault:
             name = images.names[check.index]
             found[check.fault].append(f"{name}: {check.reason}" if check.reason else name)
-    return [f for kind, text in BROKEN_TEXTS.items() for f in finding(kind, found[kind], text)]
+    return [f for kind, text in FILE_FAULTS.items() for f in finding(kind, found[kind], text)]
 
 
 def _counts(images: ImageSet, counts: Counter[int]) -> list[Finding]:

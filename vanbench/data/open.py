@@ -4,6 +4,7 @@ Labels come from class ids (WordNet ids for ImageNet), never from the order of a
 Nothing is ever written into the data set's folder.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,10 +20,12 @@ from vanbench.data.layouts.official import label_conflicts
 from vanbench.data.layouts.parquet import open_parquet
 from vanbench.data.layouts.webdataset import open_shards
 from vanbench.errors import DataError
+from vanbench.outside.files import check_regular
 
 # Folders that a validation set may be in, in the order in which they are tried.
 INSIDE = ("val", "validation", "ILSVRC2012_img_val", "ILSVRC2012", "ILSVRC", "imagenet", "ImageNet",
           "Data", "CLS-LOC", "data", "images")  # fmt: skip
+GIVE_A_FOLDER = "Give the folder of a validation set with --data."
 DEPTH = 4  # ILSVRC/Data/CLS-LOC/val
 
 _WORDNET_ID = re.compile(r"n\d{8}")
@@ -36,13 +39,13 @@ def open_images(path: Path, class_ids: tuple[str, ...]) -> ImageSet:
     ``path`` is a folder or a single tar or Parquet file. Raises DataError saying what was expected,
     what was found and what to do.
     """
-    if not path.exists():
-        remedy = "Give the folder of a validation set with --data."
-        raise DataError("no file or folder is there", where=path, remedy=remedy)
-    if path.is_file():
+    if not os.path.lexists(path):
+        raise DataError("no file or folder is there", where=path, remedy=GIVE_A_FOLDER)
+    if not os.path.isdir(path):
+        check_regular(path, DataError, remedy=GIVE_A_FOLDER)
         images = _open_file(path, class_ids)
     else:
-        places = _places(path, DEPTH)
+        places = _places(path, DEPTH, set())
         images = next(filter(None, (_open_folder(place, class_ids) for place in places)), None)
     if images is None or not len(images):
         expected = f"expected a validation set labelled with class ids such as {class_ids[0]}"
@@ -51,13 +54,17 @@ def open_images(path: Path, class_ids: tuple[str, ...]) -> ImageSet:
     return replace(images, findings=(*images.findings, *label_conflicts(images)))
 
 
-def _places(folder: Path, depth: int) -> Iterator[Path]:
-    """``folder``, then the known names inside it, depth first."""
+def _places(folder: Path, depth: int, seen: set[str]) -> Iterator[Path]:
+    """``folder``, then the known names inside it, depth first; each folder once (see links)."""
+    real = os.path.realpath(folder)
+    if real in seen:
+        return
+    seen.add(real)
     yield folder
     if depth:
         for name in INSIDE:
-            if (folder / name).is_dir():
-                yield from _places(folder / name, depth - 1)
+            if os.path.isdir(folder / name):
+                yield from _places(folder / name, depth - 1, seen)
 
 
 def _open_folder(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
@@ -94,11 +101,11 @@ def _validation_files(folder: Path, files: Sequence[str], suffix: str) -> list[P
 
 def _what_is_there(path: Path) -> tuple[str, str]:
     """What was found in place of a data set, and what to do about it."""
-    if path.is_file():
+    if not os.path.isdir(path):
         return f"a file without labelled images in it{_lists_near(path.parent)}", (
             "Give a folder, a tar with its labels beside it, WebDataset shards or Parquet shards."
         )
-    places = list(_places(path, DEPTH))
+    places = list(_places(path, DEPTH, set()))
     listings = [list_folder(place) for place in places]
     unlabelled = next((i for i, listing in enumerate(listings) if listing.images), None)
     if unlabelled is not None:

@@ -8,30 +8,64 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 from torch import Tensor
 
+from vanbench.data.decode import MOST_PIXELS
+from vanbench.errors import DataError
 from vanbench.zoo.entries import EvaluationProtocol
 
 PixelsOf = Callable[[Image.Image, EvaluationProtocol], Tensor]  # to_pixels, or a replacement
+
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def to_pixels(image: Image.Image, protocol: EvaluationProtocol) -> Tensor:
     """The uint8 RGB crop (3, center_crop, center_crop) that the network sees.
 
     The long edge is truncated to an integer in proportion and the crop's offsets are rounded half
-    to even, as torchvision and OpenMMLab do. Pillow's filters are antialiased.
+    to even, as torchvision and OpenMMLab do. Pillow's filters are antialiased. DataError if the
+    image is so long that it would be too large when it is resized.
     """
     if protocol.exif_orientation:
-        image = ImageOps.exif_transpose(image)
+        image = _oriented(image)
     image = image.convert("RGB")
-    short, edge = min(image.size), protocol.resize_short_edge
-    width, height = (edge if side == short else edge * side // short for side in image.size)
+    width, height = resized(image.size, protocol)
     image = image.resize((width, height), Image.Resampling[protocol.interpolation.upper()])
     crop = protocol.center_crop
     left, top = round((width - crop) / 2), round((height - crop) / 2)
     pixels = np.array(image.crop((left, top, left + crop, top + crop)))  # (H, W, 3)
     return torch.from_numpy(pixels).permute(2, 0, 1)
+
+
+def resized(size: tuple[int, int], protocol: EvaluationProtocol) -> tuple[int, int]:
+    """The size to which an image of this size is resized; DataError above MOST_PIXELS."""
+    short, edge = min(size), protocol.resize_short_edge
+    width, height = (edge if side == short else edge * side // short for side in size)
+    if width * height > MOST_PIXELS:
+        raise DataError(
+            f"not a usable image: resizing its short edge to {edge:,} makes "
+            f"{width:,}×{height:,} of {size[0]:,}×{size[1]:,}, and at most {MOST_PIXELS:,} pixels "
+            "are allowed"
+        )
+    return width, height
+
+
+def _oriented(image: Image.Image) -> Image.Image:
+    """The image as its EXIF orientation says; as stored where EXIF is damaged, as OpenCV does."""
+    try:
+        method = _TRANSPOSE.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # which ones are raised depends on the damage
+        return image
+    return image if method is None else image.transpose(method)
 
 
 def normalize(pixels: Tensor, protocol: EvaluationProtocol) -> Tensor:

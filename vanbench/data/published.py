@@ -12,8 +12,9 @@ from pathlib import Path
 from tarfile import BLOCKSIZE, RECORDSIZE
 
 from vanbench.data.layouts.images import ImageSet
-from vanbench.data.layouts.official import official_label
-from vanbench.data.summary import Finding
+from vanbench.data.layouts.official import official_number
+from vanbench.data.summary import EXAMPLES, Finding
+from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def compare_with_archive(
     """Whether files of these sizes are those of the published archive.
 
     They are if the set is a tar with the published size and MD5. Otherwise a tar of the files must
-    have the published size. This assumes that the published archive holds nothing else.
+    have the published size, and the files their official names, because only these tell whether
+    each is in its class. This assumes that the published archive holds nothing else.
     """
     notes = []
     if images.path.suffix == ".tar" and images.path.is_file():
@@ -54,15 +56,33 @@ def compare_with_archive(
         if same:
             return notes
     found = archive_bytes(sizes)
+    numbers = {official_number(name) for name in images.names}
+    named = None not in numbers and len(numbers) == len(images.names)
     if found == published.size:
-        return notes
-    named = all(official_label(name) is not None for name in images.names)
+        return notes if named else [*notes, _other_names(images)]
     text = (
         f"official {'names and ' if named else ''}counts, other files: as a tar they have "
         f"{found:,} bytes where the published archive has {published.size:,} (if it holds nothing "
         "else, which is not confirmed)"
     )
     return [*notes, Finding("other files", len(sizes), (), text)]
+
+
+def _other_names(images: ImageSet) -> Finding:
+    others = sorted(name for name in images.names if official_number(name) is None)
+    text = (
+        "official counts and size, other names: each image's class can be checked only by its "
+        "official name"
+    )
+    return Finding("other names", len(others), tuple(others[:EXAMPLES]), text)
+
+
+def size_findings(images: ImageSet, published: Archive = PUBLISHED) -> list[Finding]:
+    """What the sizes of 50,000 images of ImageNet-1k say, where they are known without reading."""
+    if images.class_ids != imagenet_1k() or len(images) != VALIDATION_IMAGES:
+        return []
+    sizes = images.sizes()
+    return [] if sizes is None else compare_with_archive(published, images, sizes)
 
 
 def _is_archive(path: Path, published: Archive) -> tuple[bool, str]:

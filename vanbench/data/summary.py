@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 EXAMPLES = 5  # how many names a finding shows
+LONGEST = 500  # characters of a finding's message, and of each example
 
 # Verdicts on a data set; inspect.DataReport says when.
 OFFICIAL, ALTERED, SUBSET, CUSTOM = "official", "altered", "subset", "custom"
@@ -12,6 +13,7 @@ OFFICIAL, ALTERED, SUBSET, CUSTOM = "official", "altered", "subset", "custom"
 BROKEN_KINDS = ("empty", "unreadable", "damaged")
 CLASS_ORDER, UNCONFIRMED_ORDER = "class order", "unconfirmed class order"
 MISSING = "missing"
+TRUNCATED = "truncated"
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Finding:
     """Something that is wrong with a data set, or worth a note.
 
     ``kind`` is a short name, ``count`` how often it was found, ``examples`` the first few. With a
-    ``fault``, the set is not the one that it should be; anything else is a note.
+    ``fault``, the set is not the one that it should be; anything else is a note. Both texts can be
+    encoded as UTF-8, and long ones are cut.
     """
 
     kind: str
@@ -27,6 +30,10 @@ class Finding:
     examples: tuple[str, ...]
     message: str
     fault: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", _bounded(self.message))
+        object.__setattr__(self, "examples", tuple(map(_bounded, self.examples)))
 
     def __str__(self) -> str:
         more = ", …" if self.count > len(self.examples) else ""
@@ -40,8 +47,30 @@ def finding(kind: str, names: Iterable[str], message: str, *, fault: bool = True
     names = sorted(names)
     if not names:
         return []
-    text = message.format(n=f"{len(names):,}")
+    text = message.replace("{n}", f"{len(names):,}")
     return [Finding(kind, len(names), tuple(names[:EXAMPLES]), text, fault)]
+
+
+def _bounded(text: str) -> str:
+    text = encodable(text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def encodable(name: str) -> str:
+    """A file name that can be encoded as UTF-8: its bytes that are not UTF-8 as ``%E9``.
+
+    Python has each such byte as half of a surrogate pair. Any other half is written as ``%UD800``.
+    """
+    if name.isascii():
+        return name
+    return "".join(_without_surrogate(character) for character in name)
+
+
+def _without_surrogate(character: str) -> str:
+    code = ord(character)
+    if not 0xD800 <= code <= 0xDFFF:
+        return character
+    return f"%{code - 0xDC00:02X}" if 0xDC80 <= code <= 0xDCFF else f"%U{code:04X}"
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Diagnosis:
 
     ``untried`` has the mistakes that cannot be made here, with the reason. ``anchored`` says that
     the sample agrees with the reported figure, so that an estimate may be that figure plus the
-    difference that a mistake makes on the sample.
+    difference that a mistake makes on the sample. ``data`` has what is wrong with the data set.
     """
 
     target: Reported
@@ -77,6 +77,7 @@ class Diagnosis:
     anchored: bool
     explanations: tuple[Explanation, ...]
     untried: Mapping[str, str]
+    data: tuple[str, ...]
 
     @property
     def conclusion(self) -> str:
@@ -110,6 +111,7 @@ class Diagnosis:
             "conclusion": self.conclusion,
             "explanations": [explanation.as_dict() for explanation in self.explanations],
             "untried": dict(self.untried),
+            "data": list(self.data),
         }
 
 
@@ -129,6 +131,7 @@ def diagnose(trial: TrialResult, target: Reported, reported: Reported | None = N
         anchored=anchor is not None,
         explanations=tuple(sorted(explanations, key=lambda e: (not e.fits, e.distance))),
         untried=trial.untried,
+        data=tuple(trial.data),
     )
 
 

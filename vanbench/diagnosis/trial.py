@@ -13,6 +13,7 @@ from vanbench.checkpoints.load import Checkpoint, model_from_state
 from vanbench.checkpoints.weights import EMA, PLAIN
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
+from vanbench.data.published import size_findings
 from vanbench.devices import choose_device
 from vanbench.diagnosis.mistakes import ClassOrder, Preprocessing, class_orders, preprocessings
 from vanbench.errors import located
@@ -35,12 +36,14 @@ OTHER_WEIGHTS = {
 class TrialResult:
     """Whether each sampled image is right (Top-1), by mistake, of a set of ``total`` images.
 
-    ``untried`` has the mistakes that cannot be made here, with the reason.
+    ``untried`` has the mistakes that cannot be made here, with the reason, and ``data`` what is
+    known to be wrong with the data set without reading the images.
     """
 
     right: Mapping[str, Sequence[bool]]
     total: int
     untried: Mapping[str, str]
+    data: Sequence[str] = ()
 
     @property
     def images(self) -> int:
@@ -73,7 +76,13 @@ def run_trial(
             for name, top in batch.top.items():
                 chosen = zip(batch.indices, top[:, 0].tolist(), strict=True)
                 answers.setdefault(name, {}).update(chosen)
-    return TrialResult(_right_answers(answers, images, indices, orders), len(images), untried)
+    right = _right_answers(answers, images, indices, orders)
+    return TrialResult(right, len(images), untried, _faults(images))
+
+
+def _faults(images: ImageSet) -> list[str]:
+    """What is wrong with a data set, as far as it is known without reading the images."""
+    return [str(f) for f in (*images.findings, *size_findings(images)) if f.fault]
 
 
 def _models(checkpoint: Checkpoint) -> tuple[dict[str, VAN], dict[str, str]]:

@@ -109,7 +109,7 @@ def validate(
     device = choose_device(options.device)
     images = open_images(data, protocol.class_ids)
     indices = spread(len(images), options.limit)
-    report = _inspect(images, indices, options, progress)
+    report = _inspect(images, indices, protocol, options, progress)
     about = ValidationEnvironment(**asdict(environment(device)), decoder=check_decoder())
     computing = numerics_of(device, options)
     keys = {
@@ -146,11 +146,15 @@ def validate(
 
 
 def _inspect(
-    images: ImageSet, indices: Sequence[int], options: RunOptions, progress: Progress
+    images: ImageSet,
+    indices: Sequence[int],
+    protocol: EvaluationProtocol,
+    options: RunOptions,
+    progress: Progress,
 ) -> DataReport:
     """What is checked before any model runs; DataError if a broken image has to stop the run."""
     with progress("checking images", "images") as update:
-        report = inspect(images, indices=indices, progress=update)
+        report = inspect(images, indices=indices, protocol=protocol, progress=update)
     if options.on_error == STOP:
         refuse_broken(report)
     return report

@@ -11,7 +11,7 @@ import pytest
 from tests.support import drawing
 from tests.support.drawing import imagenet_1k
 from vanbench.data.inspect import inspect
-from vanbench.data.layouts.archives import read_members
+from vanbench.data.layouts.tar_members import read_members
 from vanbench.data.open import open_images
 from vanbench.errors import DataError
 

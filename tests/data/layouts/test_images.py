@@ -17,7 +17,7 @@ IDS = imagenet_1k()
 def test_a_file_that_has_gone_is_named(few, tmp_path):
     images = open_images(drawing.class_folders(tmp_path, few), IDS)
     (tmp_path / images.names[0]).unlink()
-    with pytest.raises(DataError, match=f"{few[0].name}: cannot be read: No such file"):
+    with pytest.raises(DataError, match=f"{few[0].name}: there is no such file"):
         images.read(0)
 
 

@@ -67,16 +67,26 @@ def kaggle(few, tmp_path, row):
     return tmp_path
 
 
-@pytest.mark.parametrize("row", ["x,", ",n01440764 1 2 3 4", "x,n00000000 1 2 3 4", "x"])
-def test_a_row_of_kaggles_list_without_a_class_is_refused(row, few, tmp_path):
-    with pytest.raises(DataError, match=r"LOC_val_solution.csv: expected the columns ImageId"):
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("x,", "expected the columns ImageId and PredictionString.* found 'x' and ''"),
+        (",n01440764 1 2 3 4", "found '' and 'n01440764 1 2 3 4'"),
+        ("x,n00000000 1 2 3 4", "found 'x' and 'n00000000 1 2 3 4'"),
+        ("x", "expected 2 fields, found 1"),
+        ("x," + "n01440764 " * 20_000, "line 2: expected at most 65,536 characters"),
+        ('"', "line 2: expected 2 fields, found 1"),
+    ],
+)
+def test_a_row_of_kaggles_list_without_a_class_is_refused(row, problem, few, tmp_path):
+    with pytest.raises(DataError, match=rf"LOC_val_solution.csv.* {problem}"):
         open_images(kaggle(few, tmp_path, row), IDS)
 
 
 def test_a_list_in_another_encoding_is_refused(few, tmp_path):
     drawing.flat(tmp_path, few)
     (tmp_path / "val.txt").write_text(f"{few[0].name} 0\n", encoding="utf-16")
-    with pytest.raises(DataError, match=r"val.txt: the list of labels cannot be read: .* UTF-8"):
+    with pytest.raises(DataError, match=r"val.txt: expected UTF-8 text, found UTF-16"):
         open_images(tmp_path, IDS)
 
 

@@ -82,7 +82,11 @@ def read_all(images):
     ("labels", "message"),
     [
         ([-1] * 12, "found '-1' for x.parquet/00000000"),
-        ([None] * 12, "found 'None' for"),
+        ([None] * 12, "expected in the column label class ids or integers; found null"),
+        ([None, *[1] * 11], "found 'None' for"),
+        ([0.0] * 12, "found double"),
+        ([[1]] * 12, "found list<"),
+        ([True] * 12, "found bool"),
         (["n01440764"] * 11 + ["fox"], "found 'fox' for x.parquet/00000011"),
         ([1000] * 12, "found 12 outside"),
     ],

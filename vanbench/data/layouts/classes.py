@@ -12,7 +12,10 @@ from vanbench.data.layouts.images import basename
 from vanbench.data.layouts.official import agrees, learn_order
 from vanbench.data.summary import CLASS_ORDER, UNCONFIRMED_ORDER, Finding
 from vanbench.errors import DataError
+from vanbench.outside.safe_text import for_terminal, shorten
 from vanbench.zoo.class_ids import imagenet_1k
+
+MOST_DIGITS = 9  # of a class index
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,20 @@ def resolve_classes(path: Path, written: Mapping[str, str], class_ids: tuple[str
     unknown = {name: text for name, text in written.items() if text not in label_of}
     if not unknown:
         return Labels(path, {name: label_of[text] for name, text in written.items()})
-    wrong = {name: text for name, text in unknown.items() if not text.isdecimal()}
+    wrong = {name: text for name, text in unknown.items() if not _is_index(text)}
     if wrong or len(unknown) < len(written):
         name, text = next(iter((wrong or unknown).items()))
         raise DataError(
             "expected a known class id for each image, or an index for each; "
-            f"found {text!r} for {name}",
+            f"found {shorten(text)} for {for_terminal(name, most=100)}",
             where=path,
             remedy=f"A known class id is, for example, {class_ids[0]}.",
         )
     return resolve_indices(path, {name: int(text) for name, text in unknown.items()}, class_ids)
+
+
+def _is_index(text: str) -> bool:
+    return text.isdecimal() and len(text) <= MOST_DIGITS
 
 
 def resolve_indices(path: Path, indices: Mapping[str, int], class_ids: tuple[str, ...]) -> Labels:
@@ -72,7 +79,9 @@ def resolve_indices(path: Path, indices: Mapping[str, int], class_ids: tuple[str
         same = all(index == label for index, label in order.items())
         labels = {name: order[index] for name, index in indices.items() if index in order}
         return Labels(path, labels, () if same else (_other_order(path, len(labels)),))
-    outside = [f"{n} {i}" for n, i in indices.items() if not i < len(class_ids)]
+    outside = [
+        f"{for_terminal(n, most=100)} {i}" for n, i in indices.items() if not i < len(class_ids)
+    ]
     if outside:
         raise _out_of_range(path, indices, outside, len(class_ids))
     sure = class_ids == imagenet_1k() and agrees(indices)

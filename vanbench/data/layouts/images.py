@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from vanbench.data.summary import Finding
+from vanbench.data.decode import MOST_BYTES
+from vanbench.data.summary import Finding, encodable
 from vanbench.errors import DataError
+from vanbench.outside.files import read_bytes
 
 IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 STRAY = frozenset({"__MACOSX", "@eaDir", "lost+found", "Thumbs.db", "desktop.ini"})
@@ -17,10 +19,13 @@ class Source(Protocol):
     """Where the encoded images are. Can be pickled, and read by several threads at once."""
 
     def read(self, index: int) -> bytes:
-        """The encoded image; OSError if it cannot be read."""
+        """The encoded image; OSError or DataError if it cannot be read or is too large."""
 
     def position(self, index: int) -> Any:
         """Where the image is stored: images are read fastest in this order."""
+
+    def size(self, index: int) -> int | None:
+        """The bytes of the encoded image; None if only reading it tells, or it is not there."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class ImageSet:
     """Labelled images in a fixed order: by file name, then by the name with its folders.
 
     So a data set has the same order in every layout that keeps the images' file names.
+    ``names`` can be encoded as UTF-8: a byte of a name that is not UTF-8 is written as ``%E9``.
     ``labels`` are indices into ``class_ids``; ``findings`` are what was noticed on opening.
     """
 
@@ -59,6 +65,16 @@ class ImageSet:
             problem = f"cannot be read: {error.strerror or error}"
             raise DataError(problem, where=self.names[index]) from error
 
+    def sizes(self) -> list[int] | None:
+        """The bytes of each encoded image; None if only reading them tells."""
+        sizes = []
+        for index in range(len(self)):
+            size = self.source.size(index)
+            if size is None:
+                return None
+            sizes.append(size)
+        return sizes
+
     def storage_order(self, indices: Iterable[int]) -> list[int]:
         """The same indices in the order in which reading is fastest."""
         return sorted(indices, key=self.source.position)
@@ -75,11 +91,12 @@ def arrange(
 ) -> ImageSet:
     """The image set of ``items`` in the documented order."""
     ordered = sorted(items, key=lambda item: (basename(item.name), item.name))
+    names = [item.name for item in ordered]
     return ImageSet(
         layout=layout,
         path=path,
         class_ids=class_ids,
-        names=[item.name for item in ordered],
+        names=[name if name.isascii() else encodable(name) for name in names],
         labels=[item.label for item in ordered],
         source=make_source([item.place for item in ordered]),
         findings=tuple(findings),
@@ -94,10 +111,17 @@ class Files:
     paths: Sequence[str]
 
     def read(self, index: int) -> bytes:
-        return (self.root / self.paths[index]).read_bytes()
+        path = os.path.join(self.root, self.paths[index])
+        return read_bytes(path, most=MOST_BYTES, error=DataError)
 
     def position(self, index: int) -> int:
         return index
+
+    def size(self, index: int) -> int | None:
+        try:
+            return os.stat(os.path.join(self.root, self.paths[index])).st_size
+        except OSError:
+            return None
 
 
 def basename(name: str) -> str:
@@ -130,7 +154,11 @@ class Listing:
 
 
 def list_folder(folder: Path) -> Listing:
-    """The folder's content by kind, each sorted; DataError if it cannot be listed."""
+    """The folder's content by kind, each sorted; DataError if it cannot be listed.
+
+    Links are followed. What is neither a folder nor a file, such as a named pipe, a device, or a
+    link in a loop, is listed as a file: whoever reads it gets the error that says what it is.
+    """
     kinds: tuple[list[str], ...] = ([], [], [], [])
     folders, images, others, stray = kinds
     try:
@@ -138,7 +166,7 @@ def list_folder(folder: Path) -> Listing:
             for entry in entries:
                 if is_stray(entry.name):
                     stray.append(entry.name)
-                elif entry.is_dir():
+                elif _is_folder(entry):
                     folders.append(entry.name)
                 else:
                     (images if is_image(entry.name) else others).append(entry.name)
@@ -146,3 +174,10 @@ def list_folder(folder: Path) -> Listing:
         problem = f"the folder cannot be listed: {error.strerror}"
         raise DataError(problem, where=folder, remedy="Check its permissions.") from error
     return Listing(*(tuple(sorted(names)) for names in kinds))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link in a loop
+        return False

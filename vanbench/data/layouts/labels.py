@@ -4,7 +4,7 @@ Three kinds are read: "file index" or "file id" lines (``val.txt``), Kaggle's
 ``LOC_val_solution.csv``, and the devkit's ground truth.
 """
 
-import csv
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from vanbench.data.layouts.devkit import GROUND_TRUTH, read_devkit
 from vanbench.data.layouts.images import basename
 from vanbench.data.layouts.official import official_label, official_stem
 from vanbench.errors import DataError
+from vanbench.outside.csv_rows import csv_rows
+from vanbench.outside.safe_text import for_terminal, shorten
+from vanbench.outside.text import lines_of, read_text
 from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 
 KAGGLE = "LOC_val_solution.csv"
@@ -29,6 +32,9 @@ LISTINGS = (
     f"data/{GROUND_TRUTH}",
     GROUND_TRUTH,
 )
+MOST_BYTES = 1 << 26  # of a list of labels; the one of ImageNet-21k has about 20 MB
+LONGEST_LINE = 1 << 16  # characters; a row of Kaggle's list names every box in the image
+TEXT_FILE = "A list of labels is a text file in UTF-8."
 LEVELS_UP = 4  # Kaggle's CSV is that far above ILSVRC/Data/CLS-LOC/val
 
 
@@ -45,7 +51,15 @@ def find_labels(folder: Path, images: Iterable[str], class_ids: tuple[str, ...])
 def find_listings(folder: Path) -> Iterator[Path]:
     """The lists of labels in ``folder`` and above it, nearest first."""
     for above in [folder, *folder.absolute().parents][: LEVELS_UP + 1]:
-        yield from (above / name for name in LISTINGS if (above / name).is_file())
+        yield from (above / name for name in LISTINGS if _is_there(above / name))
+
+
+def _is_there(path: Path) -> bool:
+    """Whether a file is there, or something that only looks like one, such as a named pipe.
+
+    Whoever reads it gets the error that says what it is.
+    """
+    return os.path.lexists(path) and not os.path.isdir(path)
 
 
 def find_devkit(data: Path) -> dict[int, str] | None:
@@ -65,17 +79,11 @@ def read_labels(path: Path, class_ids: tuple[str, ...]) -> Labels:
     """The labels that a file lists; DataError saying which line cannot be used."""
     if is_devkit(path):
         return Labels(path, _devkit_labels(path, class_ids))
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"the list of labels cannot be read: {error}",
-            where=path,
-            remedy="It must be a text file in UTF-8.",
-        ) from error
+    text = read_text(path, most=MOST_BYTES, error=DataError, remedy=TEXT_FILE)
+    lines = lines_of(text, where=path, error=DataError, longest=LONGEST_LINE)
     if path.name == KAGGLE:
-        return Labels(path, dict(_kaggle_rows(path, text, labels_by_id(class_ids))))
-    return resolve_classes(path, _read_lines(path, text), class_ids)
+        return Labels(path, dict(_kaggle_rows(path, lines, labels_by_id(class_ids))))
+    return resolve_classes(path, _read_lines(path, lines), class_ids)
 
 
 def _devkit_labels(path: Path, class_ids: tuple[str, ...]) -> dict[str, int]:
@@ -95,35 +103,41 @@ def _devkit_labels(path: Path, class_ids: tuple[str, ...]) -> dict[str, int]:
     return {stem: label_of[imagenet_1k()[label]] for stem, label in labels if label is not None}
 
 
-def _kaggle_rows(path: Path, text: str, label_of: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+def _kaggle_rows(
+    path: Path, lines: Iterable[str], label_of: Mapping[str, int]
+) -> Iterator[tuple[str, int]]:
     """(image, label) of rows such as ``ILSVRC2012_val_00048981,n03995372 85 1 499 272``."""
-    for row in csv.DictReader(text.splitlines()):
-        boxes = (row.get("PredictionString") or "").split()
-        if not row.get("ImageId") or not boxes or boxes[0] not in label_of:
+    remedy = "Use the file as Kaggle publishes it."
+    columns = ("ImageId", "PredictionString")
+    rows = csv_rows(lines, columns=columns, where=path, error=DataError, remedy=remedy)
+    for number, row in rows:
+        name, boxes = (row[column] for column in columns)
+        class_id = boxes.split(maxsplit=1)[0] if boxes.strip() else ""
+        if not name or class_id not in label_of:
             raise DataError(
                 "expected the columns ImageId and PredictionString, the second beginning with a "
-                f"known class id; found the row {list(row.values())}",
-                where=path,
-                remedy="Use the file as Kaggle publishes it.",
+                f"known class id; found {shorten(name)} and {shorten(boxes)}",
+                where=f"{path}, line {number}",
+                remedy=remedy,
             )
-        yield row["ImageId"], label_of[boxes[0]]
+        yield name, label_of[class_id]
 
 
-def _read_lines(path: Path, text: str) -> dict[str, str]:
+def _read_lines(path: Path, lines: Iterable[str]) -> dict[str, str]:
     """The class as written by file name, from lines of a file and its class index or class id.
 
     The folders in front of a file name are ignored, whether slashes or backslashes separate them.
     """
     entries: dict[str, str] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         name, value = _split(line)
         if not (name and value):
-            problem = f"expected a file name and its class index or class id; found {line!r}"
+            problem = f"expected a file name and its class index or class id; found {shorten(line)}"
             raise DataError(problem, where=f"{path}, line {number}", remedy="Correct the line.")
         if entries.setdefault(basename(name), value) != value:
-            problem = f"{name} is listed twice, with two classes"
+            problem = f"{for_terminal(name, most=100)} is listed twice, with two classes"
             raise DataError(problem, where=f"{path}, line {number}", remedy="Remove one of them.")
     return entries
 

@@ -37,15 +37,21 @@ def official_stem(number: int) -> str:
     return f"ILSVRC2012_val_{number:08d}"
 
 
+def official_number(name: str) -> int | None:
+    """Which validation image, 1, 2, … 50,000, a file is by its name; None for other names."""
+    match = _NAME.match(basename(name))
+    number = int(match[1]) if match else 0
+    return number if 1 <= number <= VALIDATION_IMAGES else None
+
+
 def official_label(name: str) -> int | None:
     """The label that ILSVRC2012 gives a validation image of that name; None for other names.
 
     >>> imagenet_1k()[official_label("ILSVRC2012_val_00000001.JPEG")]
     'n01751748'
     """
-    match = _NAME.match(basename(name))
-    number = int(match[1]) if match else 0
-    return _labels()[number - 1] if 1 <= number <= VALIDATION_IMAGES else None
+    number = official_number(name)
+    return None if number is None else _labels()[number - 1]
 
 
 def learn_order(indices: Mapping[str, int]) -> dict[int, int] | None:

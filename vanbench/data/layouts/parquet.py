@@ -1,13 +1,12 @@
 """Parquet shards as the Hugging Face hub keeps them: a column ``image`` and a column ``label``.
 
 Needs pyarrow, the extra ``parquet``. ``image`` holds the encoded file, alone or as the field
-``bytes`` beside ``path``.
+``bytes`` beside ``path``. What a file says of itself is checked before it is read: the types of its
+columns, the number of its rows and the size of its pages.
 """
 
-import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,14 +14,21 @@ from typing import Any
 
 from vanbench.data.layouts.classes import resolve_classes
 from vanbench.data.layouts.images import ImageSet, Item, arrange, basename
+from vanbench.data.layouts.parquet_columns import Columns, described, find_columns, open_file
+from vanbench.data.layouts.parquet_pages import unpacked_bytes
 from vanbench.data.summary import Finding, finding
 from vanbench.errors import DataError
+from vanbench.outside.json_text import parse_json
+from vanbench.outside.safe_text import shorten
 
-IMAGE_COLUMNS = ("image", "jpg", "jpeg")
-LABEL_COLUMNS = ("label", "cls", "fine_label")
 CACHED_GROUPS = 2  # row groups kept per process: one of 100 images has about 11 MB
+LEAST_IMAGE = 32  # bytes; a file with more rows than such images is not read …
+ANY_ROWS = 100_000  # … unless it has no more than these
+LONGEST_TEXT = 4096  # characters of a name or class
+MOST_UNPACKED = 1 << 28  # bytes of a row group's column that a file may have, however small it is
 
 _CLASS_ID_AT_END = re.compile(r"_(n\d{8})\.\w+$")
+_CLASS_ID = re.compile(r"n\d{8}")
 _SHARD_OF = re.compile(r"-(\d+)-of-(\d{1,5})\.parquet$")
 
 RowPlace = tuple[int, int, int]  # which shard, row group, row in the group
@@ -33,13 +39,13 @@ class Rows:
     """Images in rows of Parquet files."""
 
     paths: Sequence[Path]
-    column: str
+    columns: Columns
     places: Sequence[RowPlace]
 
     def read(self, index: int) -> bytes:
         which, group, row = self.places[index]
-        with _described(self.paths[which]):
-            image = _row_group(self.paths[which], self.column, group)[row].as_py()
+        with described(self.paths[which]):
+            image = _row_group(self.paths[which], self.columns, group)[row].as_py()
         content = image["bytes"] if isinstance(image, dict) else image
         if content is None:
             raise OSError("the row holds no image")
@@ -48,19 +54,26 @@ class Rows:
     def position(self, index: int) -> RowPlace:
         return self.places[index]
 
+    def size(self, index: int) -> None:
+        return None
+
 
 def open_parquet(shards: Sequence[Path], class_ids: tuple[str, ...]) -> ImageSet:
     """The set in Parquet shards; DataError if they have no images or labels, or without pyarrow."""
-    schema = _open(shards[0]).schema_arrow
-    image = _column(shards[0], schema, IMAGE_COLUMNS)
-    label = _column(shards[0], schema, LABEL_COLUMNS)
-    names = class_ids_in_metadata(schema, label)
-    rows = [row for which in range(len(shards)) for row in _rows(shards, which, image, label)]
-    written = {name: _class_text(name, value, names) for name, value, _ in rows}
-    labels = resolve_classes(shards[0], written, class_ids)
+    rows: list[tuple[str, str, RowPlace]] = []
+    columns = [find_columns(shard) for shard in shards]
+    for which, (shard, found) in enumerate(zip(shards, columns, strict=True)):
+        if found != columns[0]:
+            raise DataError(
+                f"expected the columns of {shards[0].name}, {columns[0]}; found {found}",
+                where=shard,
+                remedy="Shards of one data set have the same columns.",
+            )
+        rows += _rows(which, shard, found)
+    labels = resolve_classes(shards[0], {name: text for name, text, _ in rows}, class_ids)
     return arrange(
         [Item(name, labels.of[name], place) for name, _, place in rows if name in labels.of],
-        partial(Rows, shards, image),
+        partial(Rows, shards, columns[0]),
         layout="Parquet shards",
         path=shards[0].parent,
         class_ids=class_ids,
@@ -80,77 +93,89 @@ def _absent_shards(shards: Sequence[Path]) -> list[Finding]:
     return finding("missing shard", expected - {shard.name for shard in shards}, text)
 
 
-def _open(path: Path) -> Any:
-    """The Parquet file; DataError if it is none, or pyarrow is not installed."""
-    try:
-        import pyarrow.lib
-        import pyarrow.parquet
-    except ImportError as error:
-        raise DataError(
-            "the data set is in Parquet files, and pyarrow is not installed",
-            where=path.parent,
-            remedy="Install it with: pip install 'vanbench[parquet]'",
-        ) from error
-    with _described(path):
-        return pyarrow.parquet.ParquetFile(path)
-
-
-@contextmanager
-def _described(path: Path) -> Iterator[None]:
-    """Errors of Arrow while a file is read become a DataError about the file."""
-    import pyarrow.lib
-
-    try:
-        yield
-    except (pyarrow.lib.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(
-            f"not a complete Parquet file: {reason}",
-            where=path,
-            remedy="Copy or download it again.",
-        ) from error
-
-
 @lru_cache(maxsize=CACHED_GROUPS)
-def _row_group(path: Path, column: str, group: int) -> Any:
+def _row_group(path: Path, columns: Columns, group: int) -> Any:
+    """A row group's images, each distinct one once: a column of a few kilobytes may repeat one."""
+    file = open_file(path, read_dictionary=[columns.content])
+    return _read_group(path, file, group, [columns.content])[columns.image]
+
+
+def _read_group(path: Path, file: Any, group: int, leaves: Sequence[str]) -> Any:
+    """The columns of a row group whose paths are ``leaves``, where the file has them.
+
+    DataError if they are much larger than the file, as only a few images of one colour would be.
+    """
+    found = file.metadata.row_group(group)
+    chunks = [found.column(i) for i in range(found.num_columns)]
+    wanted = [chunk for chunk in chunks if chunk.path_in_schema in leaves]
+    with path.open("rb") as opened:
+        unpacked = sum(unpacked_bytes(opened, chunk) for chunk in wanted)
+    most = max(MOST_UNPACKED, 2 * path.stat().st_size)
+    if unpacked > most:
+        raise DataError(
+            f"expected at most {most:,} bytes in a row group, found {unpacked:,} when it is "
+            "unpacked",
+            where=path,
+            remedy="Write the file with smaller row groups.",
+        )
     # Without threads: those of Arrow do not survive a fork into worker processes.
-    return _open(path).read_row_group(group, columns=[column], use_threads=False)[column]
+    columns = [chunk.path_in_schema for chunk in wanted]
+    return file.read_row_group(group, columns=columns, use_threads=False)
 
 
-def _column(path: Path, schema: Any, wanted: tuple[str, ...]) -> str:
-    for name in wanted:
-        if name in schema.names:
-            return name
-    raise DataError(
-        f"expected a column {' or '.join(wanted)}, found {', '.join(schema.names)}",
-        where=path,
-        remedy="Rename the column.",
-    )
-
-
-def _rows(
-    shards: Sequence[Path], which: int, image: str, label: str
-) -> list[tuple[str, Any, RowPlace]]:
-    """(name, label as written, place) of each row of a shard, without reading the images."""
-    file = _open(shards[which])
-    has_path = f"{image}.path" in {c.path for c in _leaves(file)}
-    rows: dict[str, tuple[str, Any, RowPlace]] = {}
+def _rows(which: int, shard: Path, columns: Columns) -> list[tuple[str, str, RowPlace]]:
+    """(name, class as written, place) of each row of a shard, without reading the images."""
+    leaves = [columns.label, *([columns.path] if columns.path else [])]
+    file = open_file(shard, read_dictionary=columns.texts)
+    names = class_ids_in_metadata(shard, file.schema_arrow, columns.label)
+    rows: dict[str, tuple[str, str, RowPlace]] = {}
     for group in range(file.num_row_groups):
-        columns = [label, f"{image}.path"] if has_path else [label]
-        with _described(shards[which]):
-            table = file.read_row_group(group, columns=columns, use_threads=False)
-        written = table[label].to_pylist()
-        paths = [v["path"] for v in table[image].to_pylist()] if has_path else [None] * len(written)
-        for row, (path, value) in enumerate(zip(paths, written, strict=True)):
-            name = f"{shards[which].name}/{path or f'{len(rows):08d}'}"
+        with described(shard):
+            _refuse_rows(shard, len(rows) + file.metadata.row_group(group).num_rows)
+            table = _read_group(shard, file, group, leaves)
+            written = _values(shard, table[columns.label])
+            image = table.flatten()[columns.path] if columns.path else None
+            paths = [None] * len(written) if image is None else _values(shard, image)
+            pairs = list(zip(paths, written, strict=True))
+        for row, (path, value) in enumerate(pairs):
+            name = f"{shard.name}/{path or f'{len(rows):08d}'}"
             if name in rows:  # not unique, such as image.jpg in every row
-                name = f"{shards[which].name}/{len(rows):08d}/{basename(name)}"
-            rows[name] = (name, value, (which, group, row))
+                name = f"{shard.name}/{len(rows):08d}/{basename(name)}"
+            rows[name] = (name, _class_text(name, value, names), (which, group, row))
     return list(rows.values())
 
 
-def _leaves(file: Any) -> list[Any]:
-    return [file.schema.column(i) for i in range(len(file.schema))]
+def _values(path: Path, column: Any) -> list[Any]:
+    """The values of a column of integers or texts; DataError for a text that is too long.
+
+    Texts are read as a dictionary, so that a long one that is repeated takes no memory yet.
+    """
+    values: list[Any] = []
+    for chunk in column.chunks:
+        if hasattr(chunk, "dictionary"):
+            known = chunk.dictionary.to_pylist()
+            for text in known:
+                if isinstance(text, str) and len(text) > LONGEST_TEXT:
+                    raise DataError(
+                        f"expected names and classes of at most {LONGEST_TEXT:,} characters, "
+                        f"found {len(text):,}: {shorten(text)}",
+                        where=path,
+                    )
+            values += [None if i is None else known[i] for i in chunk.indices.to_pylist()]
+        else:
+            values += chunk.to_pylist()
+    return values
+
+
+def _refuse_rows(path: Path, rows: int) -> None:
+    """DataError if a file has more rows than it can have images."""
+    most = max(ANY_ROWS, path.stat().st_size // LEAST_IMAGE)
+    if rows > most:
+        raise DataError(
+            f"expected at most {most:,} rows in a file of this size, found {rows:,}",
+            where=path,
+            remedy="Copy or download it again.",
+        )
 
 
 def _class_text(name: str, written: Any, names: Sequence[str]) -> str:
@@ -163,9 +188,21 @@ def _class_text(name: str, written: Any, names: Sequence[str]) -> str:
     return match[1] if match else str(written)
 
 
-def class_ids_in_metadata(schema: Any, column: str) -> Sequence[str]:
-    """The class ids that the file's metadata list for its labels; empty if these are words."""
+def class_ids_in_metadata(path: Path, schema: Any, column: str) -> Sequence[str]:
+    """The class ids that the file's metadata list for its labels; empty if these are words.
+
+    DataError if the metadata are there and not JSON.
+    """
     raw = (schema.metadata or {}).get(b"huggingface")
-    info = json.loads(raw).get("info", {}) if raw else {}
-    names = info.get("features", {}).get(column, {}).get("names") or []
-    return names if all(re.fullmatch(r"n\d{8}", name) for name in names) else []
+    if not raw:
+        return []
+    remedy = "Write the file again, with the library datasets, or without the key huggingface."
+    found: Any = parse_json(
+        raw, where=path, error=DataError, what="description of the columns", remedy=remedy
+    )
+    for key in ("info", "features", column, "names"):
+        found = found.get(key) if isinstance(found, dict) else None
+    if not isinstance(found, list):
+        return []
+    are_ids = all(isinstance(name, str) and _CLASS_ID.fullmatch(name) for name in found)
+    return found if are_ids else []

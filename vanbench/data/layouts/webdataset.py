@@ -1,17 +1,18 @@
 """WebDataset shards: tars in which the files of one sample share the name before the first dot."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vanbench.data.layouts.archives import Member, Place, Slices, read_members, slices
 from vanbench.data.layouts.classes import resolve_classes
 from vanbench.data.layouts.images import ImageSet, Item, arrange, is_image, is_stray
+from vanbench.data.layouts.tar_members import Member, Place, Slices, read_members, slices
 from vanbench.data.summary import finding
 from vanbench.errors import DataError
+from vanbench.outside.json_text import parse_json
 
 MemberPlaces = dict[str, Place]  # a member's place, by its suffix
+MOST_CLASS, MOST_JSON = 4096, 1 << 24  # bytes of a sample's .cls and .json
 LABEL_KEYS = ("wnid", "synset", "class_id", "label", "cls")  # in a sample's JSON, best first
 
 
@@ -80,17 +81,32 @@ def _image_suffix(sample: Mapping[str, Place]) -> str:
 def _class_text(shards: Sequence[Path], sample: Mapping[str, Place]) -> str | None:
     """The class of a sample as written: a class id or an index; None if it has none."""
     if ".cls" in sample:
-        return _text(shards, sample[".cls"]).strip()
+        content = _content(shards, sample[".cls"], MOST_CLASS)
+        return content.decode("utf-8", errors="replace").strip()
     if ".json" not in sample:
         return None
+    content = _content(shards, sample[".json"], MOST_JSON)
     try:
-        document: Any = json.loads(_text(shards, sample[".json"]))
-    except ValueError:
+        document: Any = parse_json(content, where=None, error=DataError, strict=False)
+    except DataError:
         return None
     if not isinstance(document, dict):
         return None
     return next((str(document[key]) for key in LABEL_KEYS if document.get(key) is not None), None)
 
 
-def _text(shards: Sequence[Path], place: Place) -> str:
-    return Slices(shards, [place]).read(0).decode("utf-8", errors="replace")
+def _content(shards: Sequence[Path], place: Place, most: int) -> bytes:
+    """The bytes of a member; DataError if there are more than ``most``, or fewer than it says."""
+    which, offset, size = place
+    if size > most:
+        raise DataError(
+            f"expected at most {most:,} bytes of a sample's class, found {size:,} at byte "
+            f"{offset:,}",
+            where=shards[which],
+            remedy="Write the shard again.",
+        )
+    try:
+        return Slices(shards, [place]).read(0)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror or error}"
+        raise DataError(problem, where=shards[which]) from error
