@@ -1,5 +1,7 @@
 """Models from numbers, and the numbers of tensors."""
 
+import re
+
 import pytest
 import torch
 
@@ -37,6 +39,41 @@ def test_a_stage_without_tensors():
     native = {k: v for k, v in randomized().state_dict().items() if not k.startswith("stages.2")}
     with pytest.raises(CheckpointError, match=r"no tensors of stages\.2"):
         read_architecture(native)
+
+
+def stretched(tensor, length):
+    """A tensor with this length in its first dimension, which repeats one stored number."""
+    return torch.zeros(1).expand(length, *tensor.shape[1:])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "length", "message"),
+    [
+        (r"stages\.1\..*", 10**12, "a width of 1,000,000,000,000, and the limit is 4,096"),
+        (
+            r"stages\.1\..*mlp\.(fc1|depthwise)\.bias",
+            10**6,
+            "an MLP ratio of 83,333, and the limit",
+        ),
+        (r"head\.weight", 10**9, "a number of classes of 1,000,000,000, and the limit"),
+    ],
+)
+def test_shapes_that_no_van_has(pattern, length, message):
+    state = randomized().state_dict()
+    odd = {k: stretched(v, length) for k, v in state.items() if re.fullmatch(pattern, k) and v.ndim}
+    with pytest.raises(CheckpointError, match=f"too large for a VAN: {message}"):
+        read_architecture(state | odd)
+
+
+def test_a_stage_of_thousands_of_blocks():
+    blocks = {f"stages.2.blocks.{i}.scale1": torch.zeros(16) for i in range(1000)}
+    with pytest.raises(CheckpointError, match="a depth of 1,000, and the limit is 256"):
+        read_architecture(randomized().state_dict() | blocks)
+
+
+def test_a_head_that_is_a_single_number():
+    native = randomized().state_dict() | {"head.weight": torch.tensor(1.0)}
+    assert read_architecture(native).num_classes == 0
 
 
 @every_format

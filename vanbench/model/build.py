@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vanbench.errors import CheckpointError, UnknownModelError
 from vanbench.model.architecture import ARCHITECTURES, Architecture
+from vanbench.model.limits import excess, out_of_range
 from vanbench.model.van import VAN, initialize
 
 
@@ -80,7 +81,7 @@ def read_architecture(native: Mapping[str, Tensor]) -> Architecture:
     """The architecture that the shapes of tensors, by the reference model's names, describe.
 
     Where tensors of one stage disagree, the majority counts, so that strict loading names the one
-    that differs. Raises CheckpointError where a stage has no tensors.
+    that differs. Raises CheckpointError where a stage has no tensors, and for absurd sizes.
     """
     dims, depths, ratios = [], [], []
     for stage in (f"stages.{s}." for s in range(4)):
@@ -91,8 +92,11 @@ def read_architecture(native: Mapping[str, Tensor]) -> Architecture:
         depths.append(len(blocks))
         ratios.append(max(1, hidden // dim))
     head = native.get("head.weight")
-    num_classes = 0 if head is None else head.shape[0]
-    return Architecture(tuple(dims), tuple(depths), tuple(ratios), num_classes)
+    num_classes = 0 if head is None or not head.ndim else head.shape[0]
+    found = Architecture(tuple(dims), tuple(depths), tuple(ratios), num_classes)
+    if why := out_of_range(found) or excess(found, side=32):
+        raise CheckpointError(f"the network is too large for a VAN: {why}")
+    return found
 
 
 def _common_length(native: Mapping[str, Tensor], stage: str, endings: tuple[str, ...]) -> int:

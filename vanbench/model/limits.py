@@ -1,7 +1,7 @@
 """How large a network may be that a zoo or an option names, without torch.
 
-A checkpoint needs no such limit: its own size bounds its network. The numbers of a zoo file cost
-nothing to write, and counting with fvcore is a forward pass of the whole network.
+The numbers of a zoo file cost nothing to write, and counting with fvcore is a forward pass of the
+whole network. The shapes in a checkpoint cost little more: a tensor may repeat one stored number.
 """
 
 from vanbench.model.architecture import Architecture
@@ -14,6 +14,21 @@ BLOCKS = 256  # of all stages; VAN-B6 has 108
 PARAMS = 1_000_000_000  # 4 GB of weights; VAN-B6 has 0.2 billion
 FLOPS = 2_000_000_000_000  # for one image, about a minute on two cores; VAN-B6 at 224 needs 0.04
 FEATURES = 300_000_000  # elements of the largest tensor between two layers of one image: 1.2 GB
+
+
+def out_of_range(architecture: Architecture) -> str | None:
+    """Which number of an architecture is too large, whatever the others are; None if none is."""
+    a = architecture
+    found = {
+        "a width": (max(a.embed_dims), DIM),
+        "a depth": (max(a.depths), DEPTH),
+        "an MLP ratio": (max(a.mlp_ratios), RATIO),
+        "a number of classes": (a.num_classes, CLASSES),
+    }
+    for name, (number, limit) in found.items():
+        if number > limit:
+            return f"{name} of {number:,}, and the limit is {limit:,}"
+    return None
 
 
 def excess(architecture: Architecture, side: int) -> str | None:

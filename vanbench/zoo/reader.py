@@ -27,7 +27,7 @@ from vanbench.zoo.names import (
     is_zoo_name,
 )
 from vanbench.zoo.sections import (
-    read_architecture,
+    declared_architecture,
     read_claims,
     read_counting,
     read_erratum,
@@ -113,7 +113,7 @@ def _read_entry(table: Table, name: str, defaults: _Defaults) -> Entry:
         raise table.fail(name, expected, name)
     counting = read_counting(table.table("counting", {}), defaults.counting)
     protocol = read_protocol(table.table("protocol", {}), defaults.protocol)
-    architecture = read_architecture(table, "architecture", counting)
+    architecture = declared_architecture(table, "architecture", counting)
     if why := excess(architecture, protocol.center_crop):
         raise table.too_large("protocol", why)
     entry = Entry(

@@ -60,7 +60,7 @@ def read_counting(table: Table, default: Counting) -> Counting:
     return counting
 
 
-def read_architecture(table: Table, key: str, counting: Counting) -> Architecture:
+def declared_architecture(table: Table, key: str, counting: Counting) -> Architecture:
     """A published architecture or one of four numbers each; ZooError if it is too large."""
     expected = "a published name or a table of embed_dims, depths, mlp_ratios"
     value = table.get(key, (str, dict), expected)
@@ -114,7 +114,7 @@ def read_erratum(table: Table, counting: Counting) -> Erratum | None:
     erratum = table.table("erratum")
     architecture = None
     if "reported_architecture" in erratum.data:
-        architecture = read_architecture(erratum, "reported_architecture", counting)
+        architecture = declared_architecture(erratum, "reported_architecture", counting)
     corrected = read_claims(erratum.table("corrected"))
     reason = erratum.text("reason", most=2000, multiline=True).strip()
     erratum.done()
