@@ -111,3 +111,11 @@ def test_a_file_that_changes_while_it_is_hashed_is_not_unchanged(tmp_path, monke
 
     monkeypatch.setattr(hashlib, "file_digest", slow)
     assert not hash_file(path).is_unchanged()
+
+
+def test_what_is_no_regular_file_is_not_hashed(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for name, kind in (("pipe", "a named pipe"), ("zero", "a character device")):
+        with pytest.raises(OSError, match=f"expected a file, found {kind}"):
+            hash_file(tmp_path / name)

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from vanbench.outside.files import open_regular
+
 _WINDOWS = os.name == "nt"
 
 
@@ -66,9 +68,9 @@ class HashedFile:
 
 
 def hash_file(path: Path) -> HashedFile:
-    """Hash a file in pieces; OSError if it cannot be read."""
+    """Hash a file in pieces; OSError if it cannot be read, or if it is a device or a named pipe."""
     state = _state(os.stat(path))  # not fstat: on Windows it may give another device number
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return HashedFile(path, sha256, state[2], state)
 

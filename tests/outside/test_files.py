@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from vanbench.errors import RecordError
-from vanbench.outside.files import check_regular, read_bytes
+from vanbench.outside.files import check_regular, open_regular, read_bytes
 
 
 def problem(path, most=100):
@@ -90,7 +90,7 @@ def test_what_is_absent_can_be_told_apart(tmp_path):
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800"])
 def test_names_that_no_file_can_have(name):
-    assert problem(name) == "cannot be read: no file can have this name"
+    assert problem(name) == "no file can have this name"
 
 
 def test_a_name_that_is_too_long(tmp_path):
@@ -103,3 +103,32 @@ def test_a_file_without_permission(tmp_path):
     path.write_bytes(b"x")
     path.chmod(0)
     assert problem(path) == "cannot be read: Permission denied"
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "nothing", "."])
+def test_both_checks_agree(name):
+    with pytest.raises(RecordError) as of_check:
+        check_regular(name, RecordError)
+    assert of_check.value.problem == problem(name)
+
+
+def test_a_file_is_opened_or_an_os_error_says_why(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    os.mkfifo(tmp_path / "pipe")
+    with open_regular(tmp_path / "file") as file:
+        assert file.read() == b"abc"
+    with pytest.raises(OSError, match=r"expected a file, found a named pipe \(FIFO\)"):
+        open_regular(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no file can have this name"):
+        open_regular("a\0b")
+    with pytest.raises(FileNotFoundError):
+        open_regular(tmp_path / "nothing")
+
+
+def test_a_pipe_that_replaces_the_file_is_not_waited_for(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"abc")
+    earlier = os.stat(tmp_path / "file")
+    monkeypatch.setattr(os, "stat", lambda path: earlier)
+    with pytest.raises(OSError, match="expected a file, found a named pipe"):
+        open_regular(tmp_path / "pipe")

@@ -3,11 +3,11 @@
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
 
 from vanbench.errors import VanbenchError
 
-_CHUNK = 1 << 20
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a named pipe (FIFO)",
@@ -15,7 +15,6 @@ _KINDS = {
     stat.S_IFBLK: "a block device",
     stat.S_IFSOCK: "a socket",
 }
-_OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def check_regular(
@@ -28,11 +27,11 @@ def check_regular(
     """
     try:
         found = os.stat(path)
-    except (OSError, ValueError) as reason:
+        _refuse_others(found)
+    except ValueError as reason:
+        raise error("no file can have this name", where=path, remedy=remedy) from reason
+    except OSError as reason:
         raise error(_why(reason), where=path, remedy=remedy) from reason
-    if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
-        raise error(f"expected a file, found {kind}", where=path, remedy=remedy)
     return found
 
 
@@ -40,37 +39,52 @@ def read_bytes(
     path: str | Path, *, most: int, error: type[VanbenchError], remedy: str = ""
 ) -> bytes:
     """The content of a regular file of at most ``most`` bytes; ``error`` for anything else."""
-    size = check_regular(path, error, remedy=remedy).st_size
-    if size <= most:
-        try:
-            data = _read(path, most)
-        except (OSError, ValueError) as reason:
-            raise error(_why(reason), where=path, remedy=remedy) from reason
-        if len(data) <= most:
-            return data
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(most + 1) if size <= most else b""
+    except OSError as reason:
+        raise error(_why(reason), where=path, remedy=remedy) from reason
+    if max(size, len(data)) <= most:
+        return data
     found = f"{size:,}" if size > most else "more"
     raise error(f"expected at most {most:,} bytes, found {found}", where=path, remedy=remedy)
 
 
-def _read(path: str | Path, most: int) -> bytes:
-    """Up to one byte more than ``most``; the file may have been replaced since it was checked."""
-    descriptor = os.open(path, _OPEN)
-    with open(descriptor, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file any more")
-        pieces, left = [], most + 1
-        while left > 0 and (piece := file.read(min(_CHUNK, left))):
-            pieces.append(piece)
-            left -= len(piece)
-    return b"".join(pieces)
+def open_regular(path: str | Path) -> BufferedReader:
+    """A regular file, opened for reading; OSError for anything else, whose ``strerror`` says why.
+
+    A named pipe is not waited for, also when it replaces the file right after the check.
+    """
+    try:
+        _refuse_others(os.stat(path))
+        file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115
+    except ValueError as reason:
+        raise OSError(errno.EINVAL, "no file can have this name", str(path)) from reason
+    try:
+        _refuse_others(os.fstat(file.fileno()))
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
-def _why(reason: OSError | ValueError) -> str:
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _refuse_others(found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "something else")
+        raise OSError(errno.EINVAL, f"expected a file, found {kind}")
+
+
+def _why(reason: OSError) -> str:
     """Why a file cannot be read, without its path."""
     if isinstance(reason, FileNotFoundError):
         return "there is no such file"
-    if isinstance(reason, OSError):
-        if reason.errno == errno.ELOOP:
-            return "cannot be read: a loop of symbolic links"
-        return f"cannot be read: {reason.strerror or reason}"
-    return "cannot be read: no file can have this name"
+    if reason.errno == errno.ELOOP:
+        return "cannot be read: a loop of symbolic links"
+    if reason.errno == errno.EINVAL:
+        return f"{reason.strerror}"
+    return f"cannot be read: {reason.strerror or reason}"
