@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from tests.support.special_files import device, named_pipe
 from vanbench import files
 from vanbench.files import hash_file, sha256_of, write_atomically
 
@@ -114,8 +115,8 @@ def test_a_file_that_changes_while_it_is_hashed_is_not_unchanged(tmp_path, monke
 
 
 def test_what_is_no_regular_file_is_not_hashed(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "zero").symlink_to("/dev/zero")
+    named_pipe(tmp_path / "pipe")
+    device(tmp_path / "zero")
     for name, kind in (("pipe", "a named pipe"), ("zero", "a character device")):
         with pytest.raises(OSError, match=f"expected a file, found {kind}"):
             hash_file(tmp_path / name)

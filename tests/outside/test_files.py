@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from tests.support.special_files import device, huge, looping_link, named_pipe
 from vanbench.errors import RecordError
 from vanbench.outside.files import check_regular, open_regular, read_bytes
 
@@ -38,10 +39,8 @@ def test_a_file_beyond_the_limit(tmp_path):
 
 
 def test_a_huge_file_is_not_read(tmp_path):
-    path = tmp_path / "sparse"
-    with path.open("wb") as file:
-        file.truncate(1 << 40)
-    assert problem(path) == "expected at most 100 bytes, found 1,099,511,627,776"
+    huge(tmp_path / "sparse")
+    assert problem(tmp_path / "sparse") == "expected at most 100 bytes, found 1,099,511,627,776"
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc")
@@ -56,17 +55,16 @@ def test_a_folder(tmp_path):
 
 
 def test_a_named_pipe_is_not_opened(tmp_path):
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-    assert problem(path) == "expected a file, found a named pipe (FIFO)"
+    named_pipe(tmp_path / "pipe")
+    assert problem(tmp_path / "pipe") == "expected a file, found a named pipe (FIFO)"
 
 
 def test_a_device_behind_a_link(tmp_path):
-    path = tmp_path / "zero"
-    path.symlink_to("/dev/zero")
-    assert problem(path) == "expected a file, found a character device"
+    device(tmp_path / "zero")
+    assert problem(tmp_path / "zero") == "expected a file, found a character device"
 
 
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no such sockets on this system")
 def test_a_socket(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a socket's path may have about 100 characters
     with socket.socket(socket.AF_UNIX) as server:
@@ -75,8 +73,7 @@ def test_a_socket(tmp_path, monkeypatch):
 
 
 def test_looping_and_broken_links(tmp_path):
-    (tmp_path / "a").symlink_to("b")
-    (tmp_path / "b").symlink_to("a")
+    looping_link(tmp_path / "a")
     (tmp_path / "broken").symlink_to("nothing")
     assert problem(tmp_path / "a") == "cannot be read: a loop of symbolic links"
     assert problem(tmp_path / "broken") == "there is no such file"
@@ -94,7 +91,8 @@ def test_names_that_no_file_can_have(name):
 
 
 def test_a_name_that_is_too_long(tmp_path):
-    assert problem(tmp_path / ("x" * 5000)) == "cannot be read: File name too long"
+    found = problem(tmp_path / ("x" * 5000))
+    assert found in ("cannot be read: File name too long", "there is no such file")
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read all files")
@@ -114,7 +112,7 @@ def test_both_checks_agree(name):
 
 def test_a_file_is_opened_or_an_os_error_says_why(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
-    os.mkfifo(tmp_path / "pipe")
+    named_pipe(tmp_path / "pipe")
     with open_regular(tmp_path / "file") as file:
         assert file.read() == b"abc"
     with pytest.raises(OSError, match=r"expected a file, found a named pipe \(FIFO\)"):
@@ -126,7 +124,7 @@ def test_a_file_is_opened_or_an_os_error_says_why(tmp_path):
 
 
 def test_a_pipe_that_replaces_the_file_is_not_waited_for(tmp_path, monkeypatch):
-    os.mkfifo(tmp_path / "pipe")
+    named_pipe(tmp_path / "pipe")
     (tmp_path / "file").write_bytes(b"abc")
     earlier = os.stat(tmp_path / "file")
     monkeypatch.setattr(os, "stat", lambda path: earlier)

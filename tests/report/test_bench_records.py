@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tests.support.special_files import device
 from vanbench.errors import RecordError
 from vanbench.report import bench_records
 
@@ -98,5 +99,5 @@ def test_a_record_that_is_hard_to_parse(path, text):
 def test_a_record_that_is_no_file(path):
     path.unlink()
     assert refused(path).problem == "there is no such file"
-    path.symlink_to("/dev/zero")
+    device(path)
     assert refused(path).problem == "expected a file, found a character device"

@@ -1,7 +1,6 @@
-import os
-
 import pytest
 
+from tests.support.special_files import named_pipe
 from vanbench.errors import MarkerError
 from vanbench.report import markers
 
@@ -72,7 +71,7 @@ def test_a_file_that_is_no_text_or_huge_is_named(path, content, problem):
 
 def test_what_is_no_file_is_not_opened(path):
     path.unlink()
-    os.mkfifo(path)
+    named_pipe(path)
     with pytest.raises(MarkerError, match=r"expected a file, found a named pipe \(FIFO\)"):
         markers.difference(path, "new")
 

@@ -1,11 +1,11 @@
 """Record files: written completely or not at all, read strictly, refused with the right advice."""
 
 import json
-import os
 
 import pytest
 
 from tests.support.recorded import NAME, entry_in, full_record, without_file
+from tests.support.special_files import device, folder, huge, looping_link, named_pipe
 from vanbench.errors import RecordError
 from vanbench.report import record_files
 from vanbench.zoo.reader import load_zoo
@@ -114,28 +114,11 @@ def test_the_record_of_another_model_is_refused(tmp_path, entry, full, path):
     )
 
 
-def folder(path):
-    path.mkdir()
-
-
-def looping_link(path):
-    path.symlink_to(path.name)
-
-
-def device(path):
-    path.symlink_to("/dev/zero")
-
-
-def huge(path):
-    with path.open("wb") as file:
-        file.truncate(1 << 40)
-
-
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
         (folder, "expected a file, found a folder"),
-        (os.mkfifo, "expected a file, found a named pipe (FIFO)"),
+        (named_pipe, "expected a file, found a named pipe (FIFO)"),
         (looping_link, "cannot be read: a loop of symbolic links"),
         (device, "expected a file, found a character device"),
         (huge, "expected at most 4,000,000 bytes, found 1,099,511,627,776"),

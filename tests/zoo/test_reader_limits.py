@@ -1,6 +1,5 @@
 """Zoo files that nobody would write by mistake: one short error at once, or a sound zoo."""
 
-import os
 import subprocess
 import sys
 import time
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.special_files import device, looping_link, named_pipe
 from tests.zoo.test_reader import MINE
 from vanbench.errors import UnknownModelError, ZooError
 from vanbench.model.architecture import ARCHITECTURES
@@ -194,9 +194,9 @@ def test_a_byte_order_mark_and_a_thousand_models(tmp_path):
 
 
 def test_what_is_no_file(tmp_path):
-    os.mkfifo(tmp_path / "pipe.toml")
-    (tmp_path / "zero.toml").symlink_to("/dev/zero")
-    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    named_pipe(tmp_path / "pipe.toml")
+    device(tmp_path / "zero.toml")
+    looping_link(tmp_path / "loop.toml")
     found = {
         name: refused(tmp_path / name).problem for name in ("pipe.toml", "zero.toml", "loop.toml")
     }
