@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.runs import row
 from vanbench.errors import DataError
-from vanbench.prediction_store.export import COLUMNS, read, to_frame, write
+from vanbench.prediction_store.export import COLUMNS, to_frame, write
+from vanbench.prediction_store.exported import read
 from vanbench.prediction_store.store import RunKey, StoredRun
 
 KEY = RunKey("c0ffee" * 10, {"crop": 224, "mean": [1.5, 2.0]}, {"torch": "2.14", "gpu": None})
@@ -91,67 +92,6 @@ def test_the_key_beside_a_csv_file_is_not_that_of_another_content(tmp_path):
 def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
     (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbf" + by_csv_module(ROWS))
     assert list(read(tmp_path / "x.csv").rows) == ROWS
-
-
-SHA256 = "ab" * 32
-SOUND = ["a.JPEG", SHA256, "p", "1", "1", "p", "q", "", "", "", "2.0", "1.0", "", "", ""]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"logit1": "nan"}, "expected a finite logit, found 'nan'"),
-        ({"logit2": "-inf"}, "expected a finite logit, found '-inf'"),
-        ({"logit2": "many"}, "expected a finite logit, found 'many'"),
-        ({"logit2": ""}, "expected a logit for each of 2 choices, found 1"),
-        ({"logit3": "0.5"}, "expected a logit for each of 2 choices, found 3"),
-        ({"top1": "", "top2": "", "logit1": "", "logit2": ""}, "expected at least one choice"),
-        ({"top1": ""}, "expected distinct choices without a gap"),
-        ({"top2": "p"}, "expected distinct choices without a gap"),
-        ({"correct1": "0"}, "contradicts the class and the choices"),
-        ({"class": "q"}, "contradicts the class and the choices"),
-        ({"correct5": ""}, "contradicts the class and the choices"),
-        ({"class": ""}, "expected an image, its SHA-256 in hex and its class"),
-        ({"sha256": "ab"}, "expected an image, its SHA-256 in hex and its class"),
-        ({"image": ""}, "expected an image, its SHA-256 in hex and its class"),
-    ],
-)
-def test_a_row_that_no_run_wrote_is_refused_with_its_line(change, message, tmp_path):
-    cells = dict(zip(COLUMNS, SOUND, strict=True))
-    lines = [",".join(COLUMNS), ",".join(SOUND), ",".join((cells | change).values())]
-    (tmp_path / "x.csv").write_text("\r\n".join(lines) + "\r\n")
-    with pytest.raises(DataError) as refused:
-        read(tmp_path / "x.csv")
-    assert message in refused.value.problem
-    assert refused.value.where == f"{tmp_path / 'x.csv'}, line 3"
-    assert "vanbench predictions RUN --write FILE" in refused.value.remedy
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "expected the columns image, sha256.*found none"),
-        (b"image,label\na,1\n", "expected the columns image, sha256.*found image, label"),
-        (",".join(COLUMNS).encode() + b"\na,b\n", "line 2: expected 15 columns"),
-        (",".join([*COLUMNS]).encode() + b"\n" + b"x," * 20, "line 2: expected 15 columns"),
-        (b"\xff\xfe\x00", "the predictions cannot be read"),
-        (",".join(COLUMNS).encode() + b'\n"a\x00', "x.csv"),
-        ((",".join(COLUMNS) + 2 * ("\n" + ",".join(SOUND))).encode(), "listed twice"),
-    ],
-)
-def test_another_csv_file_is_refused(content, message, tmp_path):
-    (tmp_path / "x.csv").write_bytes(content)
-    with pytest.raises(DataError, match=message):
-        read(tmp_path / "x.csv")
-
-
-def test_a_file_that_is_not_parquet_is_refused(tmp_path):
-    (tmp_path / "x.parquet").write_text("no")
-    with pytest.raises(DataError, match="the predictions cannot be read"):
-        read(tmp_path / "x.parquet")
-    pandas.DataFrame({"a": [1]}).to_parquet(tmp_path / "x.parquet")
-    with pytest.raises(DataError, match="found a"):
-        read(tmp_path / "x.parquet")
 
 
 def test_only_csv_and_parquet_are_written(tmp_path):

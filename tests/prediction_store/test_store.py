@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import struct
@@ -14,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vanbench.errors import RecordError
-from vanbench.prediction_store.prediction import Prediction
-from vanbench.prediction_store.schema import Member
+from vanbench.prediction_store.prediction import Prediction, Tally
+from vanbench.prediction_store.rows import stored_rows, stored_tally
+from vanbench.prediction_store.schema import Member, checksum
 from vanbench.prediction_store.store import FILE, RunKey, Store
 
 KEY = RunKey("c0ffee" * 8, {"crop": 224}, {"precision": "fp32"})
@@ -156,6 +158,7 @@ def test_forgetting_a_run_leaves_the_others_and_other_images(store):
         "top = x'', logits = x''",
         "top = x'01000000', logits = x'0000803f0000803f'",
         "logits = x'0000c07f0000c07f'",
+        "top = x'03', logits = x'0000'",
         "crc32 = 7",
     ],
 )
@@ -278,3 +281,231 @@ def test_a_database_of_a_later_version(tmp_path):
     database.close()
     with pytest.raises(RecordError, match="schema 2 or older, found schema 99, which a newer"):
         Store(tmp_path / FILE)
+
+
+def filled(path):
+    """A store of one run over a set of three images of two classes; the run."""
+    with Store(path) as store:
+        run = store.run("van_x", KEY, DAY)
+        images = store.image_ids({i: f"{i:064x}" for i in range(3)})
+        members = [Member(images[i], i % 2, f"{i}.JPEG") for i in range(3)]
+        data = store.remember_set("f00d", ("p", "q"), members)
+        store.remember_evaluation(run, data)
+        store.add((run, images[i], Prediction((i % 2, 1 - i % 2), (2.0, 1.0))) for i in images)
+    return run
+
+
+def edit(path, statements):
+    database = sqlite3.connect(path)
+    database.create_function("checksum", 4, checksum, deterministic=True)
+    database.executescript(statements)
+    database.close()
+
+
+def everything(path):
+    """All that commands read of a store."""
+    with Store(path, create=False) as store:
+        return [(run, stored_tally(store, run), list(stored_rows(store, run)))
+                for run in store.runs()]  # fmt: skip
+
+
+SEAL = "; UPDATE predictions SET crc32 = checksum(run, image, top, logits)"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (f"UPDATE predictions SET top = x'01000200' WHERE image = 2{SEAL}",
+         r"the prediction of run 1 for image 2 is damaged.*--fresh"),
+        (f"UPDATE predictions SET top = x'01', logits = x'0000'{SEAL}", "run 1 for image 1 is dam"),
+        (f"UPDATE predictions SET top = zeroblob(1000000){SEAL}", "run 1 for image 1 is damaged"),
+        ("UPDATE images SET sha256 = x'ab' WHERE id = 2", "the SHA-256 of image 2 is damaged"),
+        ("DELETE FROM images WHERE id = 2", "image 2 of run 1 is missing"),
+        ("UPDATE runs SET identity = 'no JSON'", r"the key of run 1 \(van_x\) is damaged or was"),
+        (f"UPDATE runs SET identity = '{'[' * 10**5}'", r"run 1 \(van_x\).*nested more than 64"),
+        ("UPDATE runs SET identity = '[]', model = char(27)", r"run 1 \(\\x1b\).*an object with"),
+        ("UPDATE runs SET identity = '{\"checkpoint\": 1}'", "expected an object with checkpoint"),
+        ("UPDATE runs SET model = CAST(x'ff' AS TEXT)", "cannot be used: Could not decode"),
+        ("UPDATE runs SET model = printf('%.*c', 20000000, 'x')", "string or blob too big"),
+        ("UPDATE sets SET class_ids = '{}'", "the list of images of data set 1 is damaged"),
+        (f"UPDATE sets SET class_ids = '{'[' * 10**5}'", "the list of images of data set 1 is"),
+    ],
+)  # fmt: skip
+def test_content_that_was_not_stored_is_an_error(change, message, tmp_path):
+    path = tmp_path / FILE
+    filled(path)
+    assert everything(path)
+    edit(path, change)
+    with pytest.raises(RecordError, match=message) as refused:
+        everything(path)
+    assert refused.value.where == path
+    assert len(str(refused.value)) < 800
+
+
+def test_labels_out_of_range_are_an_error_even_with_the_right_digest(tmp_path):
+    path = tmp_path / FILE
+    with Store(path) as store:
+        image = store.image_ids({0: "aa" * 32})[0]
+        for label in (-1, 2):
+            data = store.remember_set("f00d", ("p", "q"), [Member(image, label, "a.JPEG")])
+            with pytest.raises(RecordError, match=f"data set {data} is damaged"):
+                store.data_set(data)
+
+
+@pytest.mark.parametrize(
+    ("planted", "message"),
+    [
+        ("CREATE TRIGGER t AFTER INSERT ON images BEGIN DELETE FROM runs; END", "trigger t"),
+        ("CREATE VIEW v AS SELECT 1", "view v"),
+        ("CREATE INDEX i ON images (hex(sha256))", "index i"),
+        ("CREATE TABLE other (x)", "table other"),
+        ("ALTER TABLE runs ADD COLUMN g TEXT AS (hex(id)) VIRTUAL", "the table runs does not have the"),
+        ("ALTER TABLE images RENAME COLUMN sha256 TO sha", "the table images does not have the"),
+        ("DROP TABLE members", "found no members"),
+        ("DROP TABLE members; CREATE VIEW members AS SELECT 1", "view members"),
+        ("PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE TRIGGER' || sql",
+         "malformed database schema"),
+    ],
+)  # fmt: skip
+def test_a_database_that_would_run_something_is_refused(planted, message, tmp_path):
+    path = tmp_path / FILE
+    filled(path)
+    edit(path, planted)
+    with pytest.raises(RecordError, match=message) as refused:
+        Store(path)
+    assert "Move the file away" in refused.value.remedy
+
+
+def test_a_database_of_another_program_is_left_as_it_is(tmp_path):
+    edit(tmp_path / FILE, "CREATE TABLE bookmarks (url)")
+    with pytest.raises(
+        RecordError, match=r"expected only the tables of vanbench, found .*bookmarks"
+    ):
+        Store(tmp_path / FILE)
+    with sqlite3.connect(tmp_path / FILE) as database:
+        assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("bookmarks",)]
+
+
+def test_extensions_are_not_loaded(store):
+    with pytest.raises(sqlite3.OperationalError, match="not authorized"):
+        store._db.execute("SELECT load_extension('x')")
+    assert store._db.execute("PRAGMA trusted_schema").fetchone() == (0,)
+
+
+def test_an_index_that_leads_to_another_image_is_damage(tmp_path):
+    """The bytes of two rows in the index of images are exchanged; the table stays as it was."""
+    path = tmp_path / FILE
+    filled(path)
+    edit(path, "PRAGMA journal_mode = DELETE")
+    content = path.read_bytes()
+    index = [content.rindex(bytes.fromhex(f"{i:064x}")) for i in range(3)]
+    assert len({content[at + 32] for at in index}) > 1
+    first, second = (content[at + 32 : at + 33] for at in index[1:])
+    swapped = bytearray(content)
+    swapped[index[1] + 32 : index[1] + 33], swapped[index[2] + 32 : index[2] + 33] = second, first
+    path.write_bytes(swapped)
+    with pytest.raises(RecordError, match="the stored predictions are damaged"):
+        Store(path)
+
+
+def test_no_flipped_bit_changes_a_count(tmp_path):
+    """An error, the same rows, or another key: never another count of a run with that key."""
+    path = tmp_path / "sound.sqlite"
+    filled(path)
+    edit(path, "PRAGMA journal_mode = DELETE")
+    sound, expected = path.read_bytes(), everything(path)
+    chance = random.Random(0)
+    refused = 0
+    for number in range(150):
+        damaged = bytearray(sound)
+        damaged[chance.randrange(len(sound))] ^= 1 << chance.randrange(8)
+        copy = tmp_path / f"{number}.sqlite"
+        copy.write_bytes(damaged)
+        try:
+            found = everything(copy)
+        except RecordError:
+            refused += 1
+            continue
+        for run, tally, _ in found:
+            assert run.key != KEY or tally == expected[0][1]
+    assert 10 < refused < 150
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+def loop(path):
+    path.symlink_to(path.name)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, pipe, device, loop])
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal", ".lock"])
+def test_what_is_no_file_is_not_opened(make, suffix, tmp_path):
+    place = tmp_path / f"{FILE}{suffix}"
+    make(place)
+    with pytest.raises(RecordError, match=r"expected a file, found|loop of symbolic"):
+        Store(tmp_path / FILE)
+    assert [path.name for path in tmp_path.iterdir()] == [place.name]
+
+
+def test_a_folder_that_cannot_be_is_an_error_of_ours(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="the stored predictions cannot be used"):
+        Store(tmp_path / "file" / "results" / FILE)
+
+
+def test_a_read_only_database_is_an_error_of_ours(tmp_path, monkeypatch):
+    filled(tmp_path / FILE)
+    connect = sqlite3.connect
+
+    def read_only(path, **options):
+        return connect(f"{path.as_uri()}?mode=ro", uri=True, **options)
+
+    edit(tmp_path / FILE, "PRAGMA journal_mode = DELETE")
+    monkeypatch.setattr(sqlite3, "connect", read_only)
+    with pytest.raises(RecordError, match=r"readonly database.*fix the permissions"):
+        Store(tmp_path / FILE)
+
+
+@pytest.mark.parametrize("version", [-1, 3, 2**31 - 1])
+def test_versions_that_are_none(version, tmp_path):
+    filled(tmp_path / FILE)
+    edit(tmp_path / FILE, f"PRAGMA user_version = {version}")
+    newer = ", which a newer vanbench wrote" if version > 0 else r"\. Move"
+    with pytest.raises(RecordError, match=f"found schema {version}{newer}"):
+        Store(tmp_path / FILE)
+
+
+def write_ahead_log(path, folder):
+    """A copy of a store with its log, as a killed process leaves them."""
+    folder.mkdir()
+    with Store(path) as store:
+        run = store.run("late", RunKey("late", {}, {}), DAY)
+        store.add([(run, 1, Prediction((1,), (0.0,)))])
+        for file in path.parent.glob(f"{path.name}*"):
+            shutil.copy(file, folder / file.name)
+    return folder / path.name
+
+
+def test_a_log_that_is_missing_loses_only_what_was_in_it(tmp_path):
+    filled(tmp_path / FILE)
+    copy = write_ahead_log(tmp_path / FILE, tmp_path / "killed")
+    copy.with_name(f"{FILE}-wal").unlink()
+    copy.with_name(f"{FILE}-shm").unlink()
+    ((run, tally, rows),) = everything(copy)
+    assert (run.key, tally, len(rows)) == (KEY, Tally(3, 3, 3), 3)
+
+
+@pytest.mark.parametrize("size", [0, 31, 32, 1000, 5000])
+def test_a_log_that_is_cut_or_garbage_is_no_part_of_the_store(size, tmp_path):
+    filled(tmp_path / FILE)
+    copy = write_ahead_log(tmp_path / FILE, tmp_path / "killed")
+    log = copy.with_name(f"{FILE}-wal")
+    log.write_bytes(random.Random(0).randbytes(5000)[:size])
+    ((run, tally, _),) = everything(copy)
+    assert (run.key, tally) == (KEY, Tally(3, 3, 3))

@@ -82,7 +82,7 @@ class StoredRuns:
         tallies: dict[str, Tally] = {}
         missing: dict[str, list[int]] = {}
         for name in names:
-            stored = self.store.read(self._runs[name])
+            stored = self.store.read(self._runs[name], classes=len(self.images.class_ids))
             answers: list[tuple[int, tuple[int, ...]]] = []
             missing[name] = []
             for index in self.indices:

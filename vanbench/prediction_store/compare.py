@@ -14,7 +14,8 @@ from typing import Any
 
 from vanbench.errors import DataError
 from vanbench.intervals import mcnemar
-from vanbench.prediction_store.export import SUFFIXES, read
+from vanbench.prediction_store.export import SUFFIXES
+from vanbench.prediction_store.exported import read
 from vanbench.prediction_store.rows import PredictionRow, find_run, stored_rows
 from vanbench.prediction_store.store import RunKey, Store
 

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vanbench.errors import RecordError, UnknownRunError
+from vanbench.outside.safe_text import for_terminal, shorten
 from vanbench.prediction_store.prediction import TOP, Tally, is_correct1, is_correct5
 from vanbench.prediction_store.store import Store, StoredRun
+
+MOST_NAMED = 20  # runs in a message
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,10 @@ def find_run(store: Store, run: str) -> StoredRun:
     for stored in reversed(runs):
         if run in (str(stored.id), stored.model):
             return stored
-    known = ", ".join(f"{stored.id} ({stored.model})" for stored in runs) or "none"
+    known = ", ".join(f"{stored.id} ({stored.model})" for stored in runs[-MOST_NAMED:]) or "none"
+    known = for_terminal(known, most=1000)
     raise UnknownRunError(
-        f"expected the number of a stored run or its model's name, found {run!r}",
+        f"expected the number of a stored run or its model's name, found {shorten(run)}",
         where=store.path,
         remedy=f"The stored runs are: {known}.",
     )
@@ -51,10 +55,17 @@ def stored_rows(store: Store, run: StoredRun) -> Iterator[PredictionRow]:
             where=store.path,
             remedy="Run the validation again.",
         )
-    data, predictions, hashes = store.data_set(run.data), store.read(run.id), store.hashes()
+    data, hashes = store.data_set(run.data), store.hashes()
+    predictions = store.read(run.id, classes=len(data.class_ids))
     for member in data.members:
         prediction = predictions.get(member.image)
         if prediction is not None:
+            if member.image not in hashes:
+                raise RecordError(
+                    f"image {member.image} of run {run.id} is missing",
+                    where=store.path,
+                    remedy="Move the file away, and run the validation again.",
+                )
             yield PredictionRow(
                 name=member.name,
                 sha256=hashes[member.image],
@@ -68,9 +79,10 @@ def stored_tally(store: Store, run: StoredRun) -> Tally:
     """The counts of a run over the set that it was last applied to, as far as it got."""
     if run.data is None:
         return Tally()
-    members, predictions = store.data_set(run.data).members, store.read(run.id)
+    data = store.data_set(run.data)
+    predictions = store.read(run.id, classes=len(data.class_ids))
     return Tally.of(
         (member.label, predictions[member.image].top)
-        for member in members
+        for member in data.members
         if member.image in predictions
     )

@@ -11,8 +11,11 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vanbench.errors import RecordError
+from vanbench.outside.json_text import bounded_json
+from vanbench.prediction_store.database import Columns
 from vanbench.zoo.class_ids import imagenet_1k
 
 SCHEMA_VERSION = 2
@@ -69,6 +72,33 @@ CREATE TABLE images (
 )
 
 
+_INTEGERS = ("id", "run", "image", "crc32", "data", "position", "label")
+_BLOBS = ("sha256", "top", "logits", "digest")
+_NAMES_1 = {
+    "runs": "id model identity started",
+    "images": "id sha256",
+    "predictions": "run image top logits",
+    "sets": "id fingerprint class_ids",
+    "members": "data position image label name",
+    "evaluations": "id run data",
+}
+_NAMES_2 = _NAMES_1 | {
+    "predictions": "run image top logits crc32",
+    "sets": "id digest fingerprint class_ids",
+}
+
+
+def _columns(names: dict[str, str]) -> Columns:
+    def kind(name: str) -> str:
+        return "INTEGER" if name in _INTEGERS else "BLOB" if name in _BLOBS else "TEXT"
+
+    return {table: tuple((n, kind(n)) for n in text.split()) for table, text in names.items()}
+
+
+COLUMNS: dict[int, Columns] = {0: {}, 1: _columns(_NAMES_1), 2: _columns(_NAMES_2)}
+"""The tables of each schema with the names and types of their columns; 0 is an empty database."""
+
+
 @dataclass(frozen=True)
 class Member:
     """One image of a data set."""
@@ -78,21 +108,22 @@ class Member:
     name: str
 
 
-def prepare(database: sqlite3.Connection) -> int:
-    """Create the tables in an empty database, or convert the tables of schema 1.
-
-    Returns the schema that the database has then, which is another one if a later version of
-    vanbench wrote it. The caller has begun a transaction.
-    """
+def version_of(database: sqlite3.Connection) -> int:
+    """The schema of a database; 0 for an empty one."""
     version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    return version
+
+
+def prepare(database: sqlite3.Connection, version: int) -> None:
+    """Create the tables in an empty database, or convert the tables of an older schema.
+
+    The caller has begun a transaction, and has checked that the tables are those of ``version``.
+    """
     if version == 0:
         _execute(database, TABLES)
     elif version == 1:
         _from_schema_1(database)
-    else:
-        return version
     database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    return SCHEMA_VERSION
 
 
 def checksum(run: int, image: int, top: bytes, logits: bytes) -> int:
@@ -183,10 +214,23 @@ def _convert_set(database: sqlite3.Connection, data: int, fingerprint: str, join
 
 def _class_ids(identity: str) -> tuple[str, ...] | None:
     """The class ids that a run's key names, if it names any."""
-    classes = json.loads(identity).get("protocol", {}).get("classes")
+    try:
+        classes: Any = bounded_json(identity)
+        for name in ("protocol", "classes"):
+            classes = classes.get(name) if isinstance(classes, dict) else None
+    except ValueError as error:
+        raise _not_convertible(f"the key of a run is damaged: {error}") from error
     if classes == "imagenet-1k":
         return imagenet_1k()
-    return tuple(classes) if isinstance(classes, list) else None
+    is_list = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    return tuple(classes) if is_list else None
+
+
+def _not_convertible(why: str) -> RecordError:
+    return RecordError(
+        f"the predictions of an older vanbench cannot be converted: {why}",
+        remedy="Move the file away, and run the validation again.",
+    )
 
 
 def _hashes(database: sqlite3.Connection, members: Sequence[Member]) -> list[str]:
@@ -194,10 +238,7 @@ def _hashes(database: sqlite3.Connection, members: Sequence[Member]) -> list[str
     query = "SELECT sha256 FROM images WHERE id = ?"
     found = [database.execute(query, (member.image,)).fetchone() for member in members]
     if None in found:
-        raise RecordError(
-            "the predictions of an older vanbench cannot be converted: an image is missing",
-            remedy="Move the file away, and run the validation again.",
-        )
+        raise _not_convertible("an image is missing")
     return [row[0].hex() for row in found]
 
 
@@ -223,7 +264,7 @@ def _fingerprint(
     class_ids: Sequence[str], members: Sequence[Member], hashes: Sequence[str]
 ) -> str | None:
     """The fingerprint of a set under these class ids, None if they are too few."""
-    if any(member.label >= len(class_ids) for member in members):
+    if not all(0 <= member.label < len(class_ids) for member in members):
         return None
     pairs = zip(members, hashes, strict=True)
     lines = sorted(f"{class_ids[member.label]} {sha256}\n" for member, sha256 in pairs)
@@ -236,6 +277,8 @@ def _relabel(
     """The members with labels that count in ``new``; None if a class is not in both lists."""
     position = {class_id: label for label, class_id in enumerate(new)}
     try:
-        return [Member(m.image, position[old[m.label]], m.name) for m in members]
-    except (IndexError, KeyError):
+        labels = {label: position[class_id] for label, class_id in enumerate(old)
+                  if class_id in position}  # fmt: skip
+        return [Member(m.image, labels[m.label], m.name) for m in members]
+    except KeyError:
         return None

@@ -10,11 +10,10 @@ Each batch is one transaction in a write-ahead log: a killed process loses at mo
 
 import json
 import math
-import sqlite3
 import sys
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -23,18 +22,29 @@ from typing import Any
 from filelock import FileLock
 
 from vanbench.errors import RecordError, located
+from vanbench.outside.json_text import bounded_json
+from vanbench.outside.safe_text import for_terminal
+from vanbench.prediction_store.database import (
+    MOVE_AWAY,
+    check_integrity,
+    check_objects,
+    connect,
+    failures,
+    is_there,
+)
 from vanbench.prediction_store.prediction import TOP, Prediction
 from vanbench.prediction_store.schema import (
+    COLUMNS,
     SCHEMA_VERSION,
     Member,
     checksum,
     digest_of,
     insert_set,
     prepare,
+    version_of,
 )
 
 FILE = "predictions.sqlite"
-BUSY_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,16 @@ class RunKey:
     def identity(self) -> str:
         """The same text for the same key."""
         return json.dumps(self.__dict__, sort_keys=True)
+
+    @classmethod
+    def of(cls, value: Any) -> "RunKey":
+        """The key in a JSON value from outside; ValueError if it is none."""
+        kinds = {"checkpoint": str, "protocol": dict, "numerics": dict}
+        if not isinstance(value, dict) or not all(
+            isinstance(value.get(name), kind) for name, kind in kinds.items()
+        ):
+            raise ValueError("expected an object with checkpoint, protocol and numerics")
+        return cls(**{name: value[name] for name in kinds})
 
 
 @dataclass(frozen=True)
@@ -86,22 +106,24 @@ class Store:
 
     def __init__(self, path: Path | None = None, *, create: bool = True):
         self.path = path
-        if path is not None and not path.exists():
-            if not create:
-                raise RecordError(
-                    "expected stored predictions, found no file",
-                    where=path,
-                    remedy="vanbench validate and vanbench verify write it. Choose the folder "
-                    "with --results.",
-                )
-            path.parent.mkdir(parents=True, exist_ok=True)
-        # SQLite does not wait for other processes while it switches to a write-ahead log.
-        with FileLock(f"{path}.lock") if path else nullcontext(), self._failures():
-            self._db = sqlite3.connect(path or ":memory:", timeout=BUSY_SECONDS)
-            self._db.isolation_level = None
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._prepare()
+        with self._failures():
+            if path is not None and not is_there(path):
+                if not create:
+                    raise RecordError(
+                        "expected stored predictions, found no file",
+                        where=path,
+                        remedy="vanbench validate and vanbench verify write it. Choose the folder "
+                        "with --results.",
+                    )
+                path.parent.mkdir(parents=True, exist_ok=True)
+            # SQLite does not wait for other processes while it switches to a write-ahead log.
+            with FileLock(f"{path}.lock") if path else nullcontext():
+                self._db = connect(path)
+                try:
+                    self._prepare()
+                except BaseException:
+                    self._db.close()
+                    raise
 
     def __enter__(self) -> "Store":
         return self
@@ -110,30 +132,33 @@ class Store:
         self._db.close()
 
     def _prepare(self) -> None:
-        """Create or convert the tables; RecordError if a later version of vanbench wrote them."""
-        with located(self.path or "memory"), self._transaction():
-            version = prepare(self._db)
-        if version != SCHEMA_VERSION:
-            self._db.close()
-            raise RecordError(
-                f"expected stored predictions of schema {SCHEMA_VERSION} or older, found schema "
-                f"{version}, which a newer vanbench wrote",
-                where=self.path,
-                remedy="Install that version, or choose another folder with --results.",
-            )
+        """Check what is there; create or convert the tables.
 
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        """SQLite's errors as RecordErrors with the file and what to do."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise RecordError(
-                f"the stored predictions cannot be used: {error}",
-                where=self.path,
-                remedy="Free disk space, or move the file away to start with an empty one, or "
-                "choose another folder with --results.",
-            ) from error
+        RecordError if the file is damaged, has other tables, or is of a later version of vanbench.
+        """
+        with located(self.path or "memory"), self._transaction():
+            version = version_of(self._db)
+            self._check_version(version)
+            check_objects(self._db, self.path, COLUMNS[version])
+            check_integrity(self._db, self.path)
+            if version != SCHEMA_VERSION:
+                prepare(self._db, version)
+
+    def _check_version(self, version: int) -> None:
+        if version in COLUMNS:
+            return
+        newer = version > SCHEMA_VERSION
+        raise RecordError(
+            f"expected stored predictions of schema {SCHEMA_VERSION} or older, found schema "
+            f"{version}" + (", which a newer vanbench wrote" if newer else ""),
+            where=self.path,
+            remedy="Install that version, or choose another folder with --results."
+            if newer
+            else MOVE_AWAY,
+        )
+
+    def _failures(self) -> AbstractContextManager[None]:
+        return failures(self.path)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -200,28 +225,27 @@ class Store:
         with self._transaction():
             self._db.executemany("INSERT OR IGNORE INTO predictions VALUES (?, ?, ?, ?, ?)", packed)
 
-    def read(self, run: int) -> dict[int, Prediction]:
+    def read(self, run: int, *, classes: int | None = None) -> dict[int, Prediction]:
         """Image id → prediction, of everything that the run has at one moment.
 
-        Raises RecordError for a row that is not as it was stored.
+        Raises RecordError for a row that is not as it was stored, or that has a class beyond the
+        number of ``classes``.
         """
         query = "SELECT image, top, logits, crc32 FROM predictions WHERE run = ?"
         with self._failures():
             rows = self._db.execute(query, (run,)).fetchall()
-        return {image: self._prediction(run, image, *row) for image, *row in rows}
-
-    def _prediction(
-        self, run: int, image: int, top: bytes, logits: bytes, crc32: int
-    ) -> Prediction:
-        if crc32 == checksum(run, image, top, logits) and len(logits) == 2 * len(top):
-            prediction = Prediction(_unpack("H", top), _unpack("f", logits))
-            if _is_sound(prediction):
-                return prediction
-        raise RecordError(
-            f"the prediction of run {run} for image {image} is damaged or was edited",
-            where=self.path,
-            remedy="Run the validation of these images again with --fresh, or move the file away.",
-        )
+        found = {}
+        for image, top, logits, crc32 in rows:
+            prediction = _unpacked(run, image, top, logits, crc32)
+            if prediction is None or (classes is not None and max(prediction.top) >= classes):
+                raise RecordError(
+                    f"the prediction of run {run} for image {image} is damaged or was edited",
+                    where=self.path,
+                    remedy="Run the validation of these images again with --fresh, or move the "
+                    "file away.",
+                )
+            found[image] = prediction
+        return found
 
     def data_set(self, data: int) -> StoredSet:
         """The data set of that id; RecordError if it is not as it was stored."""
@@ -230,10 +254,13 @@ class Store:
             row = self._db.execute(query, (data,)).fetchone()
             query = "SELECT image, label, name FROM members WHERE data = ? ORDER BY position"
             members = tuple(Member(*found) for found in self._db.execute(query, (data,)))
-        if row is not None:
-            digest, fingerprint, class_ids = row[0], row[1], tuple(json.loads(row[2]))
-            if digest == digest_of(fingerprint, class_ids, members):
-                return StoredSet(fingerprint, class_ids, members)
+        class_ids = None if row is None else _class_ids(row[2])
+        if (
+            class_ids is not None
+            and row[0] == digest_of(row[1], class_ids, members)
+            and all(0 <= member.label < len(class_ids) for member in members)
+        ):
+            return StoredSet(row[1], class_ids, members)
         raise RecordError(
             f"the list of images of data set {data} is damaged or was edited",
             where=self.path,
@@ -241,10 +268,14 @@ class Store:
         )
 
     def hashes(self) -> dict[int, str]:
-        """Image id → SHA-256 of the encoded image, in hex."""
+        """Image id → SHA-256 of the encoded image, in hex; RecordError if one is none."""
         with self._failures():
-            rows = self._db.execute("SELECT id, sha256 FROM images")
-            return {image: sha256.hex() for image, sha256 in rows}
+            rows = self._db.execute("SELECT id, sha256 FROM images").fetchall()
+        for image, sha256 in rows:
+            if not isinstance(sha256, bytes) or len(sha256) != 32:
+                problem = f"the SHA-256 of image {image} is damaged or was edited"
+                raise RecordError(problem, where=self.path, remedy=MOVE_AWAY)
+        return {image: sha256.hex() for image, sha256 in rows}
 
     def runs(self) -> list[StoredRun]:
         """Every run with predictions, oldest first."""
@@ -259,9 +290,40 @@ class Store:
         with self._failures():
             rows = self._db.execute(query).fetchall()
         return [
-            StoredRun(run, model, RunKey(**json.loads(identity)), *others)
+            StoredRun(run, model, self._key(run, model, identity), *others)
             for run, model, identity, *others in rows
         ]
+
+    def _key(self, run: int, model: str, identity: str) -> RunKey:
+        try:
+            return RunKey.of(bounded_json(identity))
+        except ValueError as error:
+            name = for_terminal(model, most=100)
+            raise RecordError(
+                f"the key of run {run} ({name}) is damaged or was edited: {error}",
+                where=self.path,
+                remedy=MOVE_AWAY,
+            ) from error
+
+
+def _class_ids(text: str) -> tuple[str, ...] | None:
+    """The class ids of a stored set; None if the text is no JSON list of texts."""
+    try:
+        found = bounded_json(text)
+    except ValueError:
+        return None
+    is_list = isinstance(found, list) and all(isinstance(name, str) for name in found)
+    return tuple(found) if is_list else None
+
+
+def _unpacked(run: int, image: int, top: bytes, logits: bytes, crc32: int) -> Prediction | None:
+    """The prediction of a row; None if the row is not one that was stored."""
+    if len(top) > 2 * TOP or len(top) % 2 or len(logits) != 2 * len(top):
+        return None
+    if crc32 != checksum(run, image, top, logits):
+        return None
+    prediction = Prediction(_unpack("H", top), _unpack("f", logits))
+    return prediction if _is_sound(prediction) else None
 
 
 def _is_sound(prediction: Prediction) -> bool:
