@@ -37,7 +37,7 @@ from vanbench.zoo.toml_table import Table
 
 SCHEMA = 1
 SHIPPED = Path(str(files("vanbench"))) / "zoos"
-MOST_BYTES = 2_000_000
+MOST_BYTES = 1_000_000
 MOST_MODELS = 1000
 MOST_MIRRORS = 20
 
