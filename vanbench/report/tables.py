@@ -8,6 +8,7 @@ from tabulate import tabulate
 from vanbench.checkpoints.weights import EMA
 from vanbench.conventions import CONVENTIONS
 from vanbench.environment import Environment
+from vanbench.outside.safe_text import for_markdown
 from vanbench.report import records
 from vanbench.report.records import FileRecord
 from vanbench.report.rows import Figure, ModelRow
@@ -60,7 +61,7 @@ def columns(rows: list[ModelRow]) -> list[str]:
 def cells(row: ModelRow, notes: Footnotes) -> list[str]:
     """One model's cells in the order of ``columns``."""
     return [
-        row.entry.name,
+        for_markdown(row.entry.name),
         _file_cell(row, notes),
         _figure_cell(row.params, row, notes),
         _figure_cell(row.flops, row, notes),
@@ -123,12 +124,17 @@ def _line(
 
 
 def markdown(rows: Iterable[ModelRow]) -> str:
-    """The Results table as GitHub Markdown, with legend and footnotes."""
+    """The Results table as GitHub Markdown, with legend and footnotes.
+
+    Names and reasons come from zoo files, servers and records: what they hold is shown, and is
+    neither Markdown nor HTML.
+    """
     rows, notes = list(rows), Footnotes()
     body = [cells(row, notes) for row in rows]
     table = tabulate(body, columns(rows), tablefmt="github", disable_numparse=True)
-    listed = [f"[{number}] {text}" for number, text in enumerate(notes.texts, 1)]
-    return "\n\n".join([table, LEGEND, *listed, *_provenance(rows)]) + "\n"
+    listed = [f"[{number}] {for_markdown(text)}" for number, text in enumerate(notes.texts, 1)]
+    provenance = map(for_markdown, _provenance(rows))
+    return "\n\n".join([table, LEGEND, *listed, *provenance]) + "\n"
 
 
 def _file_cell(row: ModelRow, notes: Footnotes) -> str:
