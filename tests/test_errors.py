@@ -1,12 +1,19 @@
 """Failures: their fields, the message made of them, and their exit codes."""
 
 import pickle
+import weakref
 from pathlib import Path
 
 import pytest
 
 from vanbench import errors
-from vanbench.errors import VanbenchError, located
+from vanbench.errors import (
+    InternalError,
+    VanbenchError,
+    located,
+    overall_exit_code,
+    unexpected_as_errors,
+)
 
 CLASSES = [
     kind
@@ -14,7 +21,8 @@ CLASSES = [
     if isinstance(kind, type) and issubclass(kind, VanbenchError)
 ]
 USAGE = {"UnknownModelError", "UnknownRunError", "ZooError", "MarkerError", "DeviceError"}
-STATUS = {"verified", "mismatch", "unreachable", "missing", "unreadable", "not measured"}
+STATUS = {"verified", "mismatch", "unreachable", "missing", "unreadable", "not measured",
+          "internal error"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -41,7 +49,8 @@ def test_the_cause_is_the_problem_unless_given():
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_exit_codes(kind):
-    assert kind.exit_code == (2 if kind.__name__ in USAGE else 3)
+    bug = kind.__name__ == "InternalError"
+    assert kind.exit_code == (70 if bug else 2 if kind.__name__ in USAGE else 3)
     assert kind.__doc__
 
 
@@ -84,3 +93,59 @@ def test_an_error_survives_its_way_out_of_a_worker_process(kind):
     assert type(copy) is kind
     assert vars(copy) == vars(error)
     assert str(copy) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("codes", "code"),
+    [
+        ([], 0), ([0, 0], 0), ([0, 3], 3), ([3, 1, 0], 1), ([1], 1), ([3, 70, 0], 70),
+        ([70, 1], 1), ([3, 2], 3), ([0, 2], 2),
+    ],
+)  # fmt: skip
+def test_the_exit_code_of_several_models(codes, code):
+    assert overall_exit_code(codes) == code
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "problem"),
+    [
+        (RuntimeError("a\nb"), InternalError, "internal error: RuntimeError: a"),
+        (RecursionError(), InternalError, "internal error: RecursionError"),
+        (KeyError("x" * 10**6), InternalError, f"internal error: KeyError: '{'x' * 499}"),
+        (MemoryError(), VanbenchError, "Not enough memory (MemoryError)"),
+        (PermissionError(13, "Permission denied", "a"), VanbenchError, "Permission denied"),
+    ],
+)
+def test_an_unexpected_exception_is_an_error_with_its_cause(error, kind, problem):
+    with pytest.raises(VanbenchError) as raised, unexpected_as_errors():
+        raise error
+    assert type(raised.value) is kind
+    assert raised.value.problem == problem
+    assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    "error", [VanbenchError("known"), BrokenPipeError(), KeyboardInterrupt(), SystemExit(4)]
+)
+def test_expected_errors_and_interruptions_pass(error):
+    with pytest.raises(type(error)) as raised, unexpected_as_errors():
+        raise error
+    assert raised.value is error
+
+
+def test_a_kept_error_keeps_no_weights():
+    """The frames of its traceback refer to what their functions worked on."""
+
+    class Weights:
+        pass
+
+    def fail():
+        weights = Weights()
+        references.append(weakref.ref(weights))
+        raise RuntimeError
+
+    references = []
+    with pytest.raises(InternalError) as raised, unexpected_as_errors():
+        fail()
+    assert raised.value.__cause__.__traceback__
+    assert references[0]() is None

@@ -6,13 +6,12 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from click.testing import CliRunner
 
-from tests.support.arranged import Claim, arrange, checkpoint, published_name, write_zoo
+from tests.support.arranged import arrange, checkpoint, published_name, write_zoo
 from tests.support.faultserver import FaultServer
 from tests.support.models import TINY, randomized
+from tests.support.verifying import Shell, claim
 from vanbench.checkpoints.key_names import OFFICIAL, OPENMMLAB, TRANSFORMERS
-from vanbench.cli.group import main
 from vanbench.model.architecture import Architecture
 from vanbench.zoo.class_ids import imagenet_1k
 
@@ -36,42 +35,9 @@ def server():
         yield server
 
 
-class Shell:
-    """The command line with a cache, a results folder and a zoo of its own."""
-
-    def __init__(self, folder, data):
-        self.folder, self.data = folder, data
-        self.zoo = folder / "zoo.toml"
-        self.results = folder / "results"
-
-    def __call__(self, *args, code=0):
-        common = ["--zoo", self.zoo, "--cache", self.folder / "cache", "--results", self.results]
-        outcome = CliRunner().invoke(main, [str(a) for a in (*args, *common)])
-        assert outcome.exit_code == code, outcome.output
-        assert "Traceback" not in outcome.output
-        return outcome
-
-    def verify(self, *args, code=0):
-        command = ("verify", "--all", "--data", self.data, "--workers", "0", "--json", *args)
-        document = json.loads(self(*command, code=code).stdout)
-        assert document["schema"] == 1
-        assert document["ok"] is (code == 0)
-        return document
-
-    def record(self, name="van_test.in1k"):
-        return self.results / "test" / f"{name}.json"
-
-
 @pytest.fixture
 def shell(tmp_path, data):
     return Shell(tmp_path, data)
-
-
-def claim(server, model, name="van_test.in1k", fmt=OPENMMLAB, **changes):
-    content = checkpoint(model, fmt, legacy=fmt is OPENMMLAB, nest=fmt is OFFICIAL)
-    file = changes.pop("file", published_name(content))
-    url = server.put(f"/{name}/{file}", content)
-    return Claim(name, url, model, **{"top1": "54.17", "top5": "79.17"} | changes)
 
 
 def verdicts(row):

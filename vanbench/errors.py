@@ -4,9 +4,23 @@ The command line prints the message and exits with the class's ``exit_code``. Co
 of the message takes the field; no message is ever parsed.
 """
 
-from collections.abc import Iterator, Sequence
+import errno
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import clear_frames
+
+REMEDIES = {
+    errno.ENOSPC: "Free disk space, or choose another folder.",
+    errno.EACCES: "Check the permissions of the file and of its folder.",
+    errno.EPERM: "Check the permissions of the file and of its folder.",
+    errno.EROFS: "Choose a folder that can be written.",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n), or use fewer --workers.",
+}
+"""What to do about errors of the operating system that no other module handles."""
+
+_LONGEST = 500  # characters of an exception's text that a message quotes
 
 
 class VanbenchError(Exception):
@@ -176,3 +190,67 @@ class RecordError(VanbenchError):
 
 class DependencyError(VanbenchError):
     """An optional package that is needed and not installed; ``remedy`` is the command for it."""
+
+
+class InternalError(VanbenchError):
+    """A bug: an exception that no code expected, which is the ``__cause__``."""
+
+    exit_code = 70  # EX_SOFTWARE of sysexits.h
+    status = "internal error"
+
+
+@contextmanager
+def unexpected_as_errors() -> Iterator[None]:
+    """Raise any exception inside as a VanbenchError, so that one model's failure is its own.
+
+    What is done for one model of several is inside this; the caller then goes on with the others. A
+    broken pipe passes: it may be that of stdout, which ends the command.
+    """
+    try:
+        yield
+    except (VanbenchError, BrokenPipeError):
+        raise
+    except Exception as error:
+        clear_frames(error.__traceback__)  # they refer to weights and images
+        raise as_vanbench_error(error) from error
+
+
+def as_vanbench_error(error: Exception) -> VanbenchError:
+    """An exception as an error of ours: what it means for the user; InternalError if it is a bug.
+
+    No memory and failures of the operating system happen without a bug.
+    """
+    if isinstance(error, VanbenchError):
+        return error
+    if _is_out_of_memory(error):
+        return VanbenchError(
+            f"Not enough memory ({_first_line(error)})",
+            remedy="Close other programs, or use a smaller --batch-size and fewer --workers.",
+        )
+    if isinstance(error, OSError):
+        problem = error.strerror or _first_line(error)
+        return VanbenchError(
+            problem, where=error.filename, remedy=REMEDIES.get(error.errno or 0, "")
+        )
+    return InternalError(f"internal error: {_first_line(error)}")
+
+
+def overall_exit_code(codes: Iterable[int]) -> int:
+    """The exit code for several models: 1 before 70, 3, 2 and 0.
+
+    A deviation was measured, whatever happened to other models; a bug is to be seen before what
+    could not be measured for another reason.
+    """
+    return min(codes, key=(1, 70, 3, 2, 0).index, default=0)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    torch = sys.modules.get("torch")  # only a program that has imported it can raise its errors
+    return isinstance(error, MemoryError) or (
+        torch is not None and isinstance(error, torch.OutOfMemoryError)
+    )
+
+
+def _first_line(error: Exception) -> str:
+    name, text = type(error).__name__, str(error)[:_LONGEST].strip()
+    return f"{name}: {text.splitlines()[0]}" if text else name

@@ -1,6 +1,11 @@
-"""What ``vanbench verify`` does: check zoo entries, write records, return rows."""
+"""What ``vanbench verify`` does: check zoo entries, write records, return rows.
+
+What is done for one model is inside ``unexpected_as_errors``: whatever happens there is the failure
+of that model, and the others are done.
+"""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,14 +14,17 @@ import torch
 
 from vanbench.checkpoints.load import Checkpoint, open_checkpoint
 from vanbench.devices import choose_device
-from vanbench.download.obtain import Sources, obtain
+from vanbench.download.obtain import Sources, file_status, obtain
 from vanbench.environment import Environment, environment, today
 from vanbench.errors import (
     CheckpointError,
     FetchError,
+    InternalError,
     StorageError,
     UnreadableError,
     VanbenchError,
+    overall_exit_code,
+    unexpected_as_errors,
 )
 from vanbench.evaluation.plan import Candidate, RunOptions
 from vanbench.evaluation.result import ValidationResult
@@ -26,7 +34,7 @@ from vanbench.model.architecture import Architecture
 from vanbench.progress import Progress, silent
 from vanbench.report import record_files, records
 from vanbench.report.records import Accuracy, Counts, FileRecord, Record
-from vanbench.report.rows import ModelRow, make_row, overall_exit_code
+from vanbench.report.rows import ModelRow, make_row, unjudged_row
 from vanbench.report.verdicts import NOT_MEASURED, PARTIAL
 from vanbench.zoo.addresses import portable
 from vanbench.zoo.entries import Entry, Zoo
@@ -36,26 +44,30 @@ from vanbench.zoo.entries import Entry, Zoo
 class Verified:
     """The outcome of ``verify``; ``paths`` are the files on this machine by model.
 
-    ``passes`` are the passes over the images, one per protocol; ``failures`` are why there is no
-    sound file, by model.
+    ``passes`` are the passes over the images, one per protocol. ``failures`` are why there is no
+    sound file, no count or no record, by model, and bugs at any step.
     """
 
     rows: list[ModelRow]
     paths: dict[str, Path]
     environment: Environment
     passes: list[ValidationResult]
-    failures: dict[str, FetchError | CheckpointError]
+    failures: dict[str, VanbenchError]
     exit_code: int
 
 
 @dataclass(frozen=True)
 class _Examined:
-    """An entry whose file and counts are done; ``checkpoint`` None when there is no sound file."""
+    """An entry whose file and counts are done; ``checkpoint`` None when there is no sound file.
+
+    ``old`` is the latest full record. ``error`` is the first failure.
+    """
 
     entry: Entry
+    old: Record | None
     record: Record
     checkpoint: Checkpoint | None
-    error: FetchError | CheckpointError | None
+    error: VanbenchError | None
 
 
 def verify(
@@ -69,10 +81,11 @@ def verify(
 ) -> Verified:
     """Check every claim of ``entries``; record what was measured in full.
 
-    One model's failure is its row's verdict; the others are still done.
+    One model's failure is its row's verdict; the others are still done. A record that cannot be
+    used raises RecordError before anything is measured.
     """
     device = choose_device(options.device)
-    old = {entry.name: record_files.read(results, zoo.name, entry) for entry in entries}
+    old = {entry.name: _old_record(results, zoo, entry) for entry in entries}
     examined, opened = [], {}
     for entry in entries:
         item = _examine(zoo, entry, sources, device, old[entry.name], options.weights, progress)
@@ -85,20 +98,45 @@ def verify(
     if data is not None:
         candidates = _candidates(entries, opened)
         passes, errors = validate_candidates(candidates, data, options, progress)
-    rows = [_conclude(item, passes, errors) for item in examined]
-    for row in rows:
-        if not (options.limit or PARTIAL in (row.top1.verdict, row.top5.verdict)):
-            _keep(results, old[row.entry.name], row, asked=data is not None)
+    failures = {item.entry.name: item.error for item in examined if item.error}
+    failures |= {name: error for name, error in errors.items() if isinstance(error, InternalError)}
+    rows = []
+    for item in examined:
+        row, failure = _finish(item, passes, errors, results, options, asked=data is not None)
+        rows.append(row)
+        if failure:
+            failures.setdefault(item.entry.name, failure)
     return Verified(
         rows=rows,
         paths=paths,
         environment=environment(device),
         passes=list({id(result): result for result in passes.values()}.values()),
-        failures={item.entry.name: item.error for item in examined if item.error},
-        exit_code=overall_exit_code(
-            row.exit_code(data is not None, part_asked=options.limit is not None) for row in rows
-        ),
+        failures=failures,
+        exit_code=_exit_code(rows, failures, options, asked=data is not None),
     )
+
+
+def _exit_code(
+    rows: Sequence[ModelRow],
+    failures: Mapping[str, VanbenchError],
+    options: RunOptions,
+    *,
+    asked: bool,
+) -> int:
+    part = options.limit is not None
+    codes = [row.exit_code(asked, part_asked=part) for row in rows]
+    bugs = [e.exit_code for e in failures.values() if isinstance(e, InternalError)]
+    others = [VanbenchError.exit_code] * (len(failures) - len(bugs))
+    return overall_exit_code([*codes, *bugs, *others])
+
+
+def _old_record(results: Path, zoo: Zoo, entry: Entry) -> Record | VanbenchError | None:
+    """The latest full record, or the bug that prevents reading it."""
+    try:
+        with unexpected_as_errors():
+            return record_files.read(results, zoo.name, entry)
+    except InternalError as error:
+        return error
 
 
 def _candidates(entries: Sequence[Entry], opened: dict[str, Checkpoint]) -> list[Candidate]:
@@ -120,6 +158,31 @@ def _candidates(entries: Sequence[Entry], opened: dict[str, Checkpoint]) -> list
     return found
 
 
+def _finish(
+    item: _Examined,
+    passes: Mapping[str, ValidationResult],
+    errors: Mapping[str, VanbenchError],
+    results: Path,
+    options: RunOptions,
+    *,
+    asked: bool,
+) -> tuple[ModelRow, VanbenchError | None]:
+    """The row of what this run found, recorded unless it is partial; and what failed in that."""
+    row = None
+    try:
+        with unexpected_as_errors():
+            row = _conclude(item, passes, errors)
+            if not (options.limit or PARTIAL in (row.top1.verdict, row.top5.verdict)):
+                _keep(results, item, row, asked=asked)
+    except VanbenchError as error:
+        row = row or unjudged_row(item.entry, item.record, error.problem)
+        if not options.limit:
+            with suppress(VanbenchError), unexpected_as_errors():
+                record_files.write_failed(results, row.record)
+        return row, error
+    return row, None
+
+
 def _conclude(
     item: _Examined, passes: Mapping[str, ValidationResult], errors: Mapping[str, VanbenchError]
 ) -> ModelRow:
@@ -130,6 +193,8 @@ def _conclude(
         assert record.checkpoint is not None
         record = replace(record, accuracy=_accuracy(name, record.checkpoint, result))
     reason = str(errors.get(name, ""))
+    if record.counts is None and item.error:
+        return make_row(item.entry, record, reason=reason, why_no_counts=item.error.cause)
     return make_row(item.entry, record, reason=reason)
 
 
@@ -138,34 +203,65 @@ def _examine(
     entry: Entry,
     sources: Sources,
     device: torch.device,
-    old: Record | None,
+    old: Record | VanbenchError | None,
     weights: str | None,
     progress: Progress,
 ) -> _Examined:
     """Download and open the file, and count the network it holds, or else the declared one."""
-    found = FileRecord(url=entry.public_url, file=entry.filename, status="", date=today())
-    checkpoint, failure = None, None
+    error = old if isinstance(old, VanbenchError) else None
+    recorded = None if isinstance(old, VanbenchError) else old
+    found, checkpoint, failure = _file(zoo, entry, sources, recorded, weights, progress)
+    architecture = checkpoint.architecture if checkpoint else entry.architecture
+    counts, no_counts = None, None
     try:
-        fetched = obtain(entry, sources, old, progress)
-        found = replace(found, status=fetched.status, bytes=fetched.bytes, sha256=fetched.sha256)
-        checkpoint = open_checkpoint(
-            fetched.file, layer_norm_eps=entry.layer_norm_eps, weights=weights
-        )
-        found = replace(
-            found,
-            format=checkpoint.naming.name,
-            architecture=checkpoint.architecture,
-            oddities=checkpoint.suspicious or None,
-            weights=checkpoint.weights,
-        )
-    except (FetchError, CheckpointError) as error:
-        failure = error
+        with unexpected_as_errors():
+            source = "checkpoint" if checkpoint else "architecture"
+            counts = _count(entry, architecture, source, device)
+    except VanbenchError as reason:
+        no_counts = reason
+    record = Record(zoo.name, entry.name, found, counts)
+    return _Examined(entry, recorded, record, checkpoint, error or failure or no_counts)
+
+
+def _file(
+    zoo: Zoo,
+    entry: Entry,
+    sources: Sources,
+    old: Record | None,
+    weights: str | None,
+    progress: Progress,
+) -> tuple[FileRecord, Checkpoint | None, VanbenchError | None]:
+    """What the record says of the file; the opened file, or why there is none."""
+    found = FileRecord(url=entry.public_url, file=entry.filename, status="", date=today())
+    try:
+        with unexpected_as_errors():
+            fetched = obtain(entry, sources, old, progress)
+            found = replace(
+                found, status=fetched.status, bytes=fetched.bytes, sha256=fetched.sha256
+            )
+            checkpoint = open_checkpoint(
+                fetched.file, layer_norm_eps=entry.layer_norm_eps, weights=weights
+            )
+            found = replace(
+                found,
+                format=checkpoint.naming.name,
+                architecture=checkpoint.architecture,
+                oddities=checkpoint.suspicious or None,
+                weights=checkpoint.weights,
+            )
+    except VanbenchError as error:
+        status = _status(error, fetched=bool(found.status))
         folders: tuple[str | Path, ...] = (*sources.folders, zoo.path.parent)
         reason, cause = (portable(text, folders) for text in (_reason(error), error.cause))
-        found = replace(found, status=error.status, reason=reason, cause=cause)
-    architecture = checkpoint.architecture if checkpoint else entry.architecture
-    counts = _count(entry, architecture, "checkpoint" if checkpoint else "architecture", device)
-    return _Examined(entry, Record(zoo.name, entry.name, found, counts), checkpoint, failure)
+        return replace(found, status=status, reason=reason, cause=cause), None, error
+    return found, checkpoint, None
+
+
+def _status(error: VanbenchError, *, fetched: bool) -> str:
+    """The checkpoint status of a record for a failure before or after the file was there."""
+    if isinstance(error, CheckpointError):
+        return error.status
+    return UnreadableError.status if fetched else file_status(error)
 
 
 def _reason(error: VanbenchError) -> str:
@@ -209,11 +305,12 @@ def _accuracy(name: str, checkpoint: FileRecord, result: ValidationResult) -> Ac
     )
 
 
-def _keep(results: Path, old: Record | None, row: ModelRow, *, asked: bool) -> None:
+def _keep(results: Path, item: _Examined, row: ModelRow, *, asked: bool) -> None:
     """Record what was measured in full, and a failed attempt beside it."""
     no_accuracy = asked and any(f.verdict == NOT_MEASURED for f in (row.top1, row.top5))
     bad_file = row.file_status in ("mismatch", "unreadable")
-    if no_accuracy or bad_file:
+    unexpected = item.error and not isinstance(item.error, FetchError | CheckpointError)
+    if no_accuracy or bad_file or unexpected:
         record_files.write_failed(results, row.record)
     else:
-        record_files.write(results, records.merge(old, row.record))
+        record_files.write(results, records.merge(item.old, row.record))

@@ -138,7 +138,7 @@ def test_a_model_whose_logits_are_not_finite_fails_and_the_others_go_on(models, 
     found = validate(contenders, data, PROTOCOL, run)
     assert counts(found)["a"] == (TOTAL, RIGHT, RIGHT + AMONG5)
     assert found.tallies.keys() == {"a", "b"}
-    assert found.failures["broken"].startswith("logits are not finite for image ")
+    assert found.failures["broken"].problem.startswith("logits are not finite for image ")
     with Store(run.store) as store:
         assert [stored.images for stored in store.runs()] == [TOTAL, TOTAL]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.recorded import NAME, SHA256, entry_in, full_record, without_file
 from vanbench.report import record_files
 from vanbench.report.records import Record
-from vanbench.report.rows import as_json, make_row, overall_exit_code, rows_on_record
+from vanbench.report.rows import as_json, make_row, rows_on_record
 from vanbench.zoo.reader import load_zoo
 
 CLAIMS = '{ params_m = "0.02", flops_g = "1.5", top1 = "50.00", top5 = "69.97" }'
@@ -96,10 +96,3 @@ def test_json_of_a_model_that_was_never_measured(entry):
     assert document["flops"]["openmmlab"] is None
     assert document["top1"]["ci95"] is None
     assert document["verdict"] == "not measured"
-
-
-@pytest.mark.parametrize(
-    ("codes", "code"), [([], 0), ([0, 0], 0), ([0, 3], 3), ([3, 1, 0], 1), ([1], 1)]
-)
-def test_the_exit_code_of_several_models(codes, code):
-    assert overall_exit_code(codes) == code

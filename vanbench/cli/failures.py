@@ -1,31 +1,31 @@
-"""How a failure ends a command: what is printed on stderr, and the exit code."""
+"""How failures end a command: what is printed on stderr, and the exit code."""
 
-import errno
 import io
-import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, metadata
+from typing import TypeVar
 
 import click
 
 from vanbench._version import __version__
+from vanbench.cli.output import echo
 from vanbench.cli.streams import broken_streams, discard, is_closed_pipe
-from vanbench.errors import VanbenchError
+from vanbench.errors import (
+    InternalError,
+    VanbenchError,
+    as_vanbench_error,
+    overall_exit_code,
+    unexpected_as_errors,
+)
+from vanbench.outside.safe_text import for_terminal
+from vanbench.zoo.entries import Entry
 
-INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 INTERRUPTED = 130
 VERBOSE = "vanbench.verbose"  # the key in click's context for -v
 
-REMEDIES = {
-    errno.ENOSPC: "Free disk space, or choose another folder.",
-    errno.EACCES: "Check the permissions of the file and of its folder.",
-    errno.EPERM: "Check the permissions of the file and of its folder.",
-    errno.EROFS: "Choose a folder that can be written.",
-    errno.EMFILE: "Raise the limit of open files (ulimit -n), or use fewer --workers.",
-}
-"""What to do about errors of the operating system that no other module handles."""
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -42,6 +42,69 @@ def failures_as_messages() -> Iterator[None]:
         raise click.exceptions.Exit(_report(error)) from error
 
 
+def for_each(
+    entries: Sequence[Entry], work: Callable[[Entry], Result]
+) -> tuple[dict[str, Result], dict[str, VanbenchError]]:
+    """The result of ``work`` for each entry by name, and why there is none for the others.
+
+    A wrong use of the command ends it, as always.
+    """
+    results: dict[str, Result] = {}
+    errors: dict[str, VanbenchError] = {}
+    for entry in entries:
+        try:
+            with unexpected_as_errors():
+                results[entry.name] = work(entry)
+        except VanbenchError as error:
+            if error.exit_code == 2:
+                raise
+            errors[entry.name] = error
+    return results, errors
+
+
+def exit_for(errors: Mapping[str, VanbenchError]) -> None:
+    """Print why models failed, and exit with the code of the worst failure, if there is one."""
+    print_failures(errors)
+    if errors:
+        codes = [error.exit_code for error in errors.values()]
+        click.get_current_context().exit(overall_exit_code(codes))
+
+
+def print_failures(errors: Mapping[str, VanbenchError]) -> None:
+    """Print each distinct failure once, with the names of its models, and what a bug means."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, error in errors.items():
+        groups.setdefault((error.cause, error.remedy), []).append(name)
+    for (cause, remedy), names in groups.items():
+        messages = list(dict.fromkeys(message_of(errors[name]) for name in names))
+        text = messages[0] if len(messages) == 1 else f"{cause}. {remedy}".rstrip()
+        about = ", ".join(for_terminal(name, most=200) for name in names)
+        echo(f"Error: {about}: {text}", err=True, multiline=True)
+        if _is_verbose():
+            for message in messages if len(messages) > 1 else ():
+                echo(message, err=True, multiline=True)
+    bugs = [error for error in errors.values() if isinstance(error, InternalError)]
+    if bugs:
+        print_tracebacks(bugs)
+        echo(_bug_report(), err=True, multiline=True)
+
+
+def print_tracebacks(errors: Sequence[Exception]) -> None:
+    """Print their tracebacks, with -v."""
+    if _is_verbose():
+        for error in errors:
+            text = "".join(traceback.format_exception(error))
+            echo(text.rstrip("\n"), err=True, multiline=True)
+
+
+def message_of(error: VanbenchError) -> str:
+    """The message of an error; its place is one line, whatever characters a path has."""
+    if error.where is None:
+        return str(error)
+    place = for_terminal(str(error.where))
+    return str(VanbenchError(error.problem, where=place, remedy=error.remedy))
+
+
 def _report(error: Exception | KeyboardInterrupt) -> int:
     """Print the message of a failure; its exit code."""
     if is_closed_pipe(error):
@@ -49,9 +112,9 @@ def _report(error: Exception | KeyboardInterrupt) -> int:
         return 0
     code, message = _describe(error)
     try:
-        if _is_verbose() and not isinstance(error, click.ClickException):
-            message = "".join(traceback.format_exception(error)) + message
-        click.echo(message, err=True)
+        if isinstance(error, Exception) and not isinstance(error, click.ClickException):
+            print_tracebacks([error])
+        echo(message, err=True, multiline=True)
     except OSError:  # nobody reads stderr
         discard(broken_streams())
     return code
@@ -65,53 +128,27 @@ def _describe(error: Exception | KeyboardInterrupt) -> tuple[int, str]:
         return error.exit_code, text.getvalue().rstrip("\n")
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return INTERRUPTED, "Interrupted."
-    expected = _expected(error)
-    if expected is not None:
-        return expected.exit_code, f"Error: {expected}"
-    return INTERNAL_ERROR, _internal_error(error)
+    known = as_vanbench_error(error)
+    if isinstance(known, InternalError):
+        return known.exit_code, f"{_capitalized(message_of(known))}\n{_bug_report()}"
+    return known.exit_code, f"Error: {message_of(known)}"
 
 
-def _expected(error: Exception) -> VanbenchError | None:
-    """The exception as an expected error; None if it is a bug."""
-    if isinstance(error, VanbenchError):
-        return error
-    if _is_out_of_memory(error):
-        return VanbenchError(
-            f"Not enough memory ({_first_line(error)})",
-            remedy="Close other programs, or use a smaller --batch-size and fewer --workers.",
-        )
-    if isinstance(error, OSError):
-        problem = error.strerror or _first_line(error)
-        return VanbenchError(
-            problem, where=error.filename, remedy=REMEDIES.get(error.errno or 0, "")
-        )
-    return None
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    torch = sys.modules.get("torch")  # only a program that has imported it can raise its errors
-    return isinstance(error, MemoryError) or (
-        torch is not None and isinstance(error, torch.OutOfMemoryError)
-    )
-
-
-def _internal_error(error: Exception) -> str:
+def _bug_report() -> str:
     """What an unexpected exception means, where to report it, and what is kept.
 
     Names the command, not its arguments, which may hold passwords of a mirror.
     """
     how = "the traceback above" if _is_verbose() else "its traceback: run it again with -v"
     return (
-        f"Internal error: {_first_line(error)}\n"
         f"This is a bug in vanbench {__version__} (command: {_command()}). Please report it "
         f"in the project's issue tracker{_tracker()}, with {how}.\n"
         "Records and predictions that were already written are kept; the same command resumes."
     )
-
-
-def _first_line(error: Exception) -> str:
-    name, text = type(error).__name__, str(error).strip()
-    return f"{name}: {text.splitlines()[0]}" if text else name
 
 
 def _is_verbose() -> bool:

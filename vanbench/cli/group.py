@@ -14,8 +14,10 @@ import click
 
 from vanbench._version import __version__
 from vanbench.cli.failures import failures_as_messages
+from vanbench.cli.output import echo
 from vanbench.cli.streams import printable_streams
 from vanbench.errors import SuspiciousWeightsWarning
+from vanbench.outside.safe_text import for_terminal
 
 COMMANDS = {
     "list": "list",
@@ -50,6 +52,9 @@ Exit codes:
     3  something asked for could not be measured
    70  an internal error: a bug in vanbench
   130  interrupted
+
+Several models: each is done whatever happens to the others. Then 1 comes before 70, and 70
+before 3.
 """
 
 
@@ -82,14 +87,17 @@ class Commands(click.Group):
 
 @contextmanager
 def _warnings_as_sentences() -> Iterator[None]:
-    """Print vanbench's own warnings as one line; those of libraries are shown as usual."""
+    """Print vanbench's own warnings as one line; those of libraries are shown as usual.
+
+    A library may quote a file in its warning, so that the text is made safe here.
+    """
     show_others = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
         if issubclass(category, SuspiciousWeightsWarning):
-            click.echo(f"Warning: {message}", err=True)
+            echo(f"Warning: {message}", err=True)
         else:
-            show_others(message, category, *place)
+            show_others(for_terminal(str(message), multiline=True), category, *place)
 
     with warnings.catch_warnings():
         warnings.showwarning = show  # type: ignore[assignment]

@@ -11,6 +11,7 @@ import click
 
 from vanbench.checkpoints.weights import WEIGHTS
 from vanbench.cli.failures import VERBOSE
+from vanbench.cli.output import echo, progress
 from vanbench.devices import PRECISIONS
 from vanbench.evaluation.plan import ON_ERROR, RunOptions
 from vanbench.progress import Update
@@ -54,21 +55,19 @@ class Settings:
         """The zoo; ZooError if its file cannot be used."""
         return load_zoo(self.zoo_name)
 
-    def say(self, message: str) -> None:
-        """Print a line on stderr, unless -q."""
+    def say(self, message: str, *, multiline: bool = False) -> None:
+        """Print a message on stderr, unless -q."""
         if not self.quiet:
-            click.echo(message, err=True)
+            echo(message, err=True, multiline=multiline)
 
     def progress(self, label: str, unit: str) -> AbstractContextManager[Update]:
         """A progress bar on stderr, unless -q."""
-        from vanbench.cli.output import progress
-
         return progress(label, unit=unit, quiet=self.quiet)
 
     def detail(self, message: str) -> None:
         """Print a line on stderr, with -v."""
         if self.verbose:
-            click.echo(message, err=True)
+            echo(message, err=True)
 
 
 def common_options(function: Function) -> Function:

@@ -1,6 +1,8 @@
-"""What is printed: tables on stdout, progress on stderr, or JSON instead of both.
+"""What is printed: lines, tables and JSON on stdout, progress and messages on stderr.
 
-rich decides by itself about colour and width; it respects NO_COLOR and a non-terminal.
+Every text passes ``for_terminal`` here, because names, paths and reasons come from files and
+servers. Nothing else in vanbench prints. rich decides by itself about colour and width; it respects
+NO_COLOR and a non-terminal.
 """
 
 import json
@@ -12,21 +14,42 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vanbench.cli.streams import is_unicode
+from vanbench.outside.safe_text import for_terminal, is_plain
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
 SCHEMA = 1
+MOST = 1_000_000  # characters of a text of several lines
+LONGEST = 10_000  # characters of one line
+
+
+def echo(text: str = "", *, err: bool = False, multiline: bool = False) -> None:
+    """Print a text and a line end on stdout, or on stderr.
+
+    Unless ``multiline``, it is one line: a line end in it is shown as an escape.
+    """
+    most = MOST if multiline else LONGEST
+    click.echo(for_terminal(text, most=most, multiline=multiline), err=err)
 
 
 def print_json(**top: Any) -> None:
     """Print one JSON document on stdout; ``null`` for what is None, never NaN.
 
-    Where stdout cannot encode every character, those beyond ASCII are escaped.
+    Characters that are not printable are escaped, and where stdout cannot encode every character,
+    also those beyond ASCII.
     """
     ascii_only = not is_unicode(sys.stdout)
     document = {"schema": SCHEMA, **top}
-    click.echo(json.dumps(document, indent=2, ensure_ascii=ascii_only, allow_nan=False))
+    text = json.dumps(document, indent=2, ensure_ascii=ascii_only, allow_nan=False)
+    click.echo("\n".join(map(_json_line, text.split("\n"))))
+
+
+def _json_line(line: str) -> str:
+    """The same JSON with an escape for each character that is not printable."""
+    if is_plain(line):
+        return line
+    return "".join(c if is_plain(c) else json.dumps(c)[1:-1] for c in line)
 
 
 def print_table(columns: Sequence[str], *groups: Sequence[Sequence[str]], title: str = "") -> None:
@@ -39,13 +62,14 @@ def print_table(columns: Sequence[str], *groups: Sequence[Sequence[str]], title:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    heading = Text(for_terminal(title), style="table.title") if title else None
+    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         justify: Any = "right" if name.startswith(">") else "left"
-        table.add_column(name.lstrip(">"), justify=justify, overflow="fold")
+        table.add_column(Text(name.lstrip(">")), justify=justify, overflow="fold")
     for rows in groups:
         for row in rows:
-            table.add_row(*(Text(cell, style=_style(cell)) for cell in row))
+            table.add_row(*(Text(for_terminal(cell), style=_style(cell)) for cell in row))
         table.add_section()
     # Piped output is for programs and files: as wide as the table is, never cut.
     console = Console(width=None if sys.stdout.isatty() else 200)
@@ -55,7 +79,7 @@ def print_table(columns: Sequence[str], *groups: Sequence[Sequence[str]], title:
 
 
 def _style(cell: str) -> str:
-    good, bad = ("reproduced", "verified"), ("deviates", "mismatch", "unreadable")
+    good, bad = ("reproduced", "verified"), ("deviates", "mismatch", "unreadable", "internal error")
     doubtful = ("close", "erratum", "partial", "not measured", "unreachable", "missing")
     for words, style in ((good, "green"), (bad, "bold red"), (doubtful, "yellow")):
         if cell.startswith(words):
@@ -77,24 +101,26 @@ def progress(label: str, *, unit: str, quiet: bool) -> Iterator[Callable[..., No
     with Progress(
         *_columns(unit), console=console, transient=True, disable=quiet or not console.is_terminal
     ) as bar:
-        task = bar.add_task(label, total=None, note="", rate="")
+        task = bar.add_task(for_terminal(label), total=None, note="", rate="")
 
         def update(done: int, total: int | None, note: str = "") -> None:
             speed = bar.tasks[0].speed
             rate = f"{speed:.1f} {unit}/s" if speed else ""
-            bar.update(task, completed=done, total=total, note=note, rate=rate)
+            bar.update(task, completed=done, total=total, note=for_terminal(note), rate=rate)
 
         yield update
 
 
 def _columns(unit: str) -> "list[ProgressColumn]":
+    """The columns of the bar; a label or note is not markup."""
     from rich import progress as p
 
     amount = (
         [p.DownloadColumn(), p.TransferSpeedColumn()]
         if unit == "B"
-        else [p.MofNCompleteColumn(), p.TextColumn("{task.fields[rate]}")]
+        else [p.MofNCompleteColumn(), p.TextColumn("{task.fields[rate]}", markup=False)]
     )
     left = [p.TextColumn("left"), p.TimeRemainingColumn()]
-    label = p.TextColumn("{task.description}")
-    return [label, p.BarColumn(), *amount, *left, p.TextColumn("{task.fields[note]}")]
+    label = p.TextColumn("{task.description}", markup=False)
+    note = p.TextColumn("{task.fields[note]}", markup=False)
+    return [label, p.BarColumn(), *amount, *left, note]

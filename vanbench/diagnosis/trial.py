@@ -71,6 +71,8 @@ def run_trial(
     batches = _batches(models, variants, images, indices, options)
     with progress("diagnosing", "images") as update, closing(batches):
         for batch in batches:
+            for error in batch.failures.values():
+                raise error
             done += len(batch.indices)
             update(done, len(variants) * len(indices))
             for name, top in batch.top.items():

@@ -7,12 +7,17 @@ from pathlib import Path
 from vanbench.download.cache import Fetched, fetch
 from vanbench.download.transfer import local_path
 from vanbench.download.wanted import Wanted
-from vanbench.errors import FetchError
+from vanbench.errors import FetchError, VanbenchError, unexpected_as_errors
+from vanbench.model.architecture import Architecture
+from vanbench.model.expected_counts import expected_params
 from vanbench.progress import Progress, silent
 from vanbench.report import record_files, records
 from vanbench.report.records import Record
 from vanbench.typed_json import Json
 from vanbench.zoo.entries import Entry, Zoo
+
+_COPIES = 8
+_LEAST_LIMIT = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Outcome:
 
     entry: Entry
     fetched: Fetched | None
-    error: FetchError | None
+    error: VanbenchError | None
 
     def as_json(self) -> Json:
         """The checkpoint object of the contract, with the model's name."""
@@ -47,7 +52,7 @@ class Outcome:
                 "path": str(fetched.path) if fetched else None,
                 "bytes": fetched.bytes if fetched else None,
                 "sha256": fetched.sha256 if fetched else None,
-                "status": fetched.status if fetched else self.error and self.error.status,
+                "status": fetched.status if fetched else self.error and file_status(self.error),
                 "reason": str(self.error) if self.error else None,
             },
         }
@@ -62,7 +67,18 @@ def wanted_file(entry: Entry, recorded: Record | None = None) -> Wanted:
         entry.sha256,
         recorded=known.sha256 if known and known.status == records.VERIFIED else None,
         shares_filename=entry.shares_filename,
+        most=plausible_bytes(entry.architecture),
     )
+
+
+def plausible_bytes(architecture: Architecture) -> int:
+    """How many bytes a training checkpoint of an architecture has at most, with a wide margin.
+
+    AdamW keeps two values for each parameter, an averaged model one more: four copies of float32,
+    here twice that. Small networks get a limit that does not depend on the width of the head.
+    """
+    params, _ = expected_params(architecture)
+    return max(_LEAST_LIMIT, 4 * _COPIES * params)
 
 
 def obtain(
@@ -94,7 +110,13 @@ def obtain_all(
     for entry in entries:
         recorded = record_files.read(results, zoo.name, entry)
         try:
-            outcomes.append(Outcome(entry, obtain(entry, sources, recorded, progress), None))
-        except FetchError as error:
+            with unexpected_as_errors():
+                outcomes.append(Outcome(entry, obtain(entry, sources, recorded, progress), None))
+        except VanbenchError as error:
             outcomes.append(Outcome(entry, None, error))
     return outcomes
+
+
+def file_status(error: VanbenchError) -> str:
+    """The checkpoint status of a record for a file that could not be obtained."""
+    return error.status if isinstance(error, FetchError) else "missing"

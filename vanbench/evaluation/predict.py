@@ -7,7 +7,7 @@ an explicit list of image indices, and each prediction carries its image's index
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from vanbench.devices import (
     start_method,
     worker_signals,
 )
-from vanbench.errors import DataError
+from vanbench.errors import DataError, VanbenchError, unexpected_as_errors
 from vanbench.evaluation.plan import STOP, RunOptions
 from vanbench.prediction_store.prediction import TOP
 from vanbench.zoo.entries import EvaluationProtocol
@@ -35,7 +35,8 @@ class BatchPredictions:
 
     ``top`` and ``logits`` map a model to (n, k) class indices and their logits, best first, with
     k = min(5, classes); an image that could not be read has −1 and NaN there, and its reason in
-    ``unreadable``. ``waited`` is how long the models waited for this batch, in seconds.
+    ``unreadable``. A model that failed is in ``failures`` instead, with the reason. ``waited`` is
+    how long the models waited for this batch, in seconds.
     """
 
     indices: list[int]
@@ -43,6 +44,7 @@ class BatchPredictions:
     logits: dict[str, Tensor]
     unreadable: dict[int, str]
     waited: float
+    failures: dict[str, VanbenchError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,17 @@ def predict(
     """Run all ``models`` over the images at ``indices``, batch by batch, decoding each once.
 
     ``content`` has the SHA-256 of each image, as it was found before; an image that is not in it
-    could not be read then. ``pixels_of`` is what turns a decoded image into uint8
+    could not be read then. A model that raises an exception is left out of the later batches;
+    without any model left there are none. ``pixels_of`` is what turns a decoded image into uint8
     (3, center_crop, center_crop).
 
     Raises DataError naming the image whose bytes are not those of ``content``, and the one that
     cannot be read, unless ``options.on_error`` is ``count-wrong``. torch's modes are set within a
     batch only, never while the caller runs.
     """
+    models = dict(models)
+    if not models:
+        return
     workers = default_workers(device) if options.workers is None else options.workers
     loader: DataLoader[Sample] = DataLoader(
         _Samples(images, protocol, content, pixels_of),
@@ -101,6 +107,10 @@ def predict(
             with numerics(device, options.precision), torch.inference_mode():
                 predictions = _predict_batch(models, samples, protocol, device, waited)
             yield predictions
+            for name in predictions.failures:
+                del models[name]
+            if not models:
+                return
             asked = time.perf_counter()
 
 
@@ -173,9 +183,15 @@ def _predict_batch(
     batch = normalize(pixels.to(device), protocol)
     batch = batch.contiguous(memory_format=torch.channels_last)
     bad = [position for position, s in enumerate(samples) if s.pixels is None]
-    top, logits = {}, {}
+    found = BatchPredictions([s.index for s in samples], {}, {}, unreadable, waited)
     for name, model in models.items():
-        best = model(batch).float().topk(min(TOP, len(protocol.class_ids)), dim=1)
-        top[name], logits[name] = best.indices.cpu(), best.values.cpu()
-        top[name][bad], logits[name][bad] = -1, torch.nan
-    return BatchPredictions([s.index for s in samples], top, logits, unreadable, waited)
+        try:
+            with unexpected_as_errors():
+                best = model(batch).float().topk(min(TOP, len(protocol.class_ids)), dim=1)
+                indices, values = best.indices.cpu(), best.values.cpu()
+        except VanbenchError as error:
+            found.failures[name] = error
+            continue
+        indices[bad], values[bad] = -1, torch.nan
+        found.top[name], found.logits[name] = indices, values
+    return found

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vanbench.data.summary import OFFICIAL, DataSummary
-from vanbench.errors import CheckpointError, FetchError, VanbenchError
+from vanbench.errors import CheckpointError, FetchError, InternalError, VanbenchError
 from vanbench.intervals import wilson_interval
 from vanbench.prediction_store.prediction import Tally
 from vanbench.report.records import Numerics, ValidationEnvironment
@@ -26,7 +26,7 @@ class ValidationResult:
     """
 
     tallies: Mapping[str, Tally]
-    failures: Mapping[str, str]
+    failures: Mapping[str, VanbenchError]
     protocol: EvaluationProtocol
     data: DataSummary
     numerics: Numerics
@@ -109,6 +109,7 @@ def not_measured_json(name: str, error: VanbenchError) -> Json:
     """The form of ``validate --json`` for a model that failed: why, and None for each figure."""
     figures = ("images", "correct1", "correct5", "top1", "top5", "ci95", "ci95_top5",
                "images_per_s", "partial", "weights")  # fmt: skip
-    status = error.status if isinstance(error, FetchError | CheckpointError) else NOT_MEASURED
+    own = (FetchError, CheckpointError, InternalError)
+    status = error.status if isinstance(error, own) else NOT_MEASURED
     document: Json = {"name": name, "status": status, "reason": str(error)}
     return document | dict.fromkeys(figures)

@@ -17,13 +17,7 @@ from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
 from vanbench.devices import choose_device
 from vanbench.environment import environment, today
-from vanbench.errors import (
-    CheckpointError,
-    DataError,
-    RecordError,
-    ScoringError,
-    VanbenchError,
-)
+from vanbench.errors import RecordError, ScoringError, VanbenchError, unexpected_as_errors
 from vanbench.evaluation.plan import STOP, Candidate, RunOptions, spread
 from vanbench.evaluation.predict import BatchPredictions, predict
 from vanbench.evaluation.result import ValidationResult
@@ -33,6 +27,7 @@ from vanbench.inference.autotune import resolve_config
 from vanbench.inference.optimized import compiled, optimize
 from vanbench.model.architecture import Architecture
 from vanbench.model.van import VAN
+from vanbench.outside.safe_text import for_terminal
 from vanbench.prediction_store.prediction import Tally
 from vanbench.prediction_store.store import Store
 from vanbench.progress import Progress, silent
@@ -60,25 +55,30 @@ def validate_candidates(
     Checkpoints of one protocol share one pass over the images.
     """
     device = choose_device(options.device)
-    options = resolve(options, device)
     passes: dict[str, ValidationResult] = {}
     errors: dict[str, VanbenchError] = {}
     groups: dict[EvaluationProtocol, dict[str, ReadyModel]] = {}
+    try:
+        with unexpected_as_errors():
+            options = resolve(options, device)
+    except VanbenchError as error:
+        return {}, {candidate.name: error for candidate in candidates}
     for candidate in candidates:
         try:
-            ready = _prepare_checkpoint(candidate.open(), candidate.protocol, device, options)
-        except CheckpointError as error:
+            with unexpected_as_errors():
+                ready = _prepare_checkpoint(candidate.open(), candidate.protocol, device, options)
+                groups.setdefault(candidate.protocol, {})[candidate.name] = ready
+        except VanbenchError as error:
             errors[candidate.name] = error
-        else:
-            groups.setdefault(candidate.protocol, {})[candidate.name] = ready
     for protocol, models in groups.items():
         try:
-            result = validate(models, data, protocol, options, progress)
-        except (DataError, RecordError) as error:
+            with unexpected_as_errors():
+                result = validate(models, data, protocol, options, progress)
+        except VanbenchError as error:
             errors |= dict.fromkeys(models, error)
         else:
             passes |= dict.fromkeys(result.tallies, result)
-            errors |= {name: ScoringError(why) for name, why in result.failures.items()}
+            errors |= result.failures
     return passes, errors
 
 
@@ -103,8 +103,8 @@ def validate(
     """Run all ``models``, on the run's device, over the set at ``data``; decode each image once.
 
     What is stored already is not computed again, and the counts come from what is stored. Raises
-    DataError when the set cannot be used. A model whose logits are not finite becomes a failure;
-    the others go on.
+    DataError when the set cannot be used. A model that raises an exception, or whose logits are not
+    finite, becomes a failure; the others go on.
     """
     device = choose_device(options.device)
     images = open_images(data, protocol.class_ids)
@@ -213,7 +213,7 @@ def _batches(
         if state.complete:
             return
         for work in collected.runs.work(state):
-            chosen = {name: models[name].model for name in work.models}
+            chosen = {n: models[n].model for n in work.models if n in collected.tallies}
             images = collected.runs.images
             yield from predict(
                 chosen, images, protocol, work.indices, device, options, content=content
@@ -232,7 +232,7 @@ class _Collected:
     def __init__(self, runs: StoredRuns, names: Sequence[str]):
         self.runs = runs
         self.tallies = {name: Tally() for name in names}
-        self.failures: dict[str, str] = {}
+        self.failures: dict[str, VanbenchError] = {}
         self.waited, self.computed, self.done = 0.0, 0, 0
 
     def read(self) -> State:
@@ -247,13 +247,17 @@ class _Collected:
         self.done += len(batch.indices)
         self.computed += len(batch.indices)
         self.waited += batch.waited
+        for name, error in batch.failures.items():
+            self.failures[name] = error
+            self.tallies.pop(name, None)
         readable = torch.tensor([i not in batch.unreadable for i in batch.indices], device="cpu")
         for name in [name for name in batch.top if name in self.tallies]:
             finite = batch.logits[name].isfinite().all(dim=1)
             if bool((readable & ~finite).any()):
                 bad = batch.indices[int((readable & ~finite).nonzero()[0])]
                 image = self.runs.images.names[bad]
-                self.failures[name] = f"logits are not finite for image {image}"
+                shown = for_terminal(image, most=200)
+                self.failures[name] = ScoringError(f"logits are not finite for image {shown}")
                 del self.tallies[name]
         names = [name for name in batch.top if name in self.tallies]
         for name, tally in self.runs.add(batch, names).items():

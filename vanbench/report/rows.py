@@ -1,6 +1,5 @@
 """Rows: a model's record, judged against the claims of its zoo entry, and its form in JSON."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -81,10 +80,22 @@ class ModelRow:
         return 0
 
 
-def make_row(entry: Entry, record: Record, *, reason: str = "") -> ModelRow:
+def make_row(
+    entry: Entry, record: Record, *, reason: str = "", why_no_counts: str = "not counted yet"
+) -> ModelRow:
     """Judge a record against the claims of its entry; ``reason`` is why there is no accuracy."""
-    params, flops = _judge_counts(entry, record.counts)
+    params, flops = _judge_counts(entry, record.counts, why_no_counts)
     top1, top5 = _judge_accuracy(entry, record.accuracy, reason or _why_no_accuracy(record))
+    return ModelRow(entry, record, params, flops, top1, top5)
+
+
+def unjudged_row(entry: Entry, record: Record, reason: str) -> ModelRow:
+    """A row in which no number counts as measured, and ``reason`` says why."""
+    claims = entry.claims
+    params, flops, top1, top5 = (
+        Figure(None, reported, judge(None, reported), reason if reported else None)
+        for reported in (claims.params_m, claims.flops_g, claims.top1, claims.top5)
+    )
     return ModelRow(entry, record, params, flops, top1, top5)
 
 
@@ -102,11 +113,6 @@ def rows_on_record(zoo: Zoo, results: Path) -> list[ModelRow]:
     return rows
 
 
-def overall_exit_code(codes: Iterable[int]) -> int:
-    """1 before 3 before 0."""
-    return min(codes, key=(1, 3, 0).index, default=0)
-
-
 def _on_record(zoo: Zoo, entry: Entry, results: Path) -> Record:
     return (
         record_files.read(results, zoo.name, entry)
@@ -119,14 +125,14 @@ def _corrected(entry: Entry) -> Claims:
     return entry.erratum.corrected if entry.erratum else Claims()
 
 
-def _judge_counts(entry: Entry, counts: Counts | None) -> tuple[Figure, Figure]:
+def _judge_counts(entry: Entry, counts: Counts | None, why: str) -> tuple[Figure, Figure]:
     claims, corrected = entry.claims, _corrected(entry)
 
     def figure(
         count: int | None, unit: int, reported: Reported | None, right: Reported | None
     ) -> Figure:
         measured = None if count is None else Fraction(count, unit)
-        reason = "not counted yet" if count is None else None
+        reason = why if count is None else None
         return Figure(measured, reported, judge(measured, reported, corrected=right), reason)
 
     params = counts.params if counts else None

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vanbench.cli.failures import exit_for, for_each
 from vanbench.cli.options import (
     Settings,
     common_options,
@@ -13,6 +14,10 @@ from vanbench.cli.options import (
     precision_option,
     rewriting_options,
 )
+from vanbench.cli.output import echo, print_json, print_table
+from vanbench.errors import VanbenchError
+from vanbench.report.verdicts import NOT_MEASURED
+from vanbench.typed_json import Json
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
@@ -64,29 +69,54 @@ def command(
     "compile" are part of its name.
     """
     from vanbench.benchmark.bench import bench, bench_options
-    from vanbench.cli.output import print_json
     from vanbench.report import bench_records
 
     options = bench_options(device, precision, batch_size, seconds, threads, **rewriting)
-    records = []
-    for entry in entries:
+
+    def measure(entry: Entry) -> "BenchRecord":
         settings.detail(f"measuring {entry.name}")
-        records.append(bench(entry.name, entry.architecture, options, settings.detail))
-        bench_records.write(settings.results, records[-1])
+        record = bench(entry.name, entry.architecture, options, settings.detail)
+        bench_records.write(settings.results, record)
+        return record
+
+    records, errors = for_each(entries, measure)
     if settings.as_json:
-        print_json(models=[record.as_json() for record in records])
+        print_json(
+            models=[
+                records[entry.name].as_json()
+                if entry.name in records
+                else _not_measured_json(entry.name, errors[entry.name])
+                for entry in entries
+            ]
+        )
     else:
-        _print(records)
+        _print(entries, records)
+    exit_for(errors)
 
 
-def _print(records: list["BenchRecord"]) -> None:
-    from vanbench.cli.output import print_table
+def _not_measured_json(name: str, error: VanbenchError) -> Json:
+    """The form of a model that failed: why, and None for each figure."""
+    figures = ("device", "precision", "batch_size", "reference", "optimized", "speedup",
+               "max_relative_error")  # fmt: skip
+    return {"name": name, "reason": str(error), **dict.fromkeys(figures)}
 
+
+def _print(entries: tuple[Entry, ...], records: dict[str, "BenchRecord"]) -> None:
     columns = ["model", ">batch", ">reference/s", ">optimized/s", ">speed-up", ">of ceiling"]
     columns += [">p50 ms, batch 1", ">p95", ">p99", ">memory MiB, reference", ">optimized"]
-    print_table(columns, [row for record in records for row in _rows(record)])
-    for record in records:
-        click.echo(_remark(record))
+    missing = [""] * (len(columns) - 3)
+    rows = [
+        row
+        for entry in entries
+        for row in (
+            _rows(records[entry.name])
+            if entry.name in records
+            else [[entry.name, "", NOT_MEASURED, *missing]]
+        )
+    ]
+    print_table(columns, rows)
+    for record in records.values():
+        echo(_remark(record))
 
 
 def _rows(record: "BenchRecord") -> list[list[str]]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vanbench.cli.options import Settings, common_options, option
-from vanbench.cli.output import print_json, print_table
+from vanbench.cli.output import echo, print_json, print_table
 
 if TYPE_CHECKING:
     from vanbench.prediction_store.compare import Agreement, RunPredictions
@@ -54,19 +54,19 @@ def _print(runs: "list[RunPredictions]", agreement: "Agreement", shown: int) -> 
     from vanbench.prediction_store.compare import shorten
 
     a, n = agreement, agreement.images
-    click.echo(f"{runs[0].title} → {runs[1].title}, over {n:,} images that both have")
+    echo(f"{runs[0].title} → {runs[1].title}, over {n:,} images that both have")
     if a.changed is None:
         unknown = " and ".join(run.title for run in runs if run.key is None)
-        click.echo(f"  what changed is not known: {unknown} does not say how it was computed")
+        echo(f"  what changed is not known: {unknown} does not say how it was computed")
     for name, (before, after) in (a.changed or {}).items():
-        click.echo(f"  {name}: {shorten(before)} → {shorten(after)}")
+        echo(f"  {name}: {shorten(before)} → {shorten(after)}")
     if a.duplicates:
-        click.echo(f"same bytes           {a.duplicates:,} images have those of another one")
-    click.echo(f"same first choice    {a.same_top1:,} of {n:,}")
-    click.echo(f"same five choices    {a.same_top5:,} of {n:,}")
-    click.echo(_describe_labels(a))
+        echo(f"same bytes           {a.duplicates:,} images have those of another one")
+    echo(f"same first choice    {a.same_top1:,} of {n:,}")
+    echo(f"same five choices    {a.same_top5:,} of {n:,}")
+    echo(_describe_labels(a), multiline=True)
     if a.largest_logit_difference is not None:
-        click.echo(f"logits differ by     at most {a.largest_logit_difference:.3g}")
+        echo(f"logits differ by     at most {a.largest_logit_difference:.3g}")
     _print_flips(a, shown)
 
 

@@ -27,7 +27,7 @@ def command(settings: Settings, first: Path, second: Path) -> None:
     left out. Exits with 1 if the files differ.
     """
     from vanbench.checkpoints.diff import compare_files
-    from vanbench.cli.output import print_json
+    from vanbench.cli.output import echo, print_json
 
     comparison = compare_files(first, second)
     for file, choice in zip((first, second), comparison.choices, strict=True):
@@ -45,13 +45,13 @@ def command(settings: Settings, first: Path, second: Path) -> None:
     else:
         shown = comparison.differences[: None if settings.verbose else FIRST]
         for difference in shown:
-            click.echo(f"{difference.name}: {difference.what}")
+            echo(f"{difference.name}: {difference.what}")
         if len(shown) < len(comparison.differences):
-            click.echo(f"… and {len(comparison.differences) - len(shown)} more (-v shows all)")
+            echo(f"… and {len(comparison.differences) - len(shown)} more (-v shows all)")
         names = f"{comparison.formats[0]} and {comparison.formats[1]} naming"
         verdict = "the same network" if comparison.same else "different networks"
         count = f"{comparison.equal} tensors equal, {len(comparison.differences)} different"
         apart = "" if comparison.largest is None else f", by up to {comparison.largest:.3g}"
-        click.echo(f"{verdict}: {count}{apart} ({names})")
+        echo(f"{verdict}: {count}{apart} ({names})")
     if not comparison.same:
         click.get_current_context().exit(1)

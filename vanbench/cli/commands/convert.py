@@ -27,7 +27,7 @@ def command(settings: Settings, file: Path, out: Path) -> None:
     loads for inference. An existing file is never overwritten.
     """
     from vanbench.checkpoints.convert import convert
-    from vanbench.cli.output import print_json
+    from vanbench.cli.output import echo, print_json
 
     if out.suffix != ".safetensors":
         raise click.UsageError(f"{out}: expected a name that ends in .safetensors.")
@@ -35,7 +35,7 @@ def command(settings: Settings, file: Path, out: Path) -> None:
     if converted.choice:
         settings.say(f"{file}: {converted.choice}.")
     for sentence in converted.suspicious:
-        click.echo(f"Warning: {file}: {sentence}.", err=True)
+        echo(f"Warning: {file}: {sentence}.", err=True)
     if settings.as_json:
         print_json(
             models=[],
@@ -45,4 +45,4 @@ def command(settings: Settings, file: Path, out: Path) -> None:
             oddities=list(converted.suspicious),
         )
     else:
-        click.echo(f"{converted.path}  SHA-256 {converted.sha256}")
+        echo(f"{converted.path}  SHA-256 {converted.sha256}")

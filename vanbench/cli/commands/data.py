@@ -41,9 +41,10 @@ def command(settings: Settings, path: Path | None, decode: bool, workers: int | 
     path = path or zoo.data
     if path is None:
         raise click.UsageError("Which data set? Give its PATH (or set VANBENCH_DATA).")
-    images = open_images(path, zoo.entries[0].protocol.class_ids)
+    protocol = zoo.entries[0].protocol
+    images = open_images(path, protocol.class_ids)
     with settings.progress("reading images", "images") as update:
-        report = inspect(images, decode=decode, workers=workers, progress=update)
+        report = inspect(images, protocol=protocol, decode=decode, workers=workers, progress=update)
     if settings.as_json:
         print_json(models=[], data=report.as_json())
     else:
@@ -53,6 +54,8 @@ def command(settings: Settings, path: Path | None, decode: bool, workers: int | 
 
 
 def _print(report: "DataReport", classes: int) -> None:
+    from vanbench.cli.output import echo
+
     for name, value in {
         "data": report.path,
         "layout": report.layout,
@@ -62,6 +65,6 @@ def _print(report: "DataReport", classes: int) -> None:
         "verdict": report.verdict,
         "fingerprint": report.fingerprint,
     }.items():
-        click.echo(f"{name:12} {value}")
+        echo(f"{name:12} {value}")
     for problem in report.problems:
-        click.echo(f"{'fault' if problem.fault else 'note':12} {problem}")
+        echo(f"{'fault' if problem.fault else 'note':12} {problem}")

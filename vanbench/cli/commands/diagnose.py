@@ -14,6 +14,7 @@ from vanbench.cli.options import (
     option,
     source_options,
 )
+from vanbench.outside.safe_text import shorten
 from vanbench.zoo.reported import Reported
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ class Percentage(click.ParamType):  # type: ignore[type-arg]  # generic since cl
         try:
             figure = Reported(value)
         except ValueError:
-            self.fail(f"expected a percentage such as 72.03, found {value!r}", param, ctx)
+            self.fail(f"expected a percentage such as 72.03, found {shorten(value)}", param, ctx)
         if not 0 <= figure.value <= 100:
-            self.fail(f"expected a percentage from 0 to 100, found {value}", param, ctx)
+            self.fail(f"expected a percentage from 0 to 100, found {shorten(value)}", param, ctx)
         return figure
 
 
@@ -117,7 +118,7 @@ def command(
 
 
 def _print(diagnosis: "Diagnosis") -> None:
-    from vanbench.cli.output import print_table
+    from vanbench.cli.output import echo, print_table
 
     rows = [
         [
@@ -135,10 +136,12 @@ def _print(diagnosis: "Diagnosis") -> None:
     columns = ["mistake", ">correct", ">Top-1 %", ">95 % interval", ">off by", "fits", ""]
     print_table(columns, rows, title=title)
     if diagnosis.anchored:
-        click.echo(
+        echo(
             "Top-1 is the reported figure plus the mistake's difference on these images, where "
             "that is more precise than the share of right images."
         )
     for name, reason in diagnosis.untried.items():
-        click.echo(f"Not tried: {name}: {reason}.")
-    click.echo(diagnosis.conclusion)
+        echo(f"Not tried: {name}: {reason}.")
+    for fault in diagnosis.data:
+        echo(f"The data set may be the reason: {fault}.")
+    echo(diagnosis.conclusion)

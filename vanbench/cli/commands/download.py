@@ -2,7 +2,9 @@
 
 import click
 
+from vanbench.cli.failures import exit_for
 from vanbench.cli.options import Settings, common_options, model_arguments, source_options
+from vanbench.cli.output import echo, print_json
 from vanbench.zoo.entries import Entry
 
 EXAMPLES = """\b
@@ -24,7 +26,6 @@ def command(
     Prints where each file is.
     A file already in the cache is hashed again, not trusted. A failure does not stop the others.
     """
-    from vanbench.cli.output import print_json
     from vanbench.download.obtain import Sources, obtain_all
 
     where = Sources(settings.cache, mirrors, offline)
@@ -32,10 +33,6 @@ def command(
     if settings.as_json:
         print_json(models=[outcome.as_json() for outcome in outcomes])
     for outcome in outcomes:
-        if outcome.error is not None:
-            click.echo(f"Error: {outcome.entry.name}: {outcome.error}", err=True)
-        elif outcome.fetched and not settings.as_json:
-            click.echo(f"{outcome.entry.name}  {outcome.fetched.status}  {outcome.fetched.path}")
-    failed = [outcome.error for outcome in outcomes if outcome.error is not None]
-    if failed:
-        click.get_current_context().exit(failed[0].exit_code)
+        if outcome.fetched and not settings.as_json:
+            echo(f"{outcome.entry.name}  {outcome.fetched.status}  {outcome.fetched.path}")
+    exit_for({o.entry.name: o.error for o in outcomes if o.error is not None})

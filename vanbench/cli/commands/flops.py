@@ -4,9 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vanbench.cli.failures import exit_for, for_each
 from vanbench.cli.options import Settings, common_options, model_arguments, option
+from vanbench.cli.output import echo, print_json, print_table
 from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
+from vanbench.errors import VanbenchError
 from vanbench.model.limits import SIDE, excess
+from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.typed_json import Json
 from vanbench.zoo.entries import Entry
 
@@ -44,35 +48,72 @@ def command(
     Counts the declared architecture; needs no checkpoint. --explain shows the figures of other
     tools (torch.utils.flop_counter, ptflops, torchinfo), and what each of them counts.
     """
-    from vanbench.cli.output import print_json
     from vanbench.flops import count
 
-    counted = []
     for entry in entries:
-        size = resolution or entry.counting.resolution
         if resolution and (why := excess(entry.architecture, resolution)):
             raise click.BadParameter(f"{entry.name} is too large: {why}", param_hint="--resolution")
+
+    def count_one(entry: Entry) -> "Complexity":
+        size = resolution or entry.counting.resolution
         settings.detail(f"counting {entry.name} at {size}×{size}")
-        counted.append((entry, count(entry.architecture, size)))
+        return count(entry.architecture, size)
+
+    counted, errors = for_each(entries, count_one)
     if settings.as_json:
-        print_json(models=[_as_json(entry, complexity) for entry, complexity in counted])
-        return
-    _print(counted)
-    for entry, complexity in counted:
-        if by or (len(counted) == 1 and not explain):
+        print_json(
+            models=[
+                _as_json(entry, counted[entry.name])
+                if entry.name in counted
+                else _not_counted_json(entry, errors[entry.name])
+                for entry in entries
+            ]
+        )
+    else:
+        _print(entries, counted)
+        _print_details([e for e in entries if e.name in counted], counted, by, explain)
+    exit_for(errors)
+
+
+def _print_details(
+    entries: list[Entry], counted: dict[str, "Complexity"], by: str | None, explain: bool
+) -> None:
+    """What is printed below the table."""
+    for entry in entries:
+        complexity = counted[entry.name]
+        if by or (len(entries) == 1 and not explain):
             _print_parts(entry, complexity, by or "operator")
         if explain:
             _print_explanation(entry, complexity)
         _print_erratum(entry, complexity.resolution)
     if not explain:
-        click.echo()
+        echo()
         for convention in CONVENTIONS.values():
-            click.echo(f"{convention.title} counts {convention.rule}.")
-        click.echo("One multiply–add is one FLOP. Give --explain for the meaning, and other tools.")
+            echo(f"{convention.title} counts {convention.rule}.")
+        echo("One multiply–add is one FLOP. Give --explain for the meaning, and other tools.")
+
+
+def _not_counted_json(entry: Entry, error: VanbenchError) -> Json:
+    """The form of a model that failed: why, and None for each figure."""
+    figures = ("resolution", "params", "params_backbone", "flops", "by_operator")
+    return {
+        "name": entry.name,
+        "architecture": entry.architecture.as_dict(),
+        "reason": str(error),
+        **dict.fromkeys(figures),
+        "reported": _reported_json(entry),
+    }
+
+
+def _reported_json(entry: Entry) -> Json:
+    claims = entry.claims
+    return {
+        "params_m": claims.params_m and float(claims.params_m.value),
+        "flops_g": claims.flops_g and float(claims.flops_g.value),
+    }
 
 
 def _as_json(entry: Entry, complexity: "Complexity") -> Json:
-    claims = entry.claims
     return {
         "name": entry.name,
         "architecture": entry.architecture.as_dict(),
@@ -89,10 +130,7 @@ def _as_json(entry: Entry, complexity: "Complexity") -> Json:
             name: {"title": rule.title, "flops": rule.total(complexity.units), "rule": rule.rule}
             for name, rule in COUNTERS.items()
         },
-        "reported": {
-            "params_m": claims.params_m and float(claims.params_m.value),
-            "flops_g": claims.flops_g and float(claims.flops_g.value),
-        },
+        "reported": _reported_json(entry),
         "erratum": _erratum_json(entry, complexity.resolution),
     }
 
@@ -111,30 +149,28 @@ def _erratum_json(entry: Entry, resolution: int) -> Json | None:
     return document
 
 
-def _print(counted: list[tuple[Entry, "Complexity"]]) -> None:
-    from vanbench.cli.output import print_table
-
-    rows = []
-    for entry, complexity in counted:
-        claims, flops = entry.claims, complexity.flops
-        rows.append(
-            [
-                entry.name,
-                f"{complexity.resolution}",
-                f"{complexity.params / 1e6:.2f}",
-                str(claims.params_m or "–"),
-                f"{flops['openmmlab'] / 1e9:.2f}",
-                f"{flops['fvcore'] / 1e9:.2f}",
-                str(claims.flops_g or "–"),
-            ]
-        )
+def _print(entries: tuple[Entry, ...], counted: dict[str, "Complexity"]) -> None:
     columns = ["model", ">input", ">params M", ">reported", ">FLOPs G, OpenMMLab", ">fvcore"]
+    rows = [_row(entry, counted.get(entry.name)) for entry in entries]
     print_table([*columns, ">reported"], rows)
 
 
-def _print_parts(entry: Entry, complexity: "Complexity", by: str) -> None:
-    from vanbench.cli.output import print_table
+def _row(entry: Entry, complexity: "Complexity | None") -> list[str]:
+    params, flops = (str(f or "–") for f in (entry.claims.params_m, entry.claims.flops_g))
+    if complexity is None:
+        return [entry.name, "", NOT_MEASURED, params, "", "", flops]
+    return [
+        entry.name,
+        f"{complexity.resolution}",
+        f"{complexity.params / 1e6:.2f}",
+        params,
+        f"{complexity.flops['openmmlab'] / 1e9:.2f}",
+        f"{complexity.flops['fvcore'] / 1e9:.2f}",
+        flops,
+    ]
 
+
+def _print_parts(entry: Entry, complexity: "Complexity", by: str) -> None:
     parts = complexity.by_operator if by == "operator" else complexity.by_module
     names = dict.fromkeys(name for convention in CONVENTIONS for name in parts[convention])
     rows = [[name, *(_integer(parts[c].get(name)) for c in CONVENTIONS)] for name in names]
@@ -142,13 +178,11 @@ def _print_parts(entry: Entry, complexity: "Complexity", by: str) -> None:
     titles = [f">{convention.title}" for convention in CONVENTIONS.values()]
     print_table([by, *titles], rows, title=f"FLOPs of {entry.name} by {by}")
     seen = ", ".join(f"{n} × {op}" for op, n in complexity.uncounted.items())
-    click.echo(f"Not counted by fvcore: {seen}.")
+    echo(f"Not counted by fvcore: {seen}.")
 
 
 def _print_explanation(entry: Entry, complexity: "Complexity") -> None:
     """The figure and the rule of each counter, and the quantities that the rules speak of."""
-    from vanbench.cli.output import print_table
-
     side = complexity.resolution
     totals = {name: counter.total(complexity.units) for name, counter in COUNTERS.items()}
     rows = [
@@ -158,11 +192,12 @@ def _print_explanation(entry: Entry, complexity: "Complexity") -> None:
     title = f"FLOPs of {entry.name} by counter, one image of {side}×{side}"
     print_table(["counter", ">FLOPs", ">G", "rule"], rows, title=title)
     for counter in COUNTERS.values():
-        click.echo(f"{counter.title}: {counter.note}.")
-    click.echo("No counter includes element-wise additions and multiplications.\n")
+        echo(f"{counter.title}: {counter.note}.")
+    echo("No counter includes element-wise additions and multiplications.")
+    echo()
     quantities = [[name, f"{complexity.units[name]:,}", what] for name, what in OPERATIONS.items()]
     print_table(["in the rules", ">count", "meaning"], quantities)
-    click.echo(
+    echo(
         f"{complexity.params:,} parameters with a head of {entry.architecture.num_classes} "
         f"classes, {complexity.params_backbone:,} without the head."
     )
@@ -174,10 +209,11 @@ def _print_erratum(entry: Entry, resolution: int) -> None:
     erratum = entry.erratum
     if erratum is None:
         return
-    click.echo(f"\nErratum, {entry.name}: {erratum.reason}")
+    echo()
+    echo(f"Erratum, {entry.name}: {erratum.reason}")
     if other := erratum.reported_architecture:
         params, flops = count_from_shapes(other, resolution)
-        click.echo(
+        echo(
             f"With embed dims {' '.join(map(str, other.embed_dims))}: {params / 1e6:.2f} M "
             f"parameters, {flops / 1e9:.2f} G FLOPs under OpenMMLab's convention at {resolution}."
         )

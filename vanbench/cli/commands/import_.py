@@ -23,7 +23,7 @@ def command(settings: Settings, folder: Path, model: tuple[str, ...]) -> None:
     Every file below DIR is hashed; those that are the files of the zoo's models (or of each MODEL),
     whatever their names, are linked into the cache, or copied where links are not possible.
     """
-    from vanbench.cli.output import print_json
+    from vanbench.cli.output import echo, print_json
     from vanbench.download.import_local import import_files
     from vanbench.download.obtain import wanted_file
     from vanbench.report import record_files
@@ -47,7 +47,7 @@ def command(settings: Settings, folder: Path, model: tuple[str, ...]) -> None:
         for entry, found in rows:
             place = f"{found.path}" if found.path else found.wanted.filename
             origin = f"  (from {found.source})" if found.source else ""
-            click.echo(f"{entry.name}  {found.status}  {place}{origin}")
+            echo(f"{entry.name}  {found.status}  {place}{origin}")
     if not any(found.path for found in imports):
-        click.echo(f"Error: {folder}: no matching checkpoint found.", err=True)
+        echo(f"Error: {folder}: no matching checkpoint found.", err=True)
         click.get_current_context().exit(3)

@@ -1,11 +1,14 @@
 """``vanbench list``."""
 
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import click
 
+from vanbench.cli.failures import exit_for, for_each
 from vanbench.cli.options import Settings, common_options
+from vanbench.cli.output import echo, print_json, print_table
 from vanbench.zoo.addresses import public_url
 from vanbench.zoo.entries import Claims, Entry, Zoo
 
@@ -20,28 +23,26 @@ def command(settings: Settings) -> None:
 
     Also says which checkpoint files are in the cache.
     """
-    from vanbench.cli.output import print_json
-
     zoo = settings.zoo
+    cached, errors = for_each(zoo.entries, partial(_in_cache, settings=settings))
     if settings.as_json:
         print_json(
             zoo=zoo.name,
             title=zoo.title,
             source=public_url(zoo.source),
             citation=zoo.citation,
-            models=[_as_json(entry, settings) for entry in zoo.entries],
+            models=[_as_json(entry, cached.get(entry.name)) for entry in zoo.entries],
         )
     else:
-        _print(zoo, settings)
+        _print(zoo, cached)
+    exit_for(errors)
 
 
-def _print(zoo: Zoo, settings: Settings) -> None:
+def _print(zoo: Zoo, cached: dict[str, bool]) -> None:
     """Two tables, each narrow enough for a terminal, and what the source says of all models."""
-    from vanbench.cli.output import print_table
-
     print_table(
         ["model", "embed dims", "depths", ">params M", ">FLOPs G", ">Top-1 %", ">Top-5 %", "file"],
-        [_as_row(entry, settings) for entry in zoo.entries],
+        [_as_row(entry, cached.get(entry.name)) for entry in zoo.entries],
         title=f"{zoo.title} (reported numbers)",
     )
     notes = list(dict.fromkeys(entry.note for entry in zoo.entries if entry.note))
@@ -49,10 +50,10 @@ def _print(zoo: Zoo, settings: Settings) -> None:
     if any(cell for row in training for cell in row[1:]):
         print_table(["model", "pretrain", "config", "note"], training)
     for number, note in enumerate(notes, 1):
-        click.echo(f"[{number}] {note}")
-    click.echo(f"Source: {public_url(zoo.source)}")
+        echo(f"[{number}] {note}")
+    echo(f"Source: {public_url(zoo.source)}")
     if zoo.citation:
-        click.echo(f"Citation:\n{zoo.citation.strip()}")
+        echo(f"Citation:\n{zoo.citation.strip()}", multiline=True)
 
 
 def _texts(claims: Claims) -> list[str | None]:
@@ -67,10 +68,10 @@ def _in_cache(entry: Entry, settings: Settings) -> bool:
     return in_cache(wanted_file(entry), settings.cache)
 
 
-def _as_row(entry: Entry, settings: Settings) -> list[str]:
+def _as_row(entry: Entry, cached: bool | None) -> list[str]:
     dims = " ".join(map(str, entry.architecture.embed_dims))
     depths = " ".join(map(str, entry.architecture.depths))
-    where = "in the cache" if _in_cache(entry, settings) else "not in the cache"
+    where = {True: "in the cache", False: "not in the cache", None: "not known"}[cached]
     return [entry.name, dims, depths, *(text or "–" for text in _texts(entry.claims)), where]
 
 
@@ -81,7 +82,7 @@ def _training_row(entry: Entry, notes: list[str]) -> list[str]:
     return [entry.name, entry.pretrain or "", config, note]
 
 
-def _as_json(entry: Entry, settings: Settings) -> "Json":
+def _as_json(entry: Entry, cached: bool | None) -> "Json":
     texts = dict(zip(("params_m", "flops_g", "top1", "top5"), _texts(entry.claims), strict=True))
     return {
         "name": entry.name,
@@ -94,5 +95,5 @@ def _as_json(entry: Entry, settings: Settings) -> "Json":
         "note": entry.note,
         "url": entry.public_url,
         "file": entry.filename,
-        "in_cache": _in_cache(entry, settings),
+        "in_cache": cached,
     }

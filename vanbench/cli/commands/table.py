@@ -29,7 +29,7 @@ def command(settings: Settings, write: Path | None, check: Path | None) -> None:
     <!-- vanbench:results:begin -->
     <!-- vanbench:results:end -->
     """
-    from vanbench.cli.output import print_json
+    from vanbench.cli.output import echo, print_json
     from vanbench.report import markers
     from vanbench.report.rows import as_json, rows_on_record
     from vanbench.report.tables import markdown
@@ -40,13 +40,13 @@ def command(settings: Settings, write: Path | None, check: Path | None) -> None:
     if settings.as_json:
         print_json(zoo=settings.zoo.name, models=[as_json(row) for row in rows])
     elif not (write or check):
-        click.echo(markdown(rows), nl=False)
+        echo(markdown(rows).rstrip("\n"), multiline=True)
     if write:
         changed = markers.write(write, markdown(rows))
         settings.say(f"{write}: {'updated' if changed else 'already up to date'}.")
     if check and (diff := markers.difference(check, markdown(rows))):
-        click.echo(diff, err=True)
-        click.echo(
+        echo(diff, err=True, multiline=True)
+        echo(
             f"{check}: the Results table is out of date. Run: vanbench table --write {check}",
             err=True,
         )

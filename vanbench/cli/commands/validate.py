@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vanbench.cli.failures import exit_for
 from vanbench.cli.options import (
     Settings,
     common_options,
@@ -94,8 +95,8 @@ def command(
     else:
         _print(documents)
         for result in {id(result): result for result in passes.values()}.values():
-            settings.say(result.describe())
-    _finish(errors, settings)
+            settings.say(result.describe(), multiline=True)
+    exit_for(errors)
 
 
 @dataclass(frozen=True)
@@ -166,18 +167,3 @@ def _row(model: "Json") -> list[str]:
         f"{model['correct1']:,}",
         f"{model['correct5']:,}",
     ]
-
-
-def _finish(errors: dict[str, VanbenchError], settings: Settings) -> None:
-    """Print each distinct failure once, with the names of its models, and exit with its code."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for name, error in errors.items():
-        groups.setdefault((error.cause, error.remedy), []).append(name)
-    for (cause, remedy), names in groups.items():
-        messages = list(dict.fromkeys(str(errors[name]) for name in names))
-        text = messages[0] if len(messages) == 1 else f"{cause}. {remedy}".rstrip()
-        click.echo(f"Error: {', '.join(names)}: {text}", err=True)
-        for message in messages if len(messages) > 1 else ():
-            settings.detail(message)
-    if errors:
-        click.get_current_context().exit(max(error.exit_code for error in errors.values()))

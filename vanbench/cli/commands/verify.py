@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vanbench.cli.failures import print_failures
 from vanbench.cli.options import (
     Settings,
     common_options,
@@ -13,6 +14,8 @@ from vanbench.cli.options import (
     run_options,
     source_options,
 )
+from vanbench.cli.output import echo, print_json, print_table
+from vanbench.errors import CheckpointError, FetchError
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
@@ -49,7 +52,6 @@ def command(
     with no set shipped beside the zoo) Top-1 and Top-5 are not measured. With --limit the result
     is partial and nothing is recorded.
     """
-    from vanbench.cli.output import print_json
     from vanbench.download.obtain import Sources
     from vanbench.report.rows import as_json
     from vanbench.typed_json import to_json
@@ -73,31 +75,39 @@ def command(
         )
     else:
         _print(verified, settings)
+    _print_unexpected(verified)
     click.get_current_context().exit(verified.exit_code)
 
 
 def _print(verified: "Verified", settings: Settings) -> None:
-    from vanbench.cli.output import print_table
     from vanbench.report.tables import LINE_COLUMNS, Footnotes, lines
 
     notes = Footnotes()
     print_table(LINE_COLUMNS, *[lines(row, notes) for row in verified.rows])
     for number, text in enumerate(notes.texts, 1):
-        click.echo(f"[{number}] {text}")
+        echo(f"[{number}] {text}")
     for row in verified.rows:
         checkpoint = row.record.checkpoint
         if checkpoint and checkpoint.reason:
             settings.detail(f"{row.entry.name}: {checkpoint.reason}")
     for result in verified.passes:
-        settings.say(result.describe())
+        settings.say(result.describe(), multiline=True)
     for line in _advice(verified):
         settings.say(line)
+
+
+def _print_unexpected(verified: "Verified") -> None:
+    """Bugs, and records that could not be written: what no number's reason tells in full."""
+    told = (FetchError, CheckpointError)
+    print_failures({n: e for n, e in verified.failures.items() if not isinstance(e, told)})
 
 
 def _advice(verified: "Verified") -> list[str]:
     """What to do about the failures, each once; with the models where it is not about all."""
     names: dict[str, list[str]] = {}
     for name, error in verified.failures.items():
+        if not isinstance(error, FetchError | CheckpointError):
+            continue  # printed in full
         names.setdefault(error.remedy, []).append(name)
     if len(names) == 1:
         return [remedy for remedy in names if remedy]
