@@ -229,9 +229,7 @@ def test_a_file_that_changed_after_it_was_hashed_is_refused(tmp_path, kind, how)
         path.write_bytes(other.read_bytes())
     else:
         path.unlink()
-    with pytest.raises(
-        CheckpointError, match=r"the file that was hashed|cannot be read|No such file"
-    ):
+    with pytest.raises(CheckpointError, match=r"the file that was hashed|there is no such file"):
         open_checkpoint(hashed)
 
 

@@ -136,11 +136,11 @@ def test_other_files_are_named_for_what_they_are(tmp_path, content, words):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    assert "No such file" in refusal(tmp_path / "f.pth")
+    assert "there is no such file" in refusal(tmp_path / "f.pth")
 
 
 def test_a_folder(tmp_path):
-    assert "Is a directory" in refusal(tmp_path)
+    assert "expected a file, found a folder" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(

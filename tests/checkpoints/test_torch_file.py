@@ -234,11 +234,11 @@ def hostile_files(folder: Path, marker: Path) -> dict[Path, str]:
     # A key ((…), (…)) doubled sixty times: a few bytes, but its hash would take 2**60 steps.
     doubled = b"".join(b"q%ch%c\x86" % (i, i) for i in range(100, 160))  # put, get, make a pair
     nested_key = b"\x80\x02})" + doubled + b"K\x01s."
-    forge_zip(nested_key, add("nested-key.pth", "a dict key that is a nested tuple"), {})
+    forge_zip(nested_key, add("nested-key.pth", "a dict key that is neither text nor a number"), {})
     forge_zip({}, add("script.pth", "TorchScript"), {}, more={"a/constants.pkl": b""})
     with zipfile.ZipFile(add("no-pickle.pth", "without data.pkl"), "w") as archive:
         archive.writestr("a/data/0", b"")
-    with zipfile.ZipFile(add("overlap.pth", "disagree"), "w") as archive:
+    with zipfile.ZipFile(add("overlap.pth", "overlaps another"), "w") as archive:
         archive.writestr("a/data.pkl", pickle.dumps({}, protocol=2))
         archive.writestr("a/data/0", bytes(4))
         archive.infolist()[1].header_offset = 0

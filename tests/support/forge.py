@@ -1,6 +1,7 @@
 """Checkpoints made to order: small sound ones, and ones that only look sound."""
 
 import hashlib
+import json
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -108,4 +109,26 @@ def forge_legacy(
         pickle.dump(list(data) if keys is None else keys, file, protocol=2)
         for numel, value in data.values():
             file.write(numel.to_bytes(8, "little") + value)
+    return path
+
+
+def as_written(path: Path) -> dict[str, Tensor]:
+    """The tensors of a sound file as torch's own reader gives them, of a bare state dict."""
+    content: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return content
+
+
+def forge_pickled(path: Path, pickled: bytes, *, legacy: bool = False) -> Path:
+    """A checkpoint without storages, with these bytes as the pickle of its content."""
+    if not legacy:
+        return forge_zip(pickled, path, {})
+    head = b"".join(pickle.dumps(v, protocol=2) for v in (MAGIC_NUMBER, 1001, {}))
+    path.write_bytes(head + pickled + pickle.dumps([], protocol=2))
+    return path
+
+
+def forge_safetensors(path: Path, header: Any, data: bytes = b"") -> Path:
+    """A safetensors file with that header (or, as text, that JSON)."""
+    text = header if isinstance(header, str) else json.dumps(header)
+    path.write_bytes(len(text.encode()).to_bytes(8, "little") + text.encode() + data)
     return path

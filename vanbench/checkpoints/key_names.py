@@ -13,6 +13,7 @@ from functools import cache
 from torch import Tensor
 
 from vanbench.errors import CheckpointError
+from vanbench.outside.safe_text import for_terminal
 
 _BLOCK = "stages.{s}.blocks.{b}."
 NATIVE_PARTS = (
@@ -129,7 +130,8 @@ def detect(keys: Iterable[str]) -> Format:
     known = {fmt: sum(translate(key, fmt, NATIVE) is not None for key in keys) for fmt in FORMATS}
     best = max(FORMATS, key=lambda fmt: known[fmt])
     if not keys or known[best] * 2 < len(keys):
-        shown = ", ".join(keys[:4]) + (", …" if len(keys) > 4 else "")
+        first = [for_terminal(key, most=100) for key in keys[:4]]
+        shown = ", ".join(first) + (", …" if len(keys) > 4 else "")
         raise CheckpointError(
             f"expected the tensor names of a VAN ({', '.join(fmt.name for fmt in FORMATS)}), "
             f"found {len(keys)} tensors{': ' + shown if keys else ''}",
@@ -174,7 +176,7 @@ def from_native(state: Mapping[str, Tensor], target: Format) -> dict[str, Tensor
 @cache
 def _patterns(source: Format) -> tuple[re.Pattern[str], ...]:
     """One pattern per part; what follows the part's prefix is the group ``leaf``."""
-    numbers = {"{s}": "(?P<s>[0-3])", "{S}": "(?P<S>[1-4])", "{b}": r"(?P<b>0|[1-9]\d{0,3})"}
+    numbers = {"{s}": "(?P<s>[0-3])", "{S}": "(?P<S>[1-4])", "{b}": r"(?P<b>0|[1-9][0-9]{0,3})"}
     patterns = []
     for template in source.parts:
         pieces = re.split(r"(\{[sSb]\})", template)

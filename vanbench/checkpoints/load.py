@@ -6,22 +6,25 @@ read, hashed, recognised or built twice.
 
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from vanbench.checkpoints.guard import CHECK, guarded
 from vanbench.checkpoints.key_names import NATIVE, Format, detect, to_native, translate
 from vanbench.checkpoints.state_dict import read_state_dicts, suspicious_tensors
 from vanbench.checkpoints.weights import PLAIN
-from vanbench.errors import CheckpointError, SuspiciousWeightsWarning, located
-from vanbench.file_types import LEGACY_MAGIC, is_legacy_torch
+from vanbench.errors import CheckpointError, SuspiciousWeightsWarning
 from vanbench.files import HashedFile, hash_file
 from vanbench.model.architecture import Architecture
 from vanbench.model.build import build_uninitialized, read_architecture
 from vanbench.model.van import VAN
+from vanbench.outside.files import check_regular
+from vanbench.outside.safe_text import for_terminal
+
+MOST_NAMED = 5000  # tensors in a message; the largest VAN has 3,000
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +82,10 @@ def open_checkpoint(
     """
     hashed = file if isinstance(file, HashedFile) else _hash(Path(file))
     path = hashed.path
-    with located(path):
-        content = read_state_dicts(path, weights)
-        state = _independent(content.state, path)
+    with guarded(path):
+        # Not mapped: mapped tensors would change when another program writes to the file.
+        content = read_state_dicts(path, weights, mapped=False)
+        state = content.state
         if not hashed.is_unchanged():
             raise CheckpointError(
                 "expected the file that was hashed, found that it changed since",
@@ -110,7 +114,8 @@ def load_model(path: str | Path, *, layer_norm_eps: float | None = None) -> VAN:
     CheckpointError with every missing, unexpected and mis-shaped tensor; warns of each tensor that
     holds NaN or infinity, or nothing but zeros (SuspiciousWeightsWarning).
     """
-    with located(path):
+    path = Path(path)
+    with guarded(path):
         state = read_state_dicts(path).state
         model = model_from_state(state, layer_norm_eps=layer_norm_eps)
     for sentence in suspicious_tensors(state):
@@ -123,23 +128,10 @@ def model_from_state(state: Mapping[str, Tensor], *, layer_norm_eps: float | Non
     return _build(state, layer_norm_eps)[0]
 
 
-def _independent(state: Mapping[str, Tensor], path: Path) -> Mapping[str, Tensor]:
-    """The tensors in memory: mapped ones would change when another program writes to the file."""
-    mapped = True
-    with suppress(OSError), path.open("rb") as file:
-        mapped = not is_legacy_torch(file.read(len(LEGACY_MAGIC)))
-    return {name: tensor.clone() for name, tensor in state.items()} if mapped else state
-
-
 def _hash(path: Path) -> HashedFile:
-    try:
+    with guarded(path):
+        check_regular(path, CheckpointError, remedy=CHECK)
         return hash_file(path)
-    except OSError as error:
-        raise CheckpointError(
-            f"expected a checkpoint, but it cannot be read: {error.strerror or error}",
-            where=path,
-            remedy="Check the path and its permissions.",
-        ) from error
 
 
 def _build(
@@ -163,11 +155,12 @@ def _check_names_and_shapes(
     """Raise CheckpointError with all that does not fit, in the file's own names."""
 
     def own(key: str) -> str:
-        return translate(key, NATIVE, source) or key
+        return for_terminal(translate(key, NATIVE, source) or key)
 
     optional = {key for key in wanted if key.endswith("num_batches_tracked")}
     missing = [own(key) for key in wanted.keys() - native.keys() - optional]
-    unexpected = unknown + [own(key) for key in native.keys() - wanted.keys()]
+    unexpected = [for_terminal(key) for key in unknown]
+    unexpected += [own(key) for key in native.keys() - wanted.keys()]
     shapes = [
         f"{own(key)} has {tuple(native[key].shape)} for {tuple(wanted[key].shape)}"
         for key in wanted.keys() & native.keys()
@@ -175,14 +168,18 @@ def _check_names_and_shapes(
     ]
     problems = {"missing": missing, "unexpected": unexpected, "mis-shaped": shapes}
     if any(problems.values()):
-        lists = "; ".join(
-            f"{k} ({len(v)}): {', '.join(sorted(v))}" for k, v in problems.items() if v
-        )
+        lists = "; ".join(f"{k} ({len(v)}): {_joined(v)}" for k, v in problems.items() if v)
         counts = ", ".join(f"{len(v)} {k}" for k, v in problems.items() if v)
         raise CheckpointError(
             f"the tensors ({source.name} naming) are not those of one VAN: {lists}",
             cause=f"the tensors ({source.name} naming) are not those of one VAN: {counts}",
         )
+
+
+def _joined(names: list[str]) -> str:
+    """All names that a VAN can have; of more than that, the first ones."""
+    more = f", and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(sorted(names)[:MOST_NAMED]) + more
 
 
 def _as_float32(tensor: Tensor) -> Tensor:

@@ -1,21 +1,25 @@
 """The tensors of a checkpoint file under their own names, whatever contains them.
 
-Only tensors leave this module: a file is read as data and never run.
+Only tensors leave this module: a file is read as data and never run. Those that are not asked for
+(an optimizer's state) are not read.
 """
 
-from collections.abc import Mapping
+import math
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from vanbench.checkpoints import torch_file
-from vanbench.checkpoints.pickle_scan import Malformed
-from vanbench.checkpoints.torch_file import Leftover
+from vanbench.checkpoints.guard import AGAIN, CHECK, guarded
+from vanbench.checkpoints.safetensors_file import read_safetensors
+from vanbench.checkpoints.stored import StoredContent, StoredTensor
+from vanbench.checkpoints.tensor_reading import TensorFile, dtype_of
+from vanbench.checkpoints.torch_file import read_legacy, read_zip
 from vanbench.checkpoints.weights import (
     COUNTERS,
     EMA_KEYS,
@@ -28,7 +32,7 @@ from vanbench.checkpoints.weights import (
     find_weights,
     plain_names,
 )
-from vanbench.errors import CheckpointError, located
+from vanbench.errors import CheckpointError
 from vanbench.file_types import (
     HEAD_BYTES,
     describe_bytes,
@@ -36,8 +40,11 @@ from vanbench.file_types import (
     is_safetensors,
     is_zip,
 )
+from vanbench.outside.files import check_regular
+from vanbench.outside.safe_text import for_terminal, shorten
 
-AGAIN = "Download it again, and compare its SHA-256 with the published one."
+MOST_TENSORS = 50_000  # the largest VAN has 3,000
+MOST_NAME = 1000  # characters of a tensor's name
 
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _COUNTER = "num_batches_tracked"
@@ -61,41 +68,41 @@ class StateDicts:
     metadata: dict[str, str]
 
 
-def read_state_dicts(path: str | Path, weights: str | None = None) -> StateDicts:
+def read_state_dicts(
+    path: str | Path, weights: str | None = None, *, mapped: bool = True
+) -> StateDicts:
     """The tensors of a checkpoint under their own names, without the prefixes of wrappers.
 
     ``weights`` is ``plain`` or ``ema``; None takes those that the framework itself loads for
-    inference (see ``weights.find_weights``). Zip and safetensors files are memory-mapped; the
-    legacy serialisation is read into memory once. Raises CheckpointError, naming the file, for
-    everything that is wrong with it.
+    inference (see ``weights.find_weights``). Zip and safetensors files are memory-mapped, unless
+    ``mapped`` is False; then only the weights that were not asked for are. The legacy serialisation
+    is read into memory once. Raises CheckpointError, naming the file, for everything that is wrong
+    with it.
     """
     path = Path(path)
-    with located(path):
-        try:
-            content, metadata = _load(path)
-        except Malformed as error:
-            raise CheckpointError(f"expected a checkpoint, found {error}", remedy=AGAIN) from error
-        except OSError as error:
-            raise CheckpointError(
-                f"expected a checkpoint, but it cannot be read: {error.strerror or error}",
-                remedy="Check the path and its permissions.",
-            ) from error
-        places = _places(content, metadata)
-        kind = weights or next(iter(places))
-        if kind not in places:
-            held = " and ".join(WORDS[found] for found in places)
-            raise CheckpointError(
-                f"expected {WORDS[kind]}, found {held} only",
-                remedy="Ask for the weights that the file has.",
+    with guarded(path):
+        check_regular(path, CheckpointError, remedy=CHECK)
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            content = _content(file, size)
+            places = _places(content.value, content.metadata)
+            kind = weights or next(iter(places))
+            if kind not in places:
+                held = " and ".join(WORDS[found] for found in places)
+                raise CheckpointError(
+                    f"expected {WORDS[kind]}, found {held} only",
+                    remedy="Ask for the weights that the file has.",
+                )
+            others = [place.content for name, place in places.items() if name != kind]
+            mapping = TensorFile(file, size, content, mapped=True)
+            reader = mapping if mapped else TensorFile(file, size, content, mapped=False)
+            return StateDicts(
+                state=_tensors(places[kind].content, reader),
+                weights=kind,
+                other=_tensors_if_sound(others[0], mapping) if others else None,
+                choice=describe_choice(kind, places),
+                metadata=content.metadata,
             )
-        others = [place.content for name, place in places.items() if name != kind]
-        return StateDicts(
-            state=_tensors(places[kind].content),
-            weights=kind,
-            other=_tensors_if_sound(others[0]) if others else None,
-            choice=describe_choice(kind, places),
-            metadata=metadata,
-        )
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -115,36 +122,28 @@ def suspicious_tensors(state: Mapping[str, Tensor]) -> list[str]:
         low, high = tensor.aminmax()  # NaN if there is one
         if not (torch.isfinite(low) and torch.isfinite(high)):
             bad = tensor.numel() - int(torch.isfinite(tensor).sum())
-            found.append(f"{name} has {bad} of {tensor.numel()} values that are NaN or infinite")
+            count = f"{bad} of {tensor.numel()}"
+            found.append(f"{for_terminal(name)} has {count} values that are NaN or infinite")
         elif low == high == 0 and not name.endswith(_OFTEN_ZERO):
-            found.append(f"{name} is zero throughout")
+            found.append(f"{for_terminal(name)} is zero throughout")
     return found
 
 
-def _load(path: Path) -> tuple[Any, dict[str, str]]:
-    """Whatever the file holds, made of plain containers, tensors and Leftovers; its metadata."""
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+def _content(file: IO[bytes], size: int) -> StoredContent:
+    """What a file of ``size`` bytes declares; no tensor is read."""
+    head = file.read(HEAD_BYTES)
     if is_safetensors(head):
-        return _load_safetensors(path)
-    if is_zip(head) or is_legacy_torch(head):
-        return torch_file.load(path, head), {}
-    size = path.stat().st_size
+        return read_safetensors(file, size)
+    if is_zip(head):
+        return read_zip(file, size)
+    if is_legacy_torch(head):
+        return read_legacy(file, size)
     raise CheckpointError(
         f"expected a checkpoint (PyTorch's or safetensors), found {describe_bytes(head)}; "
         f"{size} bytes",
         cause=f"not a checkpoint but {describe_bytes(head)}",
         remedy=AGAIN,
     )
-
-
-def _load_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, dict(file.metadata() or {})
-    except (SafetensorError, RuntimeError, ValueError, KeyError) as error:
-        raise Malformed(f"a damaged or truncated safetensors file ({error})") from error
 
 
 def _places(content: Any, metadata: Mapping[str, str]) -> dict[str, Place]:
@@ -164,28 +163,32 @@ def _without_dicts_of_other_things(content: Any) -> Any:
     if not isinstance(content, dict):
         return content
     keys = [key for key in (*PLAIN_KEYS, *EMA_KEYS) if isinstance(content.get(key), dict)]
-    others = {key for key in keys if not any(isinstance(v, Tensor) for v in content[key].values())}
+    others = {key for key in keys if not _has_tensors(content[key])}
     if len(others) == len(keys):
         return content
     return {key: value for key, value in content.items() if key not in others}
 
 
-def _tensors_if_sound(content: Any) -> dict[str, Tensor] | None:
+def _has_tensors(content: dict[Any, Any]) -> bool:
+    return any(type(value) is StoredTensor for value in content.values())
+
+
+def _tensors_if_sound(content: Any, reader: TensorFile) -> dict[str, Tensor] | None:
     """The weights that were not asked for; None where they cannot be used."""
     try:
-        return _tensors(content)
+        return _tensors(content, reader)
     except CheckpointError:
         return None
 
 
-def _tensors(content: Any) -> dict[str, Tensor]:
+def _tensors(content: Any, reader: TensorFile) -> dict[str, Tensor]:
     """The content, if it is a dict of weights, under the names that the model itself gives them."""
-    if not isinstance(content, dict):
+    if type(content) is not dict:
         raise CheckpointError(f"expected a dict of tensors, found {_kind(content)}")
     others = [
-        f"{key!r} ({_kind(value)})"
+        f"{shorten(key)} ({_kind(value)})"
         for key, value in content.items()
-        if not isinstance(value, Tensor) or not isinstance(key, str)
+        if type(value) is not StoredTensor or type(key) is not str
     ]
     if others or not content:
         found = f"entries that are none: {', '.join(others[:5])}" if others else "an empty dict"
@@ -198,44 +201,61 @@ def _tensors(content: Any) -> dict[str, Tensor]:
         for name, tensor in content.items()
         if name not in COUNTERS or not _is_count(tensor)
     }
+    _check_names(weights)
     names = plain_names(weights.keys())
-    state = {names[name]: tensor for name, tensor in weights.items()}
-    _check_tensors(state)
-    return state
+    stored = {names[name]: tensor for name, tensor in weights.items()}
+    _check_tensors(stored)
+    return reader.read(stored)
 
 
 def _kind(value: Any) -> str:
-    return "a leftover object" if isinstance(value, Leftover) else type(value).__name__
+    if type(value) is StoredTensor:
+        return "Tensor"
+    plain = value is None or isinstance(value, dict | list | tuple | str | int | float)
+    return type(value).__name__ if plain else "a leftover object"
 
 
-def _check_tensors(state: Mapping[str, Tensor]) -> None:
+def _check_names(names: Collection[str]) -> None:
+    """Refuse names that are too many, too long, or no text (half of a surrogate pair)."""
+    if len(names) > MOST_TENSORS:
+        raise CheckpointError(f"expected the tensors of a VAN, found {len(names):,} tensors")
+    for name in names:
+        if len(name) > MOST_NAME or any(0xD800 <= ord(c) < 0xE000 for c in name):
+            raise CheckpointError(
+                f"expected names of at most {MOST_NAME:,} characters, found {shorten(name)}"
+            )
+
+
+def _check_tensors(state: Mapping[str, StoredTensor]) -> None:
     """Refuse tensors that are no weights, or share memory."""
     others = [
-        f"{name} ({tensor.dtype})"
+        f"{for_terminal(name)} ({dtype_of(tensor)})"
         for name, tensor in state.items()
-        if tensor.dtype not in _FLOATS and not (name.endswith(_COUNTER) and _is_count(tensor))
+        if dtype_of(tensor) not in _FLOATS and not (name.endswith(_COUNTER) and _is_count(tensor))
     ]
     if others:
+        shown = ", ".join(others[:20]) + (", …" if len(others) > 20 else "")
         raise CheckpointError(
-            f"expected floating-point weights, found {', '.join(others)}",
+            f"expected floating-point weights, found {shown}",
             cause="weights that are not floating-point numbers",
             remedy="Quantised weights cannot be read. Use the file that they were made from.",
         )
-    spans = sorted((*_span(tensor), name) for name, tensor in state.items() if tensor.numel())
-    for (_, end, first), (start, _, second) in pairwise(spans):
-        if start < end:
+    spans = sorted((*_span(tensor), name) for name, tensor in state.items() if 0 not in tensor.size)
+    for (key, _, end, first), (other, start, _, second) in pairwise(spans):
+        if key == other and start < end:
             raise CheckpointError(
-                f"expected separate tensors, but the tensors {first} and {second} share memory",
+                f"expected separate tensors, but the tensors {for_terminal(first)} and "
+                f"{for_terminal(second)} share memory",
                 cause="tensors share memory",
                 remedy="Save the state_dict of the model itself.",
             )
 
 
-def _is_count(tensor: Tensor) -> bool:
-    return tensor.dtype in (torch.int64, torch.int32) and tensor.numel() == 1
+def _is_count(tensor: StoredTensor) -> bool:
+    return dtype_of(tensor) in (torch.int64, torch.int32) and math.prod(tensor.size) == 1
 
 
-def _span(tensor: Tensor) -> tuple[int, int]:
-    """First and last address of a tensor's elements (the latter exclusive)."""
-    reach = 1 + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.stride(), strict=True))
-    return tensor.data_ptr(), tensor.data_ptr() + reach * tensor.element_size()
+def _span(tensor: StoredTensor) -> tuple[str, int, int]:
+    """The storage of a tensor with elements, and its first and last of them (exclusive)."""
+    reach = 1 + sum((n - 1) * s for n, s in zip(tensor.size, tensor.stride, strict=True))
+    return tensor.storage.key, tensor.offset, tensor.offset + reach

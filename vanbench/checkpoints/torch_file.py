@@ -1,7 +1,8 @@
-"""Files of ``torch.save``: checked before torch reads them, and read as data.
+"""Files of ``torch.save``: what they declare, and where their tensors lie. Nothing is run.
 
-A ``.pth`` is a pickle, which is a program: ``pickle_scan`` looks through it first, and only
-``torch.load(weights_only=True)`` reads it.
+``torch.load`` is not used, so no second program can see something else in the file than what was
+checked: ``zip_directory`` finds the entries, ``pickle_scan`` reads the content, and the tensors are
+made of the bytes that these two name.
 
 There are two containers. Zip (since PyTorch 1.6): ``<name>/data.pkl`` and one stored entry
 ``<name>/data/<key>`` for each storage. Legacy: five pickles (magic number, protocol, system,
@@ -9,25 +10,19 @@ content, storage keys), then for each key the number of elements as int64 and th
 """
 
 import io
-import mmap
-import struct
-import zipfile
 import zlib
-from collections.abc import Iterable
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Iterable, Mapping
+from typing import IO
 
-import torch
-
-from vanbench.checkpoints.pickle_scan import GETATTR, LEFTOVERS, Malformed, Storage, scan
+from vanbench.checkpoints.pickle_scan import scan
+from vanbench.checkpoints.pickle_steps import MOST_BYTES
+from vanbench.checkpoints.stored import Malformed, Storage, StoredContent
+from vanbench.checkpoints.zip_directory import Entry, place_entries, read_directory
 from vanbench.errors import CheckpointError
-from vanbench.file_types import ZIP_MAGIC, is_zip, printable
+from vanbench.outside.safe_text import for_terminal, shorten
 
-_MOST_ENTRIES = 64 << 20  # bytes of a zip's directory
-_MOST_PICKLE = 64 << 20
-_END = b"PK\x05\x06"
-_LOCAL = struct.Struct("<4s5H3I2H")
 _PIECE = 1 << 20  # bytes that are read at a time
+_PROTOCOL = 1001
 
 # Archives that are no state dict, by an entry that they have (a name or its ending): TorchScript,
 # torch.export since 2.8 and before, numpy.savez.
@@ -38,166 +33,69 @@ _OTHER_ARCHIVES = {
     ".npy": "a NumPy archive (.npz)",
 }
 
+_Placed = Mapping[str, tuple[Entry, int]]
 
-class Leftover:
-    """Stands in for whatever a training framework left beside the tensors, and holds nothing.
 
-    torch's safe unpickler calls it, or sets its state, under the names in
-    ``pickle_scan.LEFTOVERS``.
+def read_zip(file: IO[bytes], size: int) -> StoredContent:
+    """The content of a zip file of ``size`` bytes. Raises Malformed or CheckpointError."""
+    directory = read_directory(file, size)
+    _refuse_other_archives(entry.name for entry in directory.entries)
+    entries = place_entries(file, directory)
+    _check_checksums(file, entries)
+    if "data.pkl" not in entries:
+        raise Malformed("a zip archive without data.pkl, so not from torch.save")
+    content = scan(io.BytesIO(_content(file, entries, "data.pkl", MOST_BYTES)))
+    starts = {key: _start(storage, entries) for key, storage in content.storages.items()}
+    return StoredContent(content.value, starts, big_endian=_is_big_endian(file, entries))
+
+
+def read_legacy(file: IO[bytes], size: int) -> StoredContent:
+    """The content of a legacy file of ``size`` bytes, whose numbers are always little-endian.
+
+    It cannot be mapped into memory: a number may lie at any place. Raises Malformed or
+    CheckpointError.
     """
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> "Leftover":
-        return super().__new__(cls)
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
-def load(path: Path, head: bytes) -> Any:
-    """What ``torch.save`` wrote, made of plain containers, tensors and Leftovers.
-
-    ``head`` is how the file begins. A zip archive is memory-mapped; the legacy serialisation is
-    read into memory once. Raises Malformed or CheckpointError.
-    """
-    (check_zip if is_zip(head) else check_legacy)(path)
-    names = (*LEFTOVERS, GETATTR, "builtins.getattr")  # torch may read the older name as the newer
-    stand_ins: list[Any] = [(Leftover, name) for name in names]
-    try:
-        with torch.serialization.safe_globals(stand_ins):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zip(head))
-    except Exception as error:  # of any kind: torch checks little before it fails on damage
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise CheckpointError(
-            f"expected a checkpoint, but torch cannot read it: {reason}",
-            remedy="Download it again, and compare its SHA-256 with the published one.",
-        ) from error
-
-
-def check_zip(path: Path) -> None:
-    """Raise Malformed or CheckpointError unless torch can read the zip in bounded memory."""
-    with path.open("rb") as file:
-        _check_directory_size(file, path.stat().st_size)
-        try:
-            with zipfile.ZipFile(file) as archive:
-                _refuse_other_archives(archive.namelist())
-                entries = _entries(archive)
-                starts = _check_layout(file, entries, path.stat().st_size)
-                _check_checksums(file, entries, starts)
-                storages = scan(_pickle(file, entries, starts)).storages
-        except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
-            raise Malformed(f"a damaged or truncated zip archive ({error})") from error
-    for storage in storages.values():
-        _check_storage(storage, entries)
-
-
-def check_legacy(path: Path) -> None:
-    """Raise Malformed or CheckpointError unless all that the file declares is in it."""
-    size = path.stat().st_size
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as stream:
-        _magic, protocol, _system = (scan(stream).value for _ in range(3))
-        if protocol != 1001:
-            raise Malformed(f"the protocol version {protocol!r}, where 1001 is the only one")
-        storages = scan(stream).storages
-        keys = scan(stream).value
-        if type(keys) is not list or sorted(map(str, keys)) != sorted(storages):
-            raise Malformed("a list of storages that differs from those of the tensors")
-        at = stream.tell()
-        for number, key in enumerate(keys):
-            storage = storages[key]
-            if at + 8 + storage.nbytes > size:
-                place = f"storage {number + 1} of {len(keys)}"
-                raise Malformed(f"too few bytes: {size} in the file, which ends in {place}")
-            if int.from_bytes(stream[at : at + 8], "little") != storage.numel:
-                raise Malformed(f"storage {key!r} with another length than declared")
-            at += 8 + storage.nbytes
-
-
-def _check_directory_size(file: IO[bytes], size: int) -> None:
-    """Bound the list of entries before it is read."""
-    file.seek(max(0, size - (1 << 16) - 22))
-    tail = file.read()
-    at = tail.rfind(_END)
-    if at < 0 or len(tail) - at < 22:
-        raise Malformed("a zip archive without its end: truncated")
-    if int.from_bytes(tail[at + 12 : at + 16], "little") > _MOST_ENTRIES:
-        raise Malformed("a zip archive with too large a directory")
-
-
-def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The entries by their names within the one folder that torch puts them in."""
-    entries: dict[str, zipfile.ZipInfo] = {}
-    for info in archive.infolist():
-        _check_entry(info)
-        name = info.filename.partition("/")[2].lower()  # torch's zip reader ignores case
-        if name in entries:
-            raise Malformed(f"two archive entries {info.filename!r}")
-        entries[name] = info
-    if len({info.filename.partition("/")[0] for info in entries.values()}) != 1:
-        raise Malformed("an archive that is not one folder")
-    return entries
-
-
-def _check_entry(info: zipfile.ZipInfo) -> None:
-    name = printable(info.orig_filename)
-    parts = info.orig_filename.split("/")
-    if len(parts) < 2 or {"", ".", ".."} & set(parts) or "\\" in name or name != info.filename:
-        raise Malformed(f"the archive entry {name!r}, which has an unsafe path")
-    if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-        raise Malformed(
-            f"the compressed archive entry {name!r} ({info.compress_size} bytes for "
-            f"{info.file_size}); torch.save compresses nothing"
-        )
-    if info.flag_bits & 1:
-        raise Malformed(f"the encrypted archive entry {name!r}")
-
-
-def _check_layout(
-    file: IO[bytes], entries: dict[str, zipfile.ZipInfo], size: int
-) -> dict[str, int]:
-    """Where each entry's bytes begin.
-
-    They lie in the file, behind a header that agrees with the directory, and in no other entry.
-    """
-    end, starts = 0, {}
-    for key, info in sorted(entries.items(), key=lambda item: item[1].header_offset):
-        file.seek(info.header_offset)
-        header = file.read(_LOCAL.size)
-        if len(header) < _LOCAL.size:
-            raise Malformed(f"the archive entry {info.filename!r} outside of the file")
-        magic, _, _, method, *_, name_length, extra_length = _LOCAL.unpack(header)
-        name = file.read(name_length)
-        if magic != ZIP_MAGIC or method or name.decode("utf-8", "replace") != info.filename:
-            raise Malformed(
-                f"the archive entry {info.filename!r}: header and central directory disagree"
-            )
-        if info.header_offset < end:
-            raise Malformed(f"the archive entry {info.filename!r}, which overlaps another")
-        starts[key] = info.header_offset + _LOCAL.size + name_length + extra_length
-        end = starts[key] + info.file_size
+    file.seek(0)
+    _magic, protocol, _system = (scan(file).value for _ in range(3))
+    if type(protocol) is not int or protocol != _PROTOCOL:
+        raise Malformed(f"a protocol version other than {_PROTOCOL}, the only one")
+    content = scan(file)
+    keys = scan(file).value
+    if (
+        type(keys) is not list
+        or any(type(key) is not str for key in keys)
+        or len(keys) != len(content.storages)
+        or set(keys) != content.storages.keys()
+    ):
+        raise Malformed("a list of storages that differs from those of the tensors")
+    starts, at = {}, file.tell()
+    for number, key in enumerate(keys, 1):
+        storage = content.storages[key]
+        end = at + 8 + storage.nbytes
         if end > size:
-            raise Malformed(f"the archive entry {info.filename!r}, which ends outside of the file")
-    return starts
+            place = f"storage {number:,} of {len(keys):,}"
+            raise Malformed(f"too few bytes: {size} in the file, which ends in {place}")
+        file.seek(at)
+        if int.from_bytes(file.read(8), "little") != storage.numel:
+            raise Malformed(f"storage {shorten(key)} with another length than declared")
+        starts[key], at = at + 8, end
+    return StoredContent(content.value, starts, mappable=False)
 
 
-def _check_checksums(
-    file: IO[bytes], entries: dict[str, zipfile.ZipInfo], starts: dict[str, int]
-) -> None:
+def _check_checksums(file: IO[bytes], entries: _Placed) -> None:
     """Compare each entry's bytes with the CRC-32 in the directory.
 
     Reading 240 MB for it takes about 0.1 s. torch writes zeros for all of them after
     ``torch.serialization.set_crc32_options(False)``; there is nothing to compare with then.
     """
-    if not any(info.CRC for info in entries.values()):
+    if not any(entry.crc for entry, _ in entries.values()):
         return
-    for key, info in entries.items():
-        found = _crc32(file, starts[key], info.file_size)
-        if found != info.CRC:
+    for entry, start in entries.values():
+        found = _crc32(file, start, entry.size)
+        if found != entry.crc:
             raise CheckpointError(
-                f"expected the CRC-32 {info.CRC:08x} for the archive entry {info.filename!r}, "
-                f"found {found:08x}: the file is damaged",
+                f"expected the CRC-32 {entry.crc:08x} for the archive entry "
+                f"'{for_terminal(entry.name)}', found {found:08x}: the file is damaged",
                 cause="damaged: a checksum inside of the file is wrong",
                 remedy="Download or copy it again.",
             )
@@ -222,25 +120,31 @@ def _refuse_other_archives(names: Iterable[str]) -> None:
             )
 
 
-def _pickle(
-    file: IO[bytes], entries: dict[str, zipfile.ZipInfo], starts: dict[str, int]
-) -> IO[bytes]:
-    """The pickle of the content."""
-    if "data.pkl" not in entries:
-        raise Malformed("a zip archive without data.pkl, so not from torch.save")
-    size = entries["data.pkl"].file_size
-    if size > _MOST_PICKLE:
-        raise Malformed(f"a pickle of {size} bytes")
-    file.seek(starts["data.pkl"])
-    return io.BytesIO(file.read(size))
+def _content(file: IO[bytes], entries: _Placed, name: str, most: int) -> bytes:
+    entry, start = entries[name]
+    if entry.size > most:
+        raise Malformed(f"the archive entry {shorten(entry.name)} of {entry.size:,} bytes")
+    file.seek(start)
+    return file.read(entry.size)
 
 
-def _check_storage(storage: Storage, entries: dict[str, zipfile.ZipInfo]) -> None:
-    entry = entries.get(f"data/{storage.key}".lower())
-    if entry is None:
-        raise Malformed(f"no data for the storage {printable(storage.key)!r}")
-    if storage.nbytes > entry.file_size:
+def _start(storage: Storage, entries: _Placed) -> int:
+    """Where the bytes of a storage begin."""
+    name = f"data/{storage.key}"
+    if name not in entries:
+        raise Malformed(f"no data for the storage {shorten(storage.key)}")
+    entry, start = entries[name]
+    if storage.nbytes > entry.size:
         raise Malformed(
-            f"a storage {storage.key!r} of {storage.nbytes} bytes, for which the archive has "
-            f"{entry.file_size}"
+            f"a storage {shorten(storage.key)} of {shorten(storage.nbytes)} bytes, for which the "
+            f"archive has {entry.size}"
         )
+    return start
+
+
+def _is_big_endian(file: IO[bytes], entries: _Placed) -> bool:
+    """The order of bytes that the archive names; torch did not name it before 2.1."""
+    order = _content(file, entries, "byteorder", 16) if "byteorder" in entries else b"little"
+    if order not in (b"little", b"big"):
+        raise Malformed(f"the byte order {shorten(order)}")
+    return order == b"big"
