@@ -22,7 +22,7 @@ import pytest
 from tests.support.faultserver import BEHAVIOURS, FaultServer
 from vanbench.download.cache import Wanted, fetch
 from vanbench.download.partial import Origin, Part
-from vanbench.download.transfer import RetryPolicy
+from vanbench.download.retry_policy import RetryPolicy
 from vanbench.errors import FetchError
 
 CONTENT = random.Random(1).randbytes(40_000)
@@ -31,11 +31,22 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 NAME = f"weights-{SHA256[:8]}.pth"
 
 QUICK = RetryPolicy(
-    connect_timeout=5, read_timeout=1.0, attempts=3, backoff=0.005, longest_wait=5, largest=200_000
+    connect_timeout=5,
+    read_timeout=1.0,
+    answer_timeout=1.0,
+    stall_timeout=2.5,
+    attempts=3,
+    backoff=0.005,
+    longest_wait=5,
+    largest=200_000,
 )
 HARMLESS = [name for name, b in BEHAVIOURS.items() if not b.causes]
 HARMFUL = [name for name, b in BEHAVIOURS.items() if b.causes]
-SLOW = ("stalls_at_once", "stalls_in_headers", "stalls_early", "waits_midway", "trickles")
+SLOW = [
+    name
+    for name, b in BEHAVIOURS.items()
+    if "timeout" in b.causes or name.startswith("slow_") or name.endswith(("_trailers", "_second"))
+]
 LEFTOVERS = ("nothing", "half", "half of the earlier file", "damaged half", "half without note")
 
 

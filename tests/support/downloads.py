@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vanbench.download.cache import fetch, in_cache
-from vanbench.download.transfer import RetryPolicy
+from vanbench.download.retry_policy import RetryPolicy
 from vanbench.download.wanted import Wanted
 from vanbench.errors import FetchError
 

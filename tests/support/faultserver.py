@@ -6,6 +6,7 @@ never stops (empty: the file arrives all the same).
 """
 
 import gzip
+import itertools
 import re
 import socket
 import socketserver
@@ -19,6 +20,8 @@ from email.utils import formatdate
 
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Down for maintenance</title></head></html>"
 XML = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'
+
+_PAUSE = 0.02  # seconds between the bytes of a server that drips
 
 
 @dataclass
@@ -98,6 +101,18 @@ class Exchange:
         rest = content[start:]
         span = f"bytes {start}-{len(content) - 1}/{len(content)}"
         return 206, {**headers, "Content-Range": span, "Content-Length": len(rest)}, rest
+
+    def drip(self, data: bytes, seconds: float = 20) -> None:
+        """Send ``data`` again and again, a byte at a time, until the client has given up."""
+        for byte in itertools.islice(itertools.cycle(data), int(seconds / _PAUSE)):
+            self.sock.sendall(bytes([byte]))
+            time.sleep(_PAUSE)
+
+    def flood(self, data: bytes, megabytes: int = 100) -> None:
+        """Send ``data`` again and again, as fast as it goes."""
+        block = data * (1 + 65536 // len(data))
+        for _ in range((megabytes << 20) // len(block)):
+            self.sock.sendall(block)
 
     def wait_for_client(self) -> None:
         """Send nothing more; return when the client has given up."""
@@ -374,6 +389,63 @@ def ranges_in_multipart(x: Exchange) -> None:
     x.reply(206, b"--b\r\n\r\nx\r\n--b--", Content_Type="multipart/byteranges; boundary=b")
 
 
+@behaviour()
+def slow_but_steady(x: Exchange) -> None:
+    """10 KB/s."""
+    status, headers, body = x.answer()
+    x.head(status, headers)
+    for i in range(0, len(body), 1000):
+        x.body(body[i : i + 1000])
+        time.sleep(0.1)
+
+
+@behaviour()
+def slow_but_steady_in_quarters(x: Exchange) -> None:
+    """10 KB/s, and the connection is lost after a quarter of the file."""
+    status, headers, body = x.answer()
+    x.head(status, headers)
+    for i in range(0, len(x.resource.content) // 4 + 1, 1000):
+        x.body(body[i : i + 1000])
+        time.sleep(0.1)
+
+
+@behaviour()
+def one_byte_chunks(x: Exchange) -> None:
+    x.head(200, {"Transfer-Encoding": "chunked", **x.validators()})
+    x.body(b"".join(b"1;some=extension\r\n%c\r\n" % byte for byte in x.resource.content))
+    x.body(b"0\r\nTrailer: 1\r\n\r\n")
+
+
+@behaviour()
+def drips_trailers(x: Exchange) -> None:
+    """All bytes of the file arrive, but the response has no end."""
+    x.head(200, {"Transfer-Encoding": "chunked", **x.validators()})
+    content = x.resource.content
+    x.body(b"%x\r\n%s\r\n0\r\nTrailer: " % (len(content), content))
+    x.drip(b"z")
+
+
+@behaviour()
+def floods_trailers(x: Exchange) -> None:
+    x.head(200, {"Transfer-Encoding": "chunked", **x.validators()})
+    content = x.resource.content
+    x.body(b"%x\r\n%s\r\n0\r\n" % (len(content), content))
+    x.flood(b"Trailer: 1\r\n", megabytes=10_000)
+
+
+@behaviour()
+def sends_more_than_the_length(x: Exchange) -> None:
+    right(x)
+    x.flood(b"junk")
+
+
+@behaviour()
+def compresses_in_two_members(x: Exchange) -> None:
+    content = x.resource.content
+    packed = gzip.compress(content[:1000]) + gzip.compress(content[1000:])
+    x.reply(200, packed, Content_Encoding="gzip", **x.validators())
+
+
 # Behaviours that end in a failure when they never stop.
 
 
@@ -397,6 +469,11 @@ def throttles(x: Exchange) -> None:
 @behaviour("busy")
 def throttles_until_a_date(x: Exchange) -> None:
     x.reply(503, b"", Retry_After=formatdate(time.time() - 5, usegmt=True))
+
+
+@behaviour("busy")
+def throttles_for_a_second(x: Exchange) -> None:
+    x.reply(429, b"", Retry_After=1)
 
 
 @behaviour("busy")
@@ -626,3 +703,115 @@ def never_ends(x: Exchange) -> None:
 def claims_a_petabyte(x: Exchange) -> None:
     x.head(200, {"Content-Length": 10**15})
     x.body(x.resource.content)
+
+
+# Behaviours that end in a failure, of a server that sends without end.
+
+
+@behaviour("timeout")
+def drips_status_line(x: Exchange) -> None:
+    x.drip(b"HTTP/1.1 200 " + b"O" * 5000)
+
+
+@behaviour("timeout")
+def drips_continue(x: Exchange) -> None:
+    x.drip(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+@behaviour("timeout")
+def drips_headers(x: Exchange) -> None:
+    x.sock.sendall(b"HTTP/1.1 200 OK\r\n")
+    x.drip(b"X: y\r\n")
+
+
+@behaviour("timeout")
+def drips_a_redirect(x: Exchange) -> None:
+    x.sock.sendall(b"HTTP/1.1 302 Found\r\nLocation: /")
+    x.drip(b"x")
+
+
+@behaviour("timeout")
+def drips_chunk_size(x: Exchange) -> None:
+    x.head(200, {"Transfer-Encoding": "chunked", **x.validators()})
+    x.drip(b"0" * 5000)
+
+
+@behaviour("timeout")
+def drips_chunk_extension(x: Exchange) -> None:
+    x.head(200, {"Transfer-Encoding": "chunked", **x.validators()})
+    x.body(b"64\r\n%s\r\n64;extension=" % x.resource.content[:100])
+    x.drip(b"x")
+
+
+@behaviour("timeout")
+def drips_one_byte_chunks(x: Exchange) -> None:
+    x.head(200, {"Transfer-Encoding": "chunked", **x.validators()})
+    x.drip(b"1\r\nx\r\n")
+
+
+@behaviour("timeout")
+def drips_compressed_data(x: Exchange) -> None:
+    x.head(200, {"Content-Encoding": "gzip", **x.validators()})
+    x.drip(gzip.compress(x.resource.content))
+
+
+@behaviour("garbled")
+def floods_continue(x: Exchange) -> None:
+    x.flood(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+@behaviour("garbled", "closed")
+def floods_headers(x: Exchange) -> None:
+    x.sock.sendall(b"HTTP/1.1 200 OK\r\n")
+    x.flood(b"X: y\r\n")
+
+
+@behaviour("garbled", "closed")
+def floods_one_header(x: Exchange) -> None:
+    x.sock.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+    x.flood(b"y")
+
+
+@behaviour("status")
+def floods_early_hints(x: Exchange) -> None:
+    x.flood(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n")
+
+
+@behaviour("redirect")
+def redirects_ever_onward(x: Exchange) -> None:
+    onward = x.request.path + "x"
+    x.server.resources[onward] = Resource(x.resource.content, ["redirects_ever_onward"])
+    x.reply(302, b"", Location=onward)
+
+
+@behaviour("too-large")
+def floods_chunks(x: Exchange) -> None:
+    x.head(200, {"Transfer-Encoding": "chunked"})
+    x.flood(b"400\r\n" + b"x" * 1024 + b"\r\n")
+
+
+@behaviour("too-large")
+def gzip_bomb(x: Exchange) -> None:
+    x.reply(200, gzip.compress(bytes(50 << 20)), Content_Encoding="gzip")
+
+
+@behaviour("too-large")
+def floods_empty_gzip_members(x: Exchange) -> None:
+    x.head(200, {"Content-Encoding": "gzip"})
+    x.flood(gzip.compress(b""))
+
+
+@behaviour("garbled")
+def compresses_as_unknown(x: Exchange) -> None:
+    x.reply(200, x.resource.content, Content_Encoding="br\x1b[31m")
+
+
+@behaviour("garbled", "closed", "mismatch")
+def length_of_5000_digits(x: Exchange) -> None:
+    x.head(200, {"Content-Length": "9" * 5000})
+    x.body(x.resource.content[:-1])
+
+
+@behaviour("closed")
+def ends_in_compressed_data(x: Exchange) -> None:
+    x.reply(200, gzip.compress(x.resource.content)[:-100], Content_Encoding="gzip")

@@ -14,11 +14,20 @@ from filelock import FileLock, Timeout
 
 from vanbench.download.error_messages import cache_error, disk_error, lock_error, read_error
 from vanbench.download.partial import Part
-from vanbench.download.transfer import RETRY_POLICY, RetryPolicy, local_path, transfer
+from vanbench.download.retry_policy import RETRY_POLICY, RetryPolicy
+from vanbench.download.transfer import local_path, transfer
 from vanbench.download.wanted import Wanted
-from vanbench.errors import FetchError, MismatchError, MissingError, SourceError
+from vanbench.errors import (
+    FetchError,
+    MismatchError,
+    MissingError,
+    SourceError,
+    UnreadableError,
+)
 from vanbench.file_types import HEAD_BYTES, describe_bytes
-from vanbench.files import HashedFile, hash_file
+from vanbench.files import HashedFile, hash_file, sha256_of
+from vanbench.outside.files import check_regular, open_regular
+from vanbench.outside.safe_text import for_terminal
 from vanbench.progress import Update, ignore
 from vanbench.zoo.addresses import public_url
 
@@ -104,6 +113,7 @@ def look(wanted: Wanted, cache: Path) -> Fetched | MismatchError | None:
     A file that ``torch.hub`` or mmcv saved under the plain name is found by its hash. Raises
     UnreadableError and StorageError.
     """
+    _check_kind(cache / wanted.cache_name)
     try:
         if (cache / wanted.cache_name).is_file():
             return _proven(wanted, cache / wanted.cache_name, None)
@@ -113,6 +123,19 @@ def look(wanted: Wanted, cache: Path) -> Fetched | MismatchError | None:
     except OSError as error:
         raise cache_error(error, cache) from error
     return Fetched(file, None, "verified") if file else None
+
+
+def _check_kind(path: Path) -> None:
+    """UnreadableError for a folder, a named pipe or a looping link that has the name of a file."""
+    if not os.path.lexists(path):
+        return
+    remedy = "Move it away, or choose another folder with --cache DIR."
+    try:
+        check_regular(path, UnreadableError, remedy=remedy)
+    except UnreadableError as error:
+        # A link to nothing is replaced; what may not be looked at is another message.
+        if not isinstance(error.__cause__, FileNotFoundError | PermissionError):
+            raise
 
 
 def _under_plain_name(wanted: Wanted, cache: Path) -> HashedFile | None:
@@ -215,8 +238,16 @@ def _from_source(
 ) -> Fetched:
     """The part, complete and verified; after a mismatch once more from zero."""
     hashed = wanted.published is not None
+    if wanted.most is not None:
+        policy = replace(policy, largest=min(policy.largest, wanted.most))
+
+    def is_complete() -> bool:
+        return hashed and matches(wanted, sha256_of(part.path))
+
     for last in (local_path(source) is not None, True):
-        transfer(source, part, hashed=hashed, policy=policy, progress=progress)
+        transfer(
+            source, part, hashed=hashed, policy=policy, progress=progress, is_complete=is_complete
+        )
         try:
             return _proven(wanted, part.path, source)
         except MismatchError as error:
@@ -239,8 +270,8 @@ def _proven(wanted: Wanted, path: Path, source: str | None) -> Fetched:
     except OSError as error:
         raise read_error(error, path) from error
     if problem := _difference(wanted, file.sha256):
-        with path.open("rb") as opened:
-            kind = describe_bytes(opened.read(HEAD_BYTES))
+        with open_regular(path) as opened:
+            kind = for_terminal(describe_bytes(opened.read(HEAD_BYTES)), most=200)
         raise MismatchError(
             f"{problem}, got SHA-256 {file.sha256} ({file.bytes} bytes; it is {kind})",
             where=public_url(source) if source else path,

@@ -10,8 +10,9 @@ from pathlib import Path
 import requests
 from urllib3 import exceptions as urllib3
 
+from vanbench.download.deadline import HeaderTooLarge, TooSlow
 from vanbench.errors import SourceError, StorageError, UnreadableError
-from vanbench.file_types import printable
+from vanbench.outside.safe_text import for_terminal
 from vanbench.zoo.addresses import public_url, redact
 
 _TLS = {  # OpenSSL's X509_V_ERR_* numbers
@@ -44,17 +45,21 @@ def network_error(error: Exception, url: str) -> SourceError:
     """An exception of requests, urllib3 or a socket as one sentence with its cause."""
     host = public_url(url).partition("://")[2].partition("/")[0]
     chain = list(_chain(error))
+    late = [link for link in chain if isinstance(link, TooSlow)]
 
     def has(*kinds: type) -> bool:
         return any(isinstance(link, kinds) for link in chain)
 
     def say(kind: str, what: str, more: str = "", *, transient: bool = True) -> SourceError:
         reached = not has(urllib3.NewConnectionError, urllib3.ConnectTimeoutError)
+        reached = reached and all(link.reached for link in late)
         return SourceError(url, what + more, kind, cause=what, transient=transient, reached=reached)
 
     def words(exception: BaseException) -> str:
         """The library's words, unless they may have a part of a password or token."""
-        return f" ({printable(redact(str(exception)))[:200]})" if public_url(url) == url else ""
+        return (
+            f" ({for_terminal(redact(str(exception)), most=200)})" if public_url(url) == url else ""
+        )
 
     last = words(error)
 
@@ -62,6 +67,8 @@ def network_error(error: Exception, url: str) -> SourceError:
         return say(
             "proxy", f"the proxy for {host} does not answer", "; see HTTP_PROXY, HTTPS_PROXY"
         )
+    if late:
+        return say("timeout", f"{late[0]} ({host})")
     if has(socket.gaierror, urllib3.NameResolutionError):
         return say("dns", f"the host name {host} cannot be resolved (DNS)")
     if type(error) is OSError:  # requests' for a REQUESTS_CA_BUNDLE that is not there
@@ -80,6 +87,8 @@ def network_error(error: Exception, url: str) -> SourceError:
         return say("address", "not a usable address", last, transient=False)
     if has(urllib3.DecodeError):
         return say("garbled", "it compressed the file and sent broken data")
+    if has(HeaderTooLarge):
+        return say("garbled", "the header of its answer is larger than that of any file")
     if has(urllib3.IncompleteRead, urllib3.ProtocolError, ConnectionError):
         return say("closed", f"{host} closed the connection before the file was complete")
     return say("garbled", "invalid HTTP response", last)

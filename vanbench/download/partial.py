@@ -5,6 +5,7 @@ At every moment, also after a kill, the note belongs to the bytes or there are n
 
 import json
 import os
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -14,6 +15,7 @@ from vanbench.files import replace
 from vanbench.outside.json_text import read_json
 
 MOST_NOTE = 100_000  # bytes; an address and two headers
+_MOST_VALIDATOR = 1000  # characters of a header that is sent back
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,8 @@ class Origin:
     @property
     def validator(self) -> str | None:
         """What ``If-Range`` may carry: a strong ETag, else the date; None if there is neither."""
-        if self.etag and not self.etag.startswith("W/"):
-            return self.etag
-        return self.last_modified
+        strong = self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
+        return strong if strong and strong.isascii() and len(strong) <= _MOST_VALIDATOR else None
 
 
 class Part:
@@ -46,8 +47,12 @@ class Part:
 
     @property
     def size(self) -> int:
-        """How many bytes there are."""
-        return self.path.stat().st_size if self.path.is_file() else 0
+        """How many bytes there are; 0 for a link or anything else that is not a file of ours."""
+        try:
+            found = os.lstat(self.path)
+        except FileNotFoundError:
+            return 0
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
     @property
     def origin(self) -> Origin | None:
@@ -66,7 +71,7 @@ class Part:
         """Start from zero with bytes of ``origin``."""
         self.discard()
         fresh = self.note.with_suffix(".tmp")
-        fresh.write_text(json.dumps(asdict(origin)), encoding="utf-8")
+        _write(fresh, json.dumps(asdict(origin)))
         replace(fresh, self.note)
 
     def append(self) -> IO[bytes]:
@@ -74,7 +79,7 @@ class Part:
         return self.path.open("ab", buffering=0)
 
     def discard(self) -> None:
-        """Delete the bytes and the note, in this order."""
+        """Delete the bytes and the note, in this order; of links only the links."""
         self.path.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
 
@@ -98,4 +103,11 @@ class Part:
 def _set_aside(path: Path, rejected: Path, reason: str) -> None:
     rejected.parent.mkdir(exist_ok=True)
     replace(path, rejected)
-    rejected.with_name(rejected.name + ".txt").write_text(reason + "\n", encoding="utf-8")
+    _write(rejected.with_name(rejected.name + ".txt"), reason + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    """Make a new file; a link or a named pipe that is there is replaced, not written to."""
+    path.unlink(missing_ok=True)
+    with path.open("x", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)

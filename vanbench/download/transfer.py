@@ -1,64 +1,41 @@
 """One transfer: from one source into one part, resumed where that is safe, retried after faults."""
 
 import errno
-import http.client
 import os
-import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import IO
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import requests
-from urllib3.exceptions import HTTPError
 
-from vanbench._version import __version__
-from vanbench.download.error_messages import network_error
+from vanbench.download.deadline import Deadline
+from vanbench.download.exchange import (
+    CHUNK,
+    body,
+    check_status,
+    content_coding,
+    content_length,
+    content_range,
+    exchange,
+    too_large,
+)
 from vanbench.download.partial import Origin, Part
+from vanbench.download.retry_policy import RetryPolicy
 from vanbench.download.wanted import source_id
 from vanbench.errors import SourceError
-from vanbench.file_types import HEAD_BYTES, describe_bytes, is_page, printable
+from vanbench.file_types import HEAD_BYTES, describe_bytes, is_page
+from vanbench.outside.files import open_regular
+from vanbench.outside.safe_text import for_terminal
 from vanbench.progress import Update
 from vanbench.zoo.addresses import public_url, redact
 
-_CHUNK = 1 << 18
 _STEP = 1 << 20  # bytes that count as progress
-_RETRIED = (408, 425, 429, 500, 502, 503, 504)
-_ABSENT = (404, 410)
-_REDIRECTS = 10
 _FEW = 512  # first bytes enough to tell a page
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(?:(\d{1,18})|\*)")
-_NETWORK = (OSError, ValueError, HTTPError, http.client.HTTPException)  # OSError: requests' too
-
-
-@dataclass(frozen=True)
-class RetryPolicy:
-    """When a transfer is tried again, and when it is given up; times in seconds.
-
-    It is given up after ``attempts`` in a row without progress (1 MiB, or a sixteenth of the file),
-    or after as many in all that had to start from zero; at once if the host could not be reached
-    at all. The wait between attempts starts at ``backoff`` and doubles; a server's Retry-After is
-    used instead, up to ``longest_wait``. Fewer than ``least_rate`` bytes per second over
-    ``read_timeout`` is a stall.
-    """
-
-    connect_timeout: float = 10.0
-    read_timeout: float = 30.0
-    attempts: int = 4
-    backoff: float = 1.0
-    longest_wait: float = 60.0
-    least_rate: float = 1024.0
-    largest: int = 8 << 30  # bytes; ten times the largest published file
-
-
-RETRY_POLICY = RetryPolicy()
 
 
 def local_path(source: str) -> Path | None:
@@ -69,13 +46,20 @@ def local_path(source: str) -> Path | None:
 
 
 def transfer(
-    source: str, part: Part, *, hashed: bool, policy: RetryPolicy, progress: Update
+    source: str,
+    part: Part,
+    *,
+    hashed: bool,
+    policy: RetryPolicy,
+    progress: Update,
+    is_complete: Callable[[], bool] = lambda: False,
 ) -> None:
     """Copy the file at ``source`` (http(s)://, file:// or a path) into ``part``.
 
     Bytes that are there already are kept if they are from the same file: by the server's validator,
-    or, when ``hashed`` says that the hash will be checked, by the length alone. Raises
-    SourceError, which has no password and no token of the source, when the source fails, and
+    or, when ``hashed`` says that the hash will be checked, by the length alone. ``is_complete``
+    tells whether the part is the whole file, for a server that does not end its response properly.
+    Raises SourceError, which has no password and no token of the source, when the source fails, and
     OSError when the part cannot be written.
     """
     path = local_path(source)
@@ -83,7 +67,7 @@ def transfer(
         if path is not None:
             _copy(path, source, part, policy, progress)
         else:
-            _download(source, part, hashed, policy, progress)
+            _download(source, part, hashed, policy, progress, is_complete)
     except SourceError as error:
         error.where, error.problem = public_url(source), redact(error.problem)
         error.cause = redact(error.cause)
@@ -92,7 +76,7 @@ def transfer(
 
 def _copy(path: Path, source: str, part: Part, policy: RetryPolicy, report: Update) -> None:
     try:
-        file = path.open("rb")
+        file = open_regular(path)
     except FileNotFoundError:
         raise SourceError(source, "no such file", "absent") from None
     except OSError as error:
@@ -107,7 +91,7 @@ def _copy(path: Path, source: str, part: Part, policy: RetryPolicy, report: Upda
 def _read_local(file: IO[bytes], source: str) -> Iterator[bytes]:
     while True:
         try:
-            chunk = file.read(_CHUNK)
+            chunk = file.read(CHUNK)
         except OSError as error:
             raise SourceError(source, f"cannot be read: {error.strerror}", "unreadable") from error
         if not chunk:
@@ -115,48 +99,65 @@ def _read_local(file: IO[bytes], source: str) -> Iterator[bytes]:
         yield chunk
 
 
-def _download(url: str, part: Part, hashed: bool, policy: RetryPolicy, report: Update) -> None:
+def _download(
+    url: str,
+    part: Part,
+    hashed: bool,
+    policy: RetryPolicy,
+    report: Update,
+    is_complete: Callable[[], bool],
+) -> None:
     without_progress, restarts, reached = 0, 0, False
+    alive = time.monotonic()  # when the server last sent at the rate it must have
+    end = alive + policy.total_timeout
     while True:
-        before = part.size
+        before, since = part.size, time.monotonic()
+        stall_end = alive + policy.stall_timeout
+        deadline = Deadline(policy.answer_timeout, policy.read_timeout, stall_end, end)
         try:
-            return _attempt(url, part, hashed, policy, report)
+            return _attempt(url, part, hashed, policy, deadline, report)
         except SourceError as error:
-            gained = part.size - before
+            if not (part.origin and part.origin.length) and part.size and is_complete():
+                return
+            gained, now = part.size - before, time.monotonic()
             total = part.origin.length if part.origin else None
             enough = min(_STEP, max(total or 0, before) / 16)
             without_progress = 0 if gained > enough else without_progress + 1
+            alive = now if gained > min(enough, policy.least_rate * (now - since)) else alive
             restarts += gained < 0
             reached = reached or error.reached
             wait = policy.backoff * 2 ** max(0, without_progress - 1)
             wait = wait if error.wait is None else error.wait
             exhausted = max(without_progress, restarts) >= policy.attempts
-            give_up = exhausted or not reached or wait > policy.longest_wait
+            too_late = now + wait > min(alive + policy.stall_timeout, end)
+            give_up = exhausted or too_late or not reached or wait > policy.longest_wait
             if give_up or not error.transient:
                 raise
             time.sleep(wait)
 
 
-def _attempt(url: str, part: Part, hashed: bool, policy: RetryPolicy, report: Update) -> None:
+def _attempt(
+    url: str, part: Part, hashed: bool, policy: RetryPolicy, deadline: Deadline, report: Update
+) -> None:
     """One request and its answer; returns when the part is complete."""
     origin, have, source = part.origin, part.size, source_id(url)
     if have and origin and origin.length == have and (hashed or origin.url == source):
         return  # killed between the last byte and the check of the hash
     headers = resume_headers(origin, have, source, hashed)
-    with _answer(url, headers, policy) as response:
-        chunks = _receive(response, url, policy)
+    with exchange(url, headers, policy, deadline) as response:
         if response.status_code == 416 and headers:
-            if _content_range(response)[1] == have:
+            if content_range(response)[1] == have:
                 return
             raise _start_again(part, url)
-        _check_status(response, url)
+        check_status(response, url)
         if headers and response.status_code == 206:
             _check_range(response, url, part)
+            chunks = body(response, url, policy, deadline)
         else:
             if response.status_code == 206:
                 what = "it answered with a part of the file when asked for the whole"
                 raise SourceError(url, what, "garbled", transient=True)
-            chunks = _first_look(chunks, url)
+            chunks = _first_look(body(response, url, policy, deadline), url)
             part.begin(_origin(response, source))
         length = part.origin.length if part.origin else None
         _append(part, chunks, url, length, policy, report)
@@ -176,72 +177,6 @@ def resume_headers(origin: Origin | None, have: int, url: str, hashed: bool) -> 
     return wanted if hashed else {}
 
 
-@contextmanager
-def _answer(
-    url: str, headers: Mapping[str, str], policy: RetryPolicy
-) -> Iterator[requests.Response]:
-    """The response after all redirects, its body not read yet; no body of a redirect is read."""
-    place = url
-    for _ in range(_REDIRECTS):
-        response = _get(place, url, headers, policy)
-        with response:
-            if not response.is_redirect:
-                yield response
-                return
-            place = _next_place(place, response.headers["Location"], url)
-    raise SourceError(url, "it redirects without end", "redirect")
-
-
-def _next_place(place: str, location: str, url: str) -> str:
-    """The address that a redirect names; SourceError unless it is http or https."""
-    with suppress(ValueError):
-        there = urljoin(place, location)
-        if urlsplit(there).scheme in ("http", "https"):
-            return there
-    what = f"it redirects to {printable(redact(location))[:200]}, which is not a web address"
-    raise SourceError(
-        url, what, "redirect", cause="it redirects to something that is not a web address"
-    )
-
-
-def _get(
-    place: str, url: str, headers: Mapping[str, str], policy: RetryPolicy
-) -> requests.Response:
-    asked = {"User-Agent": f"vanbench/{__version__}", "Accept-Encoding": "identity", **headers}
-    timeout = (policy.connect_timeout, policy.read_timeout)
-    try:
-        # Not requests.get: it would read a redirect's whole body into memory.
-        with requests.Session() as session:
-            request = session.prepare_request(requests.Request("GET", place, headers=asked))
-            address = str(request.url)
-            settings = session.merge_environment_settings(address, {}, True, None, None)
-            adapter = session.get_adapter(address)
-            return adapter.send(request, timeout=timeout, **settings)
-    except _NETWORK as error:
-        raise network_error(error, url) from error
-
-
-def _receive(response: requests.Response, url: str, policy: RetryPolicy) -> Iterator[bytes]:
-    """The body as it comes, decompressed where the server compressed it unasked."""
-    encoded = _encoding(response) is not None
-    since, received = time.monotonic(), 0
-    while True:
-        try:
-            chunk = response.raw.read1(_CHUNK, decode_content=encoded)
-        except _NETWORK as error:
-            raise network_error(error, url) from error
-        if not chunk:
-            return
-        yield chunk
-        received += len(chunk)
-        waited = time.monotonic() - since
-        if waited >= policy.read_timeout:
-            if received < policy.least_rate * waited:
-                what = f"it sends fewer than {policy.least_rate:.0f} bytes per second"
-                raise SourceError(url, what, "timeout", transient=True)
-            since, received = time.monotonic(), 0
-
-
 def _first_look(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
     """The same chunks; SourceError if they begin as a web page does, or if there are none."""
     head = b""
@@ -250,7 +185,9 @@ def _first_look(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
         if len(head) >= (HEAD_BYTES if is_page(head) else _FEW):
             break
     if is_page(head):
-        raise SourceError(url, f"expected weights, got {describe_bytes(head)}", "page")
+        raise SourceError(
+            url, f"expected weights, got {for_terminal(describe_bytes(head), most=200)}", "page"
+        )
     if not head:
         raise SourceError(url, "the file there is empty", "empty")
     return chain([head], chunks)
@@ -288,8 +225,7 @@ def _write(file: IO[bytes], chunk: bytes) -> int:
 def _check_size(part: Part, source: str, size: int, policy: RetryPolicy) -> None:
     if size > policy.largest:
         part.discard()
-        most = f"more than the {policy.largest} bytes that a checkpoint may have"
-        raise SourceError(source, f"{size} bytes or more, {most}", "too-large")
+        raise too_large(source, size, policy)
 
 
 def _check_room(folder: Path, needed: int) -> None:
@@ -298,40 +234,14 @@ def _check_room(folder: Path, needed: int) -> None:
         raise OSError(errno.ENOSPC, f"{needed} bytes needed, {free} free")
 
 
-def _check_status(response: requests.Response, url: str) -> None:
-    status = response.status_code
-    if status in (200, 206):
-        return
-    what = f"the server answered {status} ({printable(response.reason or '?')})"
-    brief = f"HTTP status {status}"
-    if status in _ABSENT:
-        raise SourceError(url, f"{what}: it does not have this file", "absent", cause=brief)
-    wait = _retry_after(response)
-    if wait is not None:
-        what += f" and asks to wait {wait:.0f} s"
-    cause = "busy" if status in (429, 503) else "status"
-    raise SourceError(url, what, cause, cause=brief, transient=status in _RETRIED, wait=wait)
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """The seconds that Retry-After asks for, written as a number or as a date."""
-    value = response.headers.get("Retry-After", "")
-    if value.isdecimal():
-        return float(value[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
 def _check_range(response: requests.Response, url: str, part: Part) -> None:
     """SourceError unless this is the rest of the same file as the part."""
     origin = part.origin or Origin(source_id(url))
-    start, total = _content_range(response)
+    start, total = content_range(response)
     etag = response.headers.get("ETag")
     same_file = origin.url != source_id(url) or not (etag and origin.etag) or etag == origin.etag
     same_length = origin.length is None or total == origin.length
-    if start != part.size or _encoding(response) or not (same_file and same_length):
+    if start != part.size or content_coding(response) or not (same_file and same_length):
         raise _start_again(part, url)
 
 
@@ -341,23 +251,10 @@ def _start_again(part: Part, url: str) -> SourceError:
     return SourceError(url, what, "changed", transient=True, wait=0)
 
 
-def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
-    """First byte and total length, from Content-Range; None for what it does not say."""
-    match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
-    start, total = match.groups() if match else (None, None)
-    return (int(start) if start else None, int(total) if total else None)
-
-
 def _origin(response: requests.Response, url: str) -> Origin:
     """The note on the file; without validators and length if the server compressed it."""
-    if _encoding(response):
+    if content_coding(response):
         return Origin(url)
     headers = response.headers
-    length = headers.get("Content-Length", "")
-    known = int(length) if length.isdecimal() and "Transfer-Encoding" not in headers else None
+    known = content_length(response)
     return Origin(url, headers.get("ETag"), headers.get("Last-Modified"), known)
-
-
-def _encoding(response: requests.Response) -> str | None:
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
-    return None if encoding in ("", "identity") else encoding

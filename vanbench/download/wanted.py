@@ -19,7 +19,8 @@ class Wanted:
     published of its hash: all of it, or a prefix of at least 8 hex digits; None means the digits
     that end the file's name, if there are any. ``recorded`` is the full hash of an earlier verified
     run: another file with the same prefix is a mismatch too. ``shares_filename``: another file of
-    the zoo has the same name, so that a mirror may have either.
+    the zoo has the same name, so that a mirror may have either. ``most`` is how many bytes the file
+    can plausibly have, None if that is not known.
     """
 
     filename: str
@@ -27,6 +28,7 @@ class Wanted:
     sha256: str | None = None
     recorded: str | None = None
     shares_filename: bool = False
+    most: int | None = None
 
     @property
     def published(self) -> str | None:
