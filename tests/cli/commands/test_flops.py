@@ -92,6 +92,6 @@ def test_an_input_that_is_too_small_is_a_usage_error():
 def test_an_input_that_is_too_large_is_a_usage_error():
     for side in (4097, 10**30):
         assert "is not in the range" in run("flops", "van_b0", "--resolution", side, code=2).stderr
-    text = " ".join(run("flops", "van_b6", "--resolution", 2048, code=2).stderr.split())
+    text = " ".join(run("flops", "van_b6", "--resolution", 1200, code=2).stderr.split())
     assert "--resolution: van_b6.in21k is too large: " in text
-    assert "FLOPs at 2048×2048, and the limit is 2,000,000,000,000" in text
+    assert "FLOPs at 1200×1200, and the limit is 1,000,000,000,000" in text
