@@ -10,7 +10,7 @@ from filelock import FileLock
 from tests.support.downloads import CONTENT, NAME, SHA256, failure
 from vanbench.download.cache import default_cache, fetch, in_cache, locked
 from vanbench.download.wanted import Wanted
-from vanbench.errors import MismatchError, MissingError, StorageError
+from vanbench.errors import MismatchError, MissingError, StorageError, UnreadableError
 
 OTHER = "weights-00000000.pth"
 
@@ -290,3 +290,54 @@ def test_locks_and_their_folder_have_the_permissions_of_the_cache(cache, mode):
     work = cache / ".vanbench"
     assert work.stat().st_mode & 0o777 == mode
     assert (work / f"{NAME}.lock").stat().st_mode & 0o777 == mode & 0o666
+
+
+def _named_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _looping_link(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _device(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="has no such things in folders")
+@pytest.mark.parametrize("offline", [False, True])
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (_named_pipe, "expected a file, found a named pipe"),
+        (_looping_link, "a loop of symbolic links"),
+        (_device, "expected a file, found a character device"),
+        (Path.mkdir, "expected a file, found a folder"),
+    ],
+)
+def test_what_is_not_a_file_is_named_and_not_opened(server, cache, make, words, offline):
+    cache.mkdir()
+    make(cache / NAME)
+    error = failure(Wanted(NAME, (server.put(f"/{NAME}", CONTENT),)), cache, offline=offline)
+    assert isinstance(error, UnreadableError)
+    assert words in str(error)
+    assert str(cache / NAME) in str(error)
+    assert not server.requests
+
+
+@pytest.mark.skipif(os.name != "posix", reason="has no such things in folders")
+@pytest.mark.parametrize("make", [_named_pipe, _looping_link, _device, Path.mkdir])
+def test_what_is_not_a_file_in_a_mirror(server, cache, tmp_path, make):
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    make(mirror / NAME)
+    wanted = Wanted(NAME, (server.put(f"/{NAME}", CONTENT, ["gone"]),))
+    assert failure(wanted, cache, mirrors=[str(mirror)]).kinds == ("unreadable", "absent")
+
+
+def test_a_link_to_nothing_is_replaced(server, cache):
+    cache.mkdir()
+    (cache / NAME).symlink_to(cache / "nothing")
+    url = server.put(f"/{NAME}", CONTENT)
+    assert fetch(Wanted(NAME, (url,)), cache).path.read_bytes() == CONTENT
+    assert not (cache / NAME).is_symlink()
