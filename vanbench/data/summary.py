@@ -43,11 +43,14 @@ class Finding:
 
 
 def finding(kind: str, names: Iterable[str], message: str, *, fault: bool = True) -> list[Finding]:
-    """One finding about ``names`` with ``{n}`` in ``message`` filled in; none if there are none."""
+    """One finding about ``names``, none if there are none.
+
+    In ``message``, the first ``{n}`` becomes their number.
+    """
     names = sorted(names)
     if not names:
         return []
-    text = message.replace("{n}", f"{len(names):,}")
+    text = message.replace("{n}", f"{len(names):,}", 1)
     return [Finding(kind, len(names), tuple(names[:EXAMPLES]), text, fault)]
 
 

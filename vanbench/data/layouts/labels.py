@@ -33,6 +33,7 @@ LISTINGS = (
     GROUND_TRUTH,
 )
 MOST_BYTES = 1 << 26  # of a list of labels; the one of ImageNet-21k has about 20 MB
+MOST_LINES = 2_000_000
 LONGEST_LINE = 1 << 16  # characters; a row of Kaggle's list names every box in the image
 TEXT_FILE = "A list of labels is a text file in UTF-8."
 LEVELS_UP = 4  # Kaggle's CSV is that far above ILSVRC/Data/CLS-LOC/val
@@ -80,6 +81,9 @@ def read_labels(path: Path, class_ids: tuple[str, ...]) -> Labels:
     if is_devkit(path):
         return Labels(path, _devkit_labels(path, class_ids))
     text = read_text(path, most=MOST_BYTES, error=DataError, remedy=TEXT_FILE)
+    if (count := text.count("\n")) > MOST_LINES:
+        problem = f"expected at most {MOST_LINES:,} lines, found {count:,}"
+        raise DataError(problem, where=path, remedy=TEXT_FILE)
     lines = lines_of(text, where=path, error=DataError, longest=LONGEST_LINE)
     if path.name == KAGGLE:
         return Labels(path, dict(_kaggle_rows(path, lines, labels_by_id(class_ids))))

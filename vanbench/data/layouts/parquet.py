@@ -15,7 +15,7 @@ from typing import Any
 from vanbench.data.layouts.classes import resolve_classes
 from vanbench.data.layouts.images import ImageSet, Item, arrange, basename
 from vanbench.data.layouts.parquet_columns import Columns, described, find_columns, open_file
-from vanbench.data.layouts.parquet_pages import unpacked_bytes
+from vanbench.data.layouts.parquet_pages import row_groups, unpacked_bytes
 from vanbench.data.summary import Finding, finding
 from vanbench.errors import DataError
 from vanbench.outside.json_text import parse_json
@@ -63,11 +63,12 @@ def open_parquet(shards: Sequence[Path], class_ids: tuple[str, ...]) -> ImageSet
     rows: list[tuple[str, str, RowPlace]] = []
     columns = [find_columns(shard) for shard in shards]
     for which, (shard, found) in enumerate(zip(shards, columns, strict=True)):
-        if found != columns[0]:
+        if found.content != columns[0].content:
             raise DataError(
-                f"expected the columns of {shards[0].name}, {columns[0]}; found {found}",
+                f"expected the images in the column {columns[0].content}, as in "
+                f"{shards[0].name}; found them in {found.content}",
                 where=shard,
-                remedy="Shards of one data set have the same columns.",
+                remedy="Give the shards of one data set only.",
             )
         rows += _rows(which, shard, found)
     labels = resolve_classes(shards[0], {name: text for name, text, _ in rows}, class_ids)
@@ -105,11 +106,10 @@ def _read_group(path: Path, file: Any, group: int, leaves: Sequence[str]) -> Any
 
     DataError if they are much larger than the file, as only a few images of one colour would be.
     """
-    found = file.metadata.row_group(group)
-    chunks = [found.column(i) for i in range(found.num_columns)]
-    wanted = [chunk for chunk in chunks if chunk.path_in_schema in leaves]
+    chunks = row_groups(path)[group].chunks
+    wanted = [leaf for leaf in leaves if leaf in chunks]
     with path.open("rb") as opened:
-        unpacked = sum(unpacked_bytes(opened, chunk) for chunk in wanted)
+        unpacked = sum(unpacked_bytes(opened, chunks[leaf]) for leaf in wanted)
     most = max(MOST_UNPACKED, 2 * path.stat().st_size)
     if unpacked > most:
         raise DataError(
@@ -119,8 +119,7 @@ def _read_group(path: Path, file: Any, group: int, leaves: Sequence[str]) -> Any
             remedy="Write the file with smaller row groups.",
         )
     # Without threads: those of Arrow do not survive a fork into worker processes.
-    columns = [chunk.path_in_schema for chunk in wanted]
-    return file.read_row_group(group, columns=columns, use_threads=False)
+    return file.read_row_group(group, columns=wanted, use_threads=False)
 
 
 def _rows(which: int, shard: Path, columns: Columns) -> list[tuple[str, str, RowPlace]]:
@@ -129,9 +128,11 @@ def _rows(which: int, shard: Path, columns: Columns) -> list[tuple[str, str, Row
     file = open_file(shard, read_dictionary=columns.texts)
     names = class_ids_in_metadata(shard, file.schema_arrow, columns.label)
     rows: dict[str, tuple[str, str, RowPlace]] = {}
-    for group in range(file.num_row_groups):
+    with described(shard):
+        groups = row_groups(shard)
+    _refuse_rows(shard, sum(group.rows for group in groups))
+    for group in range(len(groups)):
         with described(shard):
-            _refuse_rows(shard, len(rows) + file.metadata.row_group(group).num_rows)
             table = _read_group(shard, file, group, leaves)
             written = _values(shard, table[columns.label])
             image = table.flatten()[columns.path] if columns.path else None

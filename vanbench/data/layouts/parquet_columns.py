@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from vanbench.outside.safe_text import for_terminal
 
 IMAGE_COLUMNS = ("image", "jpg", "jpeg")
 LABEL_COLUMNS = ("label", "cls", "fine_label")
+
+CACHED_METADATA = 16  # files
 
 # Names of tests in pyarrow.types, some of which not every version has.
 _TEXT = ("is_string", "is_large_string", "is_string_view")
@@ -27,9 +30,6 @@ class Columns:
     label: str
     texts: tuple[str, ...]  # the paths of those that hold text: classes, names of images
     path: str | None  # the path of the images' names
-
-    def __str__(self) -> str:
-        return ", ".join(dict.fromkeys([self.content, self.label, *self.texts]))
 
 
 def find_columns(path: Path) -> Columns:
@@ -96,9 +96,18 @@ def open_file(path: Path, **options: Any) -> Any:
             where=path.parent,
             remedy="Install it with: pip install 'vanbench[parquet]'",
         ) from error
-    check_regular(path, DataError)
+    found = check_regular(path, DataError)
     with described(path):
-        return pyarrow.parquet.ParquetFile(path, **options)
+        known = _metadata(path, (found.st_size, found.st_mtime_ns))
+        return pyarrow.parquet.ParquetFile(path, metadata=known, **options)
+
+
+@lru_cache(maxsize=CACHED_METADATA)
+def _metadata(path: Path, state: tuple[int, int]) -> Any:
+    """What Arrow knows of a file, which takes long to read when it has many row groups."""
+    import pyarrow.parquet
+
+    return pyarrow.parquet.read_metadata(path)
 
 
 @contextmanager

@@ -1,100 +1,103 @@
-"""The sizes of a Parquet column's pages, as their headers state them.
+"""What a Parquet file says of its rows and of the sizes of its pages, before anything is read.
 
-A reader allocates what a page's header says, and a compressed page of a few kilobytes may say
-gigabytes. The footer has sizes too, which need not be true. The headers are structures in Thrift's
-compact protocol; only their first fields are of interest.
+A reader allocates what the header of a page says, and a compressed page of a few kilobytes may say
+gigabytes. The footer has sizes too, which need not be true. Both are read here, not by Arrow, which
+ends the process for some damaged footers when it is asked for these figures.
 """
 
 import os
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
 
-HEADER_BYTES = 1 << 16  # a header has a few dozen bytes, or more with the least and greatest value
-MOST_DEPTH = 8
+from vanbench.data.layouts.thrift import read_struct
 
-UNPACKED, PACKED = 2, 3  # the fields with a page's size in bytes
-_BOOLEANS, _INTEGERS, _BYTES, _STRUCT = (1, 2), (3, 4, 5, 6), 8, 12  # types of fields
-_DOUBLE = 7
+MAGIC = b"PAR1"
+MOST_FOOTER = 1 << 23  # bytes; reading takes a second for one or two MiB
+HEADER_BYTES = 1 << 16  # a page header has a few dozen bytes, or more with statistics
+CACHED_FOOTERS = 16
+
+# Numbers of fields in parquet.thrift.
+_ROW_GROUPS = 4
+_COLUMNS, _ROWS = 1, 3
+_META_DATA, _PATH, _VALUES, _PACKED_SIZE, _DATA_PAGE, _DICTIONARY_PAGE = 3, 3, 5, 7, 9, 11
+_UNPACKED, _PACKED = 2, 3  # of a page header
 
 
-def unpacked_bytes(file: BinaryIO, chunk: Any) -> int:
-    """The bytes that the pages of a column chunk have when they are unpacked.
+@dataclass(frozen=True)
+class Chunk:
+    """Where the pages of a column are in a row group."""
 
-    ``chunk`` is pyarrow's ColumnChunkMetaData. ValueError if the pages are not where it says.
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """A row group: its rows, and its columns by their path."""
+
+    rows: int
+    chunks: Mapping[str, Chunk]
+
+
+def row_groups(path: Path) -> Sequence[RowGroup]:
+    """The row groups of a file by its footer; ValueError or OSError if it cannot be read."""
+    found = path.stat()
+    return _row_groups(path, (found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=CACHED_FOOTERS)
+def _row_groups(path: Path, state: tuple[int, int]) -> Sequence[RowGroup]:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 8))
+        end = file.read(8)
+        length = int.from_bytes(end[:4], "little")
+        if end[4:] != MAGIC or length > size - 12:
+            raise ValueError("there is no footer")
+        if length > MOST_FOOTER:
+            raise ValueError(
+                f"expected a footer of at most {MOST_FOOTER:,} bytes, found {length:,}"
+            )
+        file.seek(size - 8 - length)
+        footer, _ = read_struct(file.read(length))
+    try:
+        return [_row_group(fields) for fields in footer[_ROW_GROUPS]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("the footer is damaged") from error
+
+
+def _row_group(fields: Mapping[int, object]) -> RowGroup:
+    chunks: dict[str, Chunk] = {}
+    for column in fields[_COLUMNS]:  # type: ignore[attr-defined]
+        about = column[_META_DATA]
+        start = min(about[_DATA_PAGE], about.get(_DICTIONARY_PAGE) or about[_DATA_PAGE])
+        end = start + about[_PACKED_SIZE] if about[_VALUES] else start
+        chunks[b".".join(about[_PATH]).decode("utf-8", "replace")] = Chunk(start, end)
+    return RowGroup(int(fields[_ROWS]), chunks)  # type: ignore[call-overload]
+
+
+def unpacked_bytes(file: BinaryIO, chunk: Chunk) -> int:
+    """The bytes that the pages of a column have when they are unpacked.
+
+    ValueError if the pages are not where the footer says.
     """
     return sum(_pages(file, chunk))
 
 
-def _pages(file: BinaryIO, chunk: Any) -> Iterator[int]:
-    start = chunk.data_page_offset
-    if chunk.has_dictionary_page and chunk.dictionary_page_offset:
-        start = min(start, chunk.dictionary_page_offset)
-    end = start + chunk.total_compressed_size
+def _pages(file: BinaryIO, chunk: Chunk) -> Iterator[int]:
+    start, end = chunk.start, chunk.end
     if not 0 <= start <= end <= os.fstat(file.fileno()).st_size:
         raise ValueError("a column is not where the footer says")
     while start < end:
         file.seek(start)
-        fields, length = _read_fields(file.read(min(HEADER_BYTES, end - start)))
-        packed, unpacked = fields.get(PACKED, -1), fields.get(UNPACKED, -1)
-        if packed < 0 or unpacked < 0:
+        header, length = read_struct(file.read(min(HEADER_BYTES, end - start)))
+        packed, unpacked = header.get(_PACKED), header.get(_UNPACKED)
+        if not (
+            isinstance(packed, int) and isinstance(unpacked, int) and min(packed, unpacked) >= 0
+        ):
             raise ValueError(f"the page at byte {start:,} has no valid size")
         yield unpacked
         start += length + packed
-
-
-def _read_fields(data: bytes) -> tuple[dict[int, int], int]:
-    """The integers of a structure by the number of their field, and the structure's length."""
-    try:
-        return _struct(data, 0, MOST_DEPTH)
-    except IndexError:
-        raise ValueError("a page header is not complete") from None
-
-
-def _struct(data: bytes, at: int, depth: int) -> tuple[dict[int, int], int]:
-    fields: dict[int, int] = {}
-    number = 0
-    if not depth:
-        raise ValueError("a page header is nested too deeply")
-    while byte := data[at]:
-        at += 1
-        step, kind = byte >> 4, byte & 15
-        if step:
-            number += step
-        else:
-            zigzag, at = _varint(data, at)
-            number = _signed(zigzag)
-        if kind in _INTEGERS:
-            value, at = _varint(data, at)
-            fields[number] = _signed(value)
-        else:
-            at = _skip(data, at, kind, depth)
-    return fields, at + 1
-
-
-def _skip(data: bytes, at: int, kind: int, depth: int) -> int:
-    """The position after a value that is no integer."""
-    if kind in _BOOLEANS:
-        return at
-    if kind == _DOUBLE:
-        return at + 8
-    if kind == _BYTES:
-        length, at = _varint(data, at)
-        return at + length
-    if kind == _STRUCT:
-        return _struct(data, at, depth - 1)[1]
-    raise ValueError(f"a page header has a field of the unknown type {kind}")
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while shift < 70:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-    raise ValueError("a page header has an integer that is too long")
-
-
-def _signed(zigzag: int) -> int:
-    return (zigzag >> 1) ^ -(zigzag & 1)

@@ -23,6 +23,7 @@ Place = tuple[int, int, int]  # which file, offset, size
 BLOCK, RECORD = tarfile.BLOCKSIZE, tarfile.RECORDSIZE
 END_MARKER = 2 * BLOCK  # zeros
 CHUNK = 1 << 20
+MOST_COMMON_HEADERS = 1000  # ``tarfile`` copies them for each member
 MOST_HEADER = 1 << 20  # bytes of a member's headers, such as its name when that is long
 
 # What ``tarfile`` raises for a file that is not a tar, or a damaged one.
@@ -100,8 +101,9 @@ def read_members(path: Path) -> Members:
         with path.open("rb") as file:
             after = _check_end(file, path, end)
     except BAD_TAR as error:
+        reason = "headers of headers" if isinstance(error, RecursionError) else error
         raise DataError(
-            f"expected a complete, uncompressed tar archive, and it cannot be read: {error}",
+            f"expected a complete, uncompressed tar archive, and it cannot be read: {reason}",
             where=path,
             remedy=f"{COPY_AGAIN} Decompress a compressed archive first.",
         ) from error
@@ -138,12 +140,15 @@ class LimitedHeaders(io.BufferedReader):
 def in_order(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     """The members of an archive; tarfile.ReadError where one has a negative size.
 
-    ``tarfile`` would go back from it, and never come to an end. The archive keeps no member.
+    ``tarfile`` would go back from it, and never come to an end. The archive keeps no member in
+    memory.
     """
     while (member := archive.next()) is not None:
         archive.members.clear()  # type: ignore[attr-defined]
         if member.size < 0 or archive.offset < member.offset_data:
             raise tarfile.ReadError(f"the member at byte {member.offset:,} has a negative size")
+        if len(archive.pax_headers) > MOST_COMMON_HEADERS:
+            raise tarfile.ReadError("too many headers apply to every member")
         yield member
 
 
