@@ -1,12 +1,15 @@
 """Tables, JSON and progress."""
 
+import ast
 import io
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+import vanbench
 from vanbench.cli import output
 
 
@@ -70,3 +73,62 @@ def test_progress_on_a_terminal(monkeypatch):
     assert "checking" in screen.getvalue()
     assert "3/4" in screen.getvalue()
     assert "Top-1 75.00" in screen.getvalue()
+
+
+CONTROL = "a\x1b]0;title\x07\x9b31m\u202eb\x7f\udcff\rc"
+SHOWN = r"a\x1b]0;title\x07\x9b31m\u202eb\x7f\xff\rc"
+
+
+def test_a_line_has_no_control_characters(capsys):
+    output.echo(f"{CONTROL}\nError: b")
+    output.echo("two\nlines", err=True, multiline=True)
+    assert capsys.readouterr() == (f"{SHOWN}\\nError: b\n", "two\nlines\n")
+
+
+def test_a_table_has_no_control_characters_and_its_title_is_not_markup(capsys):
+    output.print_table(["[bold]n[/bold]"], [[CONTROL]], title=f"[red]x[/red] {CONTROL}")
+    text = capsys.readouterr().out
+    assert "[red]x[/red]" in text
+    assert "[bold]n[/bold]" in text
+    assert text.count(SHOWN) == 2
+    assert all(c.isprintable() or c == "\n" for c in text)
+
+
+def test_json_escapes_what_is_not_printable(capsys):
+    value = {CONTROL: ["\U000e0041 ä 图 \u2028"]}
+    output.print_json(value=value)
+    text = capsys.readouterr().out
+    assert all(c.isprintable() or c == "\n" for c in text)
+    assert "ä 图" in text
+    assert json.loads(text)["value"] == value
+
+
+def test_the_labels_of_progress_are_no_markup_and_have_no_control_characters(monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        "rich.console.Console",
+        lambda **_: Console(file=screen, force_terminal=True, width=160, color_system=None),
+    )
+    with output.progress(f"[bold]{CONTROL}", unit="images", quiet=False) as update:
+        update(3, 4, note=f"[/nothing]{CONTROL}")
+    assert f"[bold]{SHOWN}" in screen.getvalue()
+    assert f"[/nothing]{SHOWN}" in screen.getvalue()
+    assert "\x07" not in screen.getvalue()
+    assert "\u202e" not in screen.getvalue()
+
+
+PRINTING = {"echo", "secho", "echo_via_pager", "print", "Console", "confirm", "prompt"}
+
+
+def test_nothing_else_prints():
+    """So that no text reaches a terminal without passing ``for_terminal``."""
+    found = set()
+    for path in Path(vanbench.__file__).parent.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        ours = "from vanbench.cli.output import echo" in text
+        for node in ast.walk(ast.parse(text)):
+            name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            to_stream = name.startswith(("sys.stdout.write", "sys.stderr.write", "os.write"))
+            if to_stream or (name.split(".")[-1] in PRINTING and not (name == "echo" and ours)):
+                found.add((path.name, name))
+    assert found == {("output.py", name) for name in ("click.echo", "console.print", "Console")}

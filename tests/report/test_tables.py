@@ -1,12 +1,14 @@
 """The Results table, its notes, and what the numbers were measured on."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from tests.support.recorded import NAME, SHA256, entry_in, full_record, without_file
+from vanbench.report.markers import BEGIN, END, write
 from vanbench.report.records import Record
-from vanbench.report.rows import make_row
+from vanbench.report.rows import make_row, unjudged_row
 from vanbench.report.tables import LEGEND, LINE_COLUMNS, Footnotes, columns, lines, markdown
 
 CLAIMS = '{ params_m = "0.02", flops_g = "1.5", top1 = "50.00", top5 = "69.97" }'
@@ -107,3 +109,29 @@ def test_headings_name_the_convention_of_the_claims(entry, full):
     row = make_row(entry, full)
     other = replace(entry, counting=replace(entry.counting, convention="fvcore"))
     assert "FLOPs, G (OpenMMLab or fvcore)" in columns([row, make_row(other, full)])
+
+
+def test_text_from_outside_is_neither_markdown_nor_html_nor_a_marker(entry, full, tmp_path):
+    """Wherever it stands: a name, a reason, a remark about weights, an environment."""
+    bad = "![x](http://h/x) <img src=x> | `a` \x1b[31m\n\n# b <!-- vanbench:results:end -->"
+    file = replace(without_file(full).checkpoint, cause=bad, reason=bad)
+    environment = replace(full.counts.environment, cpu=bad, gpu=bad, torch=bad)
+    data = replace(full.accuracy.data, total=12, verdict=bad, layout=bad)
+    records = [
+        replace(without_file(full), checkpoint=file),
+        replace(full, checkpoint=replace(full.checkpoint, oddities=(bad,))),
+        replace(full, counts=replace(full.counts, environment=environment)),
+        replace(full, accuracy=replace(full.accuracy, data=data, environment=environment)),
+    ]
+    rows = [make_row(replace(entry, name=bad), record, reason=bad) for record in records]
+    rows.append(unjudged_row(entry, Record("zoo", NAME), bad))
+    text = markdown(rows)
+    for raw in ("![", "<img", "\x1b", "\n# b", "<!--", "(http://h/x) <"):
+        assert raw not in text
+    assert r"!\[x\](http://h/x) &lt;img src=x&gt; \| \`a\`" in text
+    table = text.split("\n\n")[0].splitlines()
+    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+    document = tmp_path / "README.md"
+    document.write_text(f"{BEGIN}\n{END}\n")
+    assert write(document, text)
+    assert not write(document, text)
