@@ -1,13 +1,17 @@
 """Encoded images: what is not an image, or not a complete one, is a DataError."""
 
 import io
+import logging
+import struct
+import warnings
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.support.drawing import jpeg
-from vanbench.data.decode import check_header, decode
+from vanbench.data.decode import FORMATS, check_header, decode
 from vanbench.errors import DataError
 
 
@@ -42,3 +46,69 @@ def test_the_header_check_sees_a_cut_jpeg_and_a_foreign_file():
 def test_the_message_has_no_address_of_an_object():
     with pytest.raises(DataError, match=r"expected JPEG, .*, TIFF, found the bytes b'text'\.$"):
         decode(b"text")
+
+
+def test_a_format_that_starts_a_program_is_not_read(tmp_path, monkeypatch):
+    """Pillow hands EPS to Ghostscript, by whatever name a file has."""
+    called = tmp_path / "called"
+    (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {called}\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"
+    for read in (decode, check_header):
+        with pytest.raises(DataError, match=r"expected JPEG, .*, found the bytes b'%!PS"):
+            read(eps)
+    assert not called.exists()
+
+
+def saved(image, form, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_the_formats_of_data_sets_are_read(form, mode):
+    assert decode(saved(noise(30, 20).convert(mode), form)).size == (30, 20)
+
+
+@pytest.mark.parametrize("size", [(65_500, 65_500), (9_500, 9_500)])
+def test_an_image_of_too_many_pixels_is_an_error_before_it_is_decoded(size):
+    content = bytearray(jpeg(1))
+    start = content.index(b"\xff\xc0")
+    content[start + 5 : start + 9] = struct.pack(">HH", *size)
+    for read in (decode, check_header):
+        with pytest.raises(DataError, match=r"pixels"):
+            read(bytes(content))
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iCCP"])
+def test_a_chunk_that_unpacks_to_hundreds_of_megabytes_is_an_error(kind):
+    png = saved(noise(9, 9), "PNG")
+    bomb = chunk(kind, b"k\0\0" + zlib.compress(bytes(50_000_000)))
+    with pytest.raises(DataError, match="too large"):
+        decode(png[:33] + bomb + png[33:])
+
+
+def test_a_jpeg_of_hundreds_of_scans_is_an_error():
+    content = saved(Image.new("L", (9000, 9000)), "JPEG", progressive=True)
+    last = content[content.rfind(b"\xff\xda") : -2]
+    many = content[:-2] + 400 * last + content[-2:]
+    with pytest.raises(DataError, match="at most 100 scans, found about 4"):
+        check_header(many)
+
+
+def test_warnings_of_pillow_go_to_the_log(caplog, recwarn):
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x09\0" + b"\xff" * 5
+    content = saved(noise(9, 9), "JPEG", exif=exif)
+    with caplog.at_level(logging.INFO, "vanbench"):
+        decode(content).getexif()
+        warnings.warn("of another module", UserWarning, stacklevel=1)
+    assert [record.name for record in caplog.records] == ["vanbench.data.decode"]
+    assert "Pillow: Corrupt EXIF data" in caplog.text
+    assert "another module" not in caplog.text

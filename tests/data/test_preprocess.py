@@ -1,6 +1,7 @@
 """The protocol against the same steps in Pillow and numpy, and against torchvision."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torchvision.transforms import functional as F
 import vanbench
 from vanbench.data.decode import decode
 from vanbench.data.preprocess import normalize, to_pixels
+from vanbench.errors import DataError
 from vanbench.zoo.entries import EvaluationProtocol
 from vanbench.zoo.sections import INTERPOLATIONS
 
@@ -101,3 +103,39 @@ def test_mean_and_std_are_per_channel_in_rgb_order():
     pixels = torch.full((1, 3, 2, 2), 100, dtype=torch.uint8)
     protocol = EvaluationProtocol(mean=(100.0, 90.0, 80.0), std=(1.0, 2.0, 5.0))
     assert normalize(pixels, protocol)[0, :, 0, 0].tolist() == [0.0, 5.0, 4.0]
+
+
+@pytest.mark.parametrize("size", [(20_000, 1), (1, 20_000), (60_000, 39)])
+def test_an_image_that_would_be_too_large_when_resized_is_an_error(size):
+    """20,000×1 would take 5 GB."""
+    with pytest.raises(DataError, match=r"not a usable image: resizing its short edge to 248"):
+        to_pixels(Image.new("RGB", size), EvaluationProtocol())
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_the_orientation_is_that_of_pillow(orientation):
+    image = noise(50, 30)
+    image.getexif()[0x0112] = orientation
+    protocol = EvaluationProtocol()
+    plain = replace(protocol, exif_orientation=False)
+    assert torch.equal(to_pixels(image, protocol), to_pixels(ImageOps.exif_transpose(image), plain))
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"Exif\0\0garbage",
+        b"Exif\0\0II*\0\x08\0\0\0\xff\xff",
+        b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x04\0\0\0abc\0\0\0\0\0",  # text
+        b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x05\0\x01\0\0\0\x1a\0\0\0\0\0\0\0"
+        + bytes(8),  # 0/0
+        b"Exif\0\0II*\0\x08\0\0\0\x01\0\x69\x87\x04\0\x01\0\0\0\x08\0\0\0\x08\0\0\0",  # a loop
+    ],
+)
+def test_with_damaged_exif_an_image_is_taken_as_it_is_stored(exif):
+    buffer = io.BytesIO()
+    noise(50, 30).save(buffer, "JPEG", exif=exif)
+    protocol = EvaluationProtocol()
+    image = decode(buffer.getvalue())
+    as_stored = to_pixels(image, replace(protocol, exif_orientation=False))
+    assert torch.equal(to_pixels(image, protocol), as_stored)

@@ -1,6 +1,9 @@
 """The devkit: its ground truth, checked against the labels that are shipped."""
 
+import gzip
+import io
 import random
+import tarfile
 from contextlib import suppress
 
 import pytest
@@ -100,3 +103,36 @@ def test_the_devkit_of_imagenet_does_not_fit_other_classes(few, tmp_path):
     root = drawing.flat_with_devkit(tmp_path, few)
     with pytest.raises(DataError, match="997 classes that are not among the 3 of the protocol"):
         open_images(root, IDS[:3])
+
+
+def packed(*members):
+    """A devkit with these (name, content, type of member)."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        for name, content, kind in members:
+            info = tarfile.TarInfo(name)
+            info.type, info.size, info.linkname = kind, len(content), "/etc/passwd"
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+TRUTH = f"kit/data/{GROUND_TRUTH}"
+BAD = {
+    "bomb": packed(("a", bytes(80 << 20), tarfile.REGTYPE)),
+    "truth that is a bomb": packed((TRUTH, bytes(80 << 20), tarfile.REGTYPE)),
+    "nested": gzip.compress(packed((TRUTH, b"1\n", tarfile.REGTYPE))),
+    "link": packed((TRUTH, b"", tarfile.SYMTYPE)),
+    "hard link": packed((TRUTH, b"", tarfile.LNKTYPE)),
+    "digits": packed((TRUTH, b"1" * 1_000_000, tarfile.REGTYPE)),
+    "cut": packed((TRUTH, random.Random(1).randbytes(5000), tarfile.REGTYPE))[:3000],
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_devkit_that_is_none_is_an_error(kind, tmp_path):
+    kit = tmp_path / "ILSVRC2012_devkit_t12.tar.gz"
+    kit.write_bytes(BAD[kind])
+    with pytest.raises(DataError, match="devkit") as caught:
+        read_devkit(kit)
+    assert caught.value.where == kit

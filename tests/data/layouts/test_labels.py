@@ -99,3 +99,31 @@ def test_images_and_lists_that_differ_are_named(few, tmp_path):
         "unlabelled": (1, True, (few[-1].name,)),
         "missing": (1, False, (few[0].name,)),
     }
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"a\0b 1\n", "line 1: expected at most 65,536 characters and no NUL"),
+        (b"a" * 100_000 + b" 1\n", "line 1: expected at most 65,536 characters and no NUL"),
+        (b"a " + b"1" * 5000 + b"\n", "a known class id for each image, or an index for each"),
+        (b"a \xc2\xb2\n", "a known class id for each image, or an index for each; found '²'"),
+        (b"\n" * 2_000_001, "expected at most 2,000,000 lines, found 2,000,001"),
+        (b"\xed\xa0\x80 1\n", "expected UTF-8 text, found the byte 0xed in line 1"),
+    ],
+)
+def test_a_list_that_is_no_list_is_one_short_error(content, problem, few, tmp_path):
+    drawing.flat(tmp_path, few)
+    (tmp_path / "val.txt").write_bytes(content)
+    with pytest.raises(DataError, match=problem) as caught:
+        open_images(tmp_path, IDS)
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["val.txt", "ILSVRC2012_validation_ground_truth.txt"])
+def test_a_list_of_gigabytes_is_not_read(name, few, tmp_path):
+    drawing.flat(tmp_path, few)
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(8 << 30)
+    with pytest.raises(DataError, match="expected at most 67,108,864 bytes, found 8,589,934,592"):
+        open_images(tmp_path, IDS)

@@ -69,3 +69,28 @@ def test_a_class_that_is_unknown_is_refused(text, few, tmp_path):
     write_samples(tmp_path / "val-000.tar", [(".jpg", few[0].encoded), (".cls", text)])
     with pytest.raises(DataError, match=r"val-000.tar: expected .*found"):
         open_images(tmp_path, IDS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'"text"',
+        b"[" * 100_000,
+        b'{"label":' * 100_000,
+        b'{"label": ' + b"1" * 10**6 + b"}",
+        b"\xff",
+    ],
+)
+def test_a_json_that_cannot_be_used_leaves_its_sample_out(text, few, tmp_path):
+    sound = [(".jpg", few[1].encoded), (".cls", b"5")]
+    write_samples(tmp_path / "val-000.tar", [(".jpg", few[0].encoded), (".json", text)], sound)
+    images = open_images(tmp_path, IDS)
+    assert [(f.kind, f.count) for f in images.findings if f.fault] == [("unlabelled", 1)]
+
+
+@pytest.mark.parametrize("text", [b"9" * 30, b"1" * 4000, b"1" * 10**6, bytes(range(256)), b"-1"])
+def test_a_class_that_is_a_huge_number_or_binary_is_one_short_error(text, few, tmp_path):
+    write_samples(tmp_path / "val-000.tar", [(".jpg", few[0].encoded), (".cls", text)])
+    with pytest.raises(DataError, match=r"val-000.tar: expected ") as caught:
+        open_images(tmp_path, IDS)
+    assert len(caught.value.problem) < 500
