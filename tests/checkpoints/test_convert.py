@@ -35,6 +35,16 @@ def test_convert_keeps_every_bit_and_says_where_it_is_from(pth, tmp_path):
     assert (metadata["source_file"], metadata["naming"]) == ("f.pth", "openmmlab")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
+def test_a_source_whose_name_is_not_utf_8(pth, tmp_path):
+    try:
+        source = pth.rename(tmp_path / os.fsdecode(b"f\xff.pth"))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    converted = convert(source, tmp_path / "f.safetensors")
+    assert converted.metadata["source_file"] == "f\\xff.pth"
+
+
 def test_convert_never_overwrites(pth, tmp_path):
     (tmp_path / "f.safetensors").write_bytes(b"mine")
     with pytest.raises(VanbenchError, match="exists already"):

@@ -16,6 +16,7 @@ from vanbench.checkpoints.load import open_checkpoint
 from vanbench.checkpoints.state_dict import read_state_dict
 from vanbench.errors import VanbenchError
 from vanbench.files import sha256_of
+from vanbench.outside.safe_text import for_terminal
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def convert(source: Path, target: Path) -> Converted:
         **{f"source_{key}": value for key, value in checkpoint.metadata.items()},
         "format": "pt",
         "vanbench_version": __version__,
-        "source_file": source.name,
+        "source_file": for_terminal(source.name),  # safetensors takes UTF-8 only
         "source_sha256": checkpoint.sha256,
         "naming": checkpoint.naming.name,
         "weights": checkpoint.weights,
