@@ -35,7 +35,7 @@ from vanbench.progress import Progress, silent
 from vanbench.report import record_files, records
 from vanbench.report.records import Accuracy, Counts, FileRecord, Record
 from vanbench.report.rows import ModelRow, make_row, unjudged_row
-from vanbench.report.verdicts import NOT_MEASURED, PARTIAL
+from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.zoo.addresses import portable
 from vanbench.zoo.entries import Entry, Zoo
 
@@ -172,7 +172,7 @@ def _finish(
     try:
         with unexpected_as_errors():
             row = _conclude(item, passes, errors)
-            if not (options.limit or PARTIAL in (row.top1.verdict, row.top5.verdict)):
+            if not (options.limit or row.is_partial):
                 _keep(results, item, row, asked=asked)
     except VanbenchError as error:
         row = row or unjudged_row(item.entry, item.record, error.problem)

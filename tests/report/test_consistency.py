@@ -68,6 +68,14 @@ EDITS = {
 }  # fmt: skip
 
 
+def test_conventions_of_another_version_are_no_contradiction(entry, full):
+    """A convention that this version does not know, and one that the record does not have."""
+    flops = {"fvcore": full.counts.flops["fvcore"], "another": 5}
+    record = edited(full, "counts", flops=flops)
+    assert list(contradictions(record)) == []
+    assert "counts.flops has no openmmlab" in "; ".join(misfits(record, entry))
+
+
 @pytest.mark.parametrize("edit", EDITS)
 def test_a_contradiction_is_named(full, edit):
     section, changes, message = EDITS[edit]

@@ -61,6 +61,10 @@ def test_partial_is_never_reproduced():
     assert judge(Fraction(1), Reported("1"), partial=True) == s.PARTIAL
 
 
+def test_what_nobody_reported_is_not_partial():
+    assert judge(Fraction(1), None, partial=True) == s.NOT_REPORTED
+
+
 def test_worst_verdict_stands_for_the_model():
     assert worst([s.REPRODUCED, s.CLOSE]) == s.CLOSE
     assert worst([s.NOT_MEASURED, s.DEVIATES, s.ERRATUM]) == s.DEVIATES

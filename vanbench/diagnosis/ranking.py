@@ -93,7 +93,8 @@ class Diagnosis:
         if AS_IS in fitting:
             others = [name for name in fitting if name != AS_IS]
             doubt = f" These images cannot rule out: {'; '.join(others)}.{more}" if others else ""
-            return f"No mistake is needed: {AS_IS} gives {self.target}.{doubt}"
+            verb = "gives" if self.images == self.total else "fits"
+            return f"No mistake is needed: {AS_IS} {verb} {self.target}.{doubt}"
         if len(fitting) == 1:
             return f"One of the mistakes tried would give {self.target}: {fitting[0]}. {NOT_TRIED}"
         return (

@@ -64,6 +64,12 @@ class ModelRow:
         """The checkpoint's status, or ``not measured``."""
         return self.record.checkpoint.status if self.record.checkpoint else NOT_MEASURED
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether its accuracy is over other images than the claim is about."""
+        accuracy = self.record.accuracy
+        return accuracy is not None and why_partial(self.entry, accuracy) is not None
+
     def exit_code(self, accuracy_asked: bool, *, part_asked: bool = False) -> int:
         """What this row means for a command that asked for the file, the counts, perhaps accuracy.
 

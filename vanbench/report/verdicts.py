@@ -40,10 +40,10 @@ def judge(
     """
     if measured is None:
         return NOT_REPORTED if reported is None else NOT_MEASURED
-    if partial:
-        return PARTIAL
     if reported is None:
         return NOT_REPORTED
+    if partial:
+        return PARTIAL
     if reported.equals(measured):
         return REPRODUCED
     if corrected is not None and corrected.equals(measured):

@@ -79,7 +79,7 @@ def command(
     mirrors: tuple[str, ...],
     offline: bool,
 ) -> None:
-    """Find the mistake that explains an unexpected Top-1.
+    """Find the mistake that would give an unexpected Top-1.
 
     Runs a sample of the images as the protocol says and under each plausible mistake alone:
     mean and std, channel order, EXIF, resizing, class order, weights, LayerNorm's eps. Ranks them
