@@ -17,6 +17,7 @@ from vanbench.data.open import open_images
 from vanbench.data.published import PUBLISHED, Archive, archive_bytes, compare_with_archive
 from vanbench.errors import DataError
 from vanbench.zoo.class_ids import VALIDATION_IMAGES
+from vanbench.zoo.entries import EvaluationProtocol
 
 IDS = imagenet_1k()
 SOME = IDS[:4]
@@ -123,6 +124,29 @@ def test_damage_inside_an_image_is_found_by_decoding(folders, few):
     path.write_bytes(broken)
     assert kinds(report(folders)) == {}
     assert kinds(report(folders, decode=True)) == {"damaged": 1}
+
+
+def test_a_jpeg_that_lost_data_and_has_a_proper_end_is_found_by_decoding(folders, few):
+    """A validation takes it as decoders do; it is no reason to stop."""
+    path = folders / few[2].wnid / few[2].name
+    content = drawing.jpeg(9, size=(90, 80))
+    path.write_bytes(content[: len(content) // 2] + b"\xff\xd9")
+    assert kinds(report(folders)) == {}
+    found = report(folders, decode=True)
+    assert (kinds(found), found.verdict) == ({"truncated": 1}, "altered")
+    assert f"{few[2].name}: the data end after" in str(found.faults[0])
+    refuse_broken(found)
+
+
+@pytest.mark.parametrize("decode", [False, True])
+def test_an_image_that_the_protocol_cannot_resize_is_damaged(decode, folders, few):
+    path = folders / few[2].wnid / few[2].name
+    path.write_bytes(drawing.jpeg(9, size=(20_000, 1)))
+    found = report(folders, decode=decode)
+    assert kinds(found) == {"damaged": 1}
+    assert "resizing its short edge to 248 makes 4,960,000×248" in str(found.faults[0])
+    small = EvaluationProtocol(resize_short_edge=32, center_crop=32)
+    assert kinds(report(folders, decode=decode, protocol=small)) == {}
 
 
 def test_duplicates_are_named_with_what_they_repeat(folders, few):
