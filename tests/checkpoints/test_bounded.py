@@ -111,6 +111,15 @@ def test_attributes_of_an_ordered_dict_change_nothing(tmp_path):
         scan(io.BytesIO(b"\x80\x02" + ORDERED + b")R(" + items + b"u" + b"K\1b."))
 
 
+def test_a_tensor_whose_values_torch_would_change_is_refused():
+    """The seventh argument may ask for the negative or the conjugate of what is stored."""
+    call = b"\x80\x02" + REBUILD + b"(" + STORAGE + b"K\0K\1\x85K\1\x85\x89" + ORDERED + b")R%stR."
+    assert scan(io.BytesIO(call % b"")).value.size == (1,)
+    assert scan(io.BytesIO(call % b"}")).value.size == (1,)
+    with pytest.raises(Malformed, match="not described as"):
+        scan(io.BytesIO(call % b"}X\3\0\0\0neg\x88s"))
+
+
 def test_more_tensors_than_a_network_has(tmp_path, monkeypatch):
     """All of one storage, which is read once."""
     content = {str(i): FakeTensor(FakeStorage("0", 1000), (1,), (1,), i) for i in range(1000)}
