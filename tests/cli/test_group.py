@@ -1,5 +1,6 @@
 """The group of commands: help, names, options that all have, warnings, interruption."""
 
+import logging
 import os
 import re
 import subprocess
@@ -123,3 +124,17 @@ def test_no_colour_for_files_and_pipes():
 def test_a_traceback_only_when_asked():
     assert "Traceback" in CliRunner().invoke(main, ["flops", "van_b9", "-v"]).stderr
     assert "Traceback" not in CliRunner().invoke(main, ["flops", "van_b9"]).stderr
+
+
+def test_the_log_is_on_stderr_when_asked(monkeypatch):
+    def log_and_stop(_):
+        logging.getLogger("vanbench.data").info("Pillow: \x1b[31mred")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vanbench.cli.options.load_zoo", log_and_stop)
+    log = logging.getLogger("vanbench")
+    before = (log.level, list(log.handlers))
+    line = "Pillow: \\x1b[31mred\n"
+    assert line not in run("list", code=130).stderr
+    assert CliRunner().invoke(main, ["list", "-v"]).stderr.startswith(line)
+    assert (log.level, list(log.handlers)) == before

@@ -4,6 +4,7 @@ A command's module imports click and nothing heavy at its top; torch, pandas and
 inside the function that needs them, so that ``--help``, ``list`` and ``table`` answer at once.
 """
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,8 +82,28 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a failure prints one message and exits with its code."""
-        with failures_as_messages(), _warnings_as_sentences():
+        with failures_as_messages(), _warnings_as_sentences(), _log_on_stderr():
             return super().invoke(ctx)
+
+
+class _Lines(logging.Handler):
+    """Prints each log record as a line on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        echo(self.format(record), err=True)
+
+
+@contextmanager
+def _log_on_stderr() -> Iterator[None]:
+    """Print vanbench's own log; with -v also what is only informative (see ``common_options``)."""
+    log, handler = logging.getLogger("vanbench"), _Lines()
+    before = log.level
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 @contextmanager

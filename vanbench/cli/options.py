@@ -1,6 +1,7 @@
 """Options that several commands share, as decorators, so that they mean the same everywhere."""
 
 import functools
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ def common_options(function: Function) -> Function:
         from vanbench.download.cache import default_cache
 
         click.get_current_context().meta[VERBOSE] = verbose
+        logging.getLogger("vanbench").setLevel(logging.INFO if verbose else logging.WARNING)
         settings = Settings(zoo, cache or default_cache(), results, as_json, quiet, verbose)
         return function(settings=settings, **kwargs)
 
