@@ -30,6 +30,7 @@ SOUND = ["a.JPEG", SHA256, "p", "1", "1", "p", "q", "", "", "", "2.0", "1.0", ""
         ({"top1": "", "top2": "", "logit1": "", "logit2": ""}, "expected at least one choice"),
         ({"top1": ""}, "expected distinct choices without a gap"),
         ({"top2": "p"}, "expected distinct choices without a gap"),
+        ({"logit1": "-99"}, "expected the choices best first"),
         ({"correct1": "0"}, "contradicts the class and the choices"),
         ({"class": "q"}, "contradicts the class and the choices"),
         ({"correct5": ""}, "contradicts the class and the choices"),

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,8 @@ def _problem(row: PredictionRow, chosen: list[str]) -> str:
         return "expected distinct choices without a gap"
     if len(row.logits) != len(row.top):
         return f"expected a logit for each of {len(row.top)} choices, found {len(row.logits)}"
+    if any(left < right for left, right in pairwise(row.logits)):
+        return "expected the choices best first, found logits that grow"
     return ""
 
 

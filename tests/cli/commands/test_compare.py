@@ -70,8 +70,8 @@ def test_labels_that_differ_and_images_with_equal_bytes_are_said(results, tmp_pa
     ("arguments", "code", "message"),
     [
         (["1", "9"], 2, "The stored runs are: 1 (van_a), 2 (van_a)."),
-        (["1", "none.csv"], 3, "none.csv: the predictions cannot be read"),
-        (["none.parquet", "1"], 3, "none.parquet: the predictions cannot be read"),
+        (["1", "none.csv"], 3, "none.csv: there is no such file"),
+        (["none.parquet", "1"], 3, "none.parquet: there is no such file"),
     ],
 )
 def test_bad_requests(arguments, code, message, results):
