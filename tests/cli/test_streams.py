@@ -193,3 +193,12 @@ def test_is_unicode():
     assert streams.is_unicode(io.StringIO())
     assert streams.is_unicode(io.TextIOWrapper(io.BytesIO(), "UTF-16"))
     assert not streams.is_unicode(io.TextIOWrapper(io.BytesIO(), "cp1252"))
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_streams_that_the_caller_closed_are_no_error(closed):
+    command = f"'{sys.executable}' -m vanbench list {closed}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "rror" not in done.stderr

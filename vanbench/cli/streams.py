@@ -6,7 +6,7 @@ import os
 import select
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TextIO
 
 STAND_INS = {
@@ -25,6 +25,11 @@ def printable_streams() -> Iterator[None]:
     A pipe or file on Windows is often cp1252, and a file name may hold bytes that are no text.
     """
     codecs.register_error(HANDLER, _stand_in)
+    with _streams_that_are_there():
+        yield from _printable_streams()
+
+
+def _printable_streams() -> Iterator[None]:
     before = [(stream, stream.errors) for stream in _streams() if hasattr(stream, "reconfigure")]
     for stream, _ in before:
         stream.reconfigure(errors=HANDLER)
@@ -34,6 +39,18 @@ def printable_streams() -> Iterator[None]:
         discard(broken_streams())
         for stream, errors in before:
             stream.reconfigure(errors=errors)
+
+
+@contextmanager
+def _streams_that_are_there() -> Iterator[None]:
+    """Discard what is printed where the caller closed a stream: it is None then (``>&-``)."""
+    with ExitStack() as stack:
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:
+                null = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+                stack.callback(setattr, sys, name, None)
+                setattr(sys, name, null)
+        yield
 
 
 def _stand_in(error: UnicodeError) -> tuple[str, int]:

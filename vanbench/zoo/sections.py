@@ -94,7 +94,7 @@ def read_claims(table: Table) -> Claims:
 
 
 def _read_figure(table: Table, key: str) -> Reported | None:
-    expected = 'the figure as printed, as text, such as "82.80"'
+    expected = 'the figure as printed, as text in plain digits, such as "82.80"'
     text = table.get(key, str, expected, None)
     if text is None:
         return None
