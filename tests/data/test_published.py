@@ -3,13 +3,23 @@
 import hashlib
 import random
 import tarfile
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
 from tests.support import drawing
 from tests.support.drawing import imagenet_1k
+from vanbench.data.layouts.images import ImageSet
+from vanbench.data.layouts.official import official_label
 from vanbench.data.open import open_images
-from vanbench.data.published import PUBLISHED, Archive, archive_bytes, compare_with_archive
+from vanbench.data.published import (
+    PUBLISHED,
+    Archive,
+    archive_bytes,
+    compare_with_archive,
+    size_findings,
+)
 
 IDS = imagenet_1k()
 
@@ -64,3 +74,32 @@ def test_a_tar_is_the_published_file_by_its_md5(few, tmp_path):
         note[2] == f"{name} is not the published file: it has {size:,} bytes, not {size + 10240:,}"
     )
     assert fault[:2] == ("other files", True)
+
+
+def test_sizes_are_known_without_reading_where_images_are_files_or_in_a_tar(few, tmp_path):
+    sizes = [len(p.encoded) for p in few]
+    for name, make in drawing.LAYOUTS.items():
+        images = open_images(make(tmp_path / name.replace(" ", "_"), few), IDS)
+        assert images.sizes() == (None if name == "Parquet shards" else sizes)
+
+
+def test_the_sizes_of_fifty_thousand_other_files_are_noticed_without_reading_them():
+    @dataclass(frozen=True)
+    class Small:
+        def read(self, index):
+            raise AssertionError("read")
+
+        def position(self, index):
+            return index
+
+        def size(self, index):
+            return 100
+
+    names = [drawing.official_name(number) for number in range(1, 50_001)]
+    labels = [official_label(name) for name in names]
+    images = ImageSet("memory", Path("memory"), IDS, names, labels, Small())
+    (fault,) = size_findings(images)
+    assert (fault.kind, fault.fault) == ("other files", True)
+    same = Archive(archive_bytes([100] * 50_000), "")
+    assert size_findings(images, same) == []
+    assert size_findings(replace(images, class_ids=("cat", "dog"))) == []
