@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo table test slow lint check bench faults clean
+.PHONY: help demo table test slow lint check bench faults fuzz clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
@@ -42,7 +42,10 @@ bench: $(READY)  ## Measure the project's own speed and print ratios
 	$(BIN)/python -m benchmarks.figures
 
 faults: $(READY)  ## Download from a hostile server in hundreds of ways and print the tally
-	$(BIN)/python -m pytest tests/download/test_faults.py -m "" -s
+	$(BIN)/python -m pytest tests/download/test_faults.py tests/download/test_deadline.py -m "" -s
+
+fuzz: $(READY)  ## Read 10,000 damaged files of every kind in bounded processes and print the tally
+	$(BIN)/python -m tests.fuzz
 
 clean:  ## Remove the virtual environment and caches
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

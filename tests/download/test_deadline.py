@@ -220,6 +220,15 @@ def test_all_bytes_have_arrived_and_the_response_has_no_end(either_server, cache
     assert len(either_server.requests) == 1
 
 
+def test_without_a_hash_a_response_without_end_is_given_up(server, cache):
+    url = server.put("/weights.pth", CONTENT, ["drips_trailers"])
+    since = time.monotonic()
+    with pytest.raises(FetchError) as caught:
+        fetch(Wanted("weights.pth", (url,)), cache, policy=LIMITS)
+    assert caught.value.kinds == ("timeout",)
+    assert time.monotonic() - since < 2.5
+
+
 def test_a_file_that_is_larger_than_it_can_be(server, cache):
     url = server.put(f"/{NAME}", CONTENT, ["floods_chunks"])
     with pytest.raises(FetchError, match="more than the 30000 that such a checkpoint may have"):

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.downloads import CONTENT, NAME, SHA256
-from vanbench.download.obtain import Sources, obtain, obtain_all, wanted_file
-from vanbench.errors import MismatchError, MissingError
+from vanbench.download.obtain import Sources, obtain, obtain_all, plausible_bytes, wanted_file
+from vanbench.errors import FetchError, MismatchError, MissingError
+from vanbench.model.architecture import ARCHITECTURES
 from vanbench.report.records import FileRecord, Record
 from vanbench.zoo.reader import load_zoo
 
@@ -76,3 +77,18 @@ def test_only_the_hash_of_a_verified_file_counts(zoo, status):
 def test_the_folders_of_this_machine():
     mirrors = ("https://host/x", "/mnt/weights", "file:///a%20b", "~/weights")
     assert Sources(Path("/cache"), mirrors).folders == ("/cache", *mirrors[1:])
+
+
+def test_a_file_has_a_plausible_size(zoo):
+    """That of the smallest network does not matter; the largest has 200 million parameters."""
+    assert wanted_file(zoo.entries[0]).most == 256 << 20
+    assert 6e9 < plausible_bytes(ARCHITECTURES["van_b6"]) < 7e9
+
+
+def test_a_file_larger_than_any_of_its_architecture_is_refused_at_once(tmp_path, server, cache):
+    url = server.put("/large.pth", CONTENT, ["claims_a_gigabyte"])
+    path = tmp_path / "zoo.toml"
+    path.write_text(ZOO + ENTRY.format(name="large.x", url=url))
+    with pytest.raises(FetchError, match="more than the 268435456 that such a checkpoint may have"):
+        obtain(load_zoo(str(path)).entries[0], Sources(cache))
+    assert len(server.requests) == 1

@@ -21,6 +21,7 @@ from email.utils import formatdate
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Down for maintenance</title></head></html>"
 XML = b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'
 
+BOMB = gzip.compress(bytes(5 << 20))
 _PAUSE = 0.02  # seconds between the bytes of a server that drips
 
 
@@ -108,7 +109,7 @@ class Exchange:
             self.sock.sendall(bytes([byte]))
             time.sleep(_PAUSE)
 
-    def flood(self, data: bytes, megabytes: int = 100) -> None:
+    def flood(self, data: bytes, megabytes: int = 10) -> None:
         """Send ``data`` again and again, as fast as it goes."""
         block = data * (1 + 65536 // len(data))
         for _ in range((megabytes << 20) // len(block)):
@@ -700,6 +701,12 @@ def never_ends(x: Exchange) -> None:
 
 
 @behaviour("too-large")
+def claims_a_gigabyte(x: Exchange) -> None:
+    x.head(200, {"Content-Length": 10**9})
+    x.body(x.resource.content)
+
+
+@behaviour("too-large")
 def claims_a_petabyte(x: Exchange) -> None:
     x.head(200, {"Content-Length": 10**15})
     x.body(x.resource.content)
@@ -792,7 +799,7 @@ def floods_chunks(x: Exchange) -> None:
 
 @behaviour("too-large")
 def gzip_bomb(x: Exchange) -> None:
-    x.reply(200, gzip.compress(bytes(50 << 20)), Content_Encoding="gzip")
+    x.reply(200, BOMB, Content_Encoding="gzip")
 
 
 @behaviour("too-large")

@@ -42,6 +42,7 @@ class Deadline:
 
     def __init__(self, seconds: float, silence: float, stall_end: float, end: float):
         self.silence, self._stall_end, self._end = silence, stall_end, end
+        self.alive = float("-inf")
         self._reached, self._header_bytes, self._most_header = False, 0, 0
         self._at, self._problem = 0.0, ""
         self.start(seconds, f"no answer within {seconds:.3g} s")
@@ -51,9 +52,9 @@ class Deadline:
         self._at = min(time.monotonic() + seconds, self._stall_end)
         self._problem = problem
 
-    def forget_stall(self) -> None:
-        """The server has sent a part of the file fast enough."""
-        self._stall_end = float("inf")
+    def sent_enough(self) -> None:
+        """The server has sent bytes of the file fast enough; ``alive`` is when it last did so."""
+        self.alive, self._stall_end = time.monotonic(), float("inf")
 
     def postpone(self, seconds: float) -> None:
         """Leave out a time that the server is not to blame for."""

@@ -118,7 +118,7 @@ def _receive(
             before = time.monotonic()
             yield chunk
             deadline.postpone(time.monotonic() - before)  # writing is not the server's time
-        deadline.forget_stall()
+        deadline.sent_enough()
 
 
 def _decompress(chunks: Iterator[bytes], url: str) -> Iterator[bytes]:

@@ -111,7 +111,7 @@ def _download(
     alive = time.monotonic()  # when the server last sent at the rate it must have
     end = alive + policy.total_timeout
     while True:
-        before, since = part.size, time.monotonic()
+        before = part.size
         stall_end = alive + policy.stall_timeout
         deadline = Deadline(policy.answer_timeout, policy.read_timeout, stall_end, end)
         try:
@@ -119,17 +119,17 @@ def _download(
         except SourceError as error:
             if not (part.origin and part.origin.length) and part.size and is_complete():
                 return
-            gained, now = part.size - before, time.monotonic()
+            gained = part.size - before
             total = part.origin.length if part.origin else None
             enough = min(_STEP, max(total or 0, before) / 16)
             without_progress = 0 if gained > enough else without_progress + 1
-            alive = now if gained > min(enough, policy.least_rate * (now - since)) else alive
+            alive = max(alive, deadline.alive)
             restarts += gained < 0
             reached = reached or error.reached
             wait = policy.backoff * 2 ** max(0, without_progress - 1)
             wait = wait if error.wait is None else error.wait
             exhausted = max(without_progress, restarts) >= policy.attempts
-            too_late = now + wait > min(alive + policy.stall_timeout, end)
+            too_late = time.monotonic() + wait > min(alive + policy.stall_timeout, end)
             give_up = exhausted or too_late or not reached or wait > policy.longest_wait
             if give_up or not error.transient:
                 raise
