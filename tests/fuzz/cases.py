@@ -37,8 +37,11 @@ def all_kinds() -> dict[str, Kind]:
 
 def find_kind(name: str) -> Kind:
     """The kind of that name, also one that is broken on purpose."""
-    kinds = all_kinds() | import_module("tests.fuzz.broken").KINDS
-    return kinds[name]
+    for module in ("broken", *MODULES):  # no other one is imported: torch takes seconds
+        kinds: dict[str, Kind] = import_module(f"tests.fuzz.{module}").KINDS
+        if name in kinds:
+            return kinds[name]
+    raise KeyError(f"{name} is none of {', '.join(all_kinds())}")
 
 
 @dataclass(frozen=True)

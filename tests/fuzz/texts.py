@@ -12,6 +12,7 @@ from tests.fuzz.mutators import json_value, toml_value
 from tests.support.recorded import entry_in, full_record
 from vanbench.cli.options import rewriting_options
 from vanbench.download.partial import Origin, Part
+from vanbench.errors import VanbenchError
 from vanbench.model.expected_counts import expected_flops, expected_params
 from vanbench.report import bench_records, markers, record_files
 from vanbench.zoo.reader import load_zoo
@@ -79,7 +80,9 @@ def _note(folder: Path) -> list[Path]:
 
 def _read_note(folder: Path, path: Path) -> Any:
     origin = Part(folder, "van.pth").origin
-    return None if origin is None else repr((origin, origin.validator))
+    if origin is None:  # the download then starts from zero
+        raise VanbenchError("where the bytes are from is not known")
+    return repr((origin, origin.validator))
 
 
 def _choices(folder: Path) -> list[Path]:

@@ -365,6 +365,9 @@ def test_labels_out_of_range_are_an_error_even_with_the_right_digest(tmp_path):
         ("DROP TABLE members; CREATE VIEW members AS SELECT 1", "view members"),
         ("PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE TRIGGER' || sql",
          "malformed database schema"),
+        ("PRAGMA writable_schema = ON; "
+         "UPDATE sqlite_master SET name = CAST(x'ce21' AS TEXT), sql = 'x'",
+         "cannot be used: 'utf-8' codec"),
     ],
 )  # fmt: skip
 def test_a_database_that_would_run_something_is_refused(planted, message, tmp_path):

@@ -31,7 +31,7 @@ def failures(path: Path | None) -> Iterator[None]:
     """Errors of SQLite and of the operating system as RecordErrors with the file and what to do."""
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except (sqlite3.Error, OSError, UnicodeError) as error:  # also a message that is not UTF-8
         reason = error.strerror if isinstance(error, OSError) else None
         shown = for_terminal(str(reason or error), most=300)
         problem = f"the stored predictions cannot be used: {shown}"
