@@ -17,6 +17,7 @@ from vanbench._version import __version__
 from vanbench.cli.failures import failures_as_messages
 from vanbench.cli.output import echo
 from vanbench.cli.streams import printable_streams
+from vanbench.data.pillow_warnings import log_pillow_warnings
 from vanbench.errors import SuspiciousWeightsWarning
 from vanbench.outside.safe_text import for_terminal
 
@@ -122,6 +123,7 @@ def _warnings_as_sentences() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.showwarning = show  # type: ignore[assignment]
+        log_pillow_warnings()
         yield
 
 

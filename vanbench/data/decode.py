@@ -4,14 +4,7 @@ Only formats with a decoder of their own in Pillow are read: others, such as EPS
 """
 
 import io
-import logging
-import threading
-import warnings
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
-import PIL
 from PIL import Image, UnidentifiedImageError
 
 from vanbench.errors import DataError
@@ -28,10 +21,6 @@ MOST_SCANS = 100  # of a JPEG; a progressive one has about ten, and each can tak
 MANY_SCANS_COST = 200 << 30  # bytes times pixels; below, any number of scans takes a few seconds
 HEAD_BYTES = 4096  # of what is no image, for the message
 TAIL_BYTES = 1024  # how far before its end an intact JPEG file may have its end marker
-
-_LOG = logging.getLogger(__name__)
-_PILLOW = Path(PIL.__file__).parent
-_LOCK = threading.Lock()
 
 
 def decode(encoded: bytes) -> Image.Image:
@@ -62,7 +51,6 @@ def check_header(encoded: bytes) -> tuple[int, int]:
 
 def _open(encoded: bytes) -> Image.Image:
     """The image, of which only the header is read; DataError if it is none or too large."""
-    _log_warnings()
     try:
         image = Image.open(io.BytesIO(encoded), formats=FORMATS)
     except UnidentifiedImageError as error:
@@ -84,31 +72,3 @@ def _open(encoded: bytes) -> Image.Image:
 
 def _reason(error: Exception) -> str:
     return for_terminal(str(error) or type(error).__name__, most=200)
-
-
-class _ToLog:
-    """Shows a warning: those of Pillow's modules go to the log, others to ``others``."""
-
-    def __init__(self, others: Callable[..., None]):
-        self.others = others
-
-    def __call__(
-        self, message: Warning | str, category: type[Warning], filename: str, *place: Any
-    ) -> None:
-        if Path(filename).is_relative_to(_PILLOW):
-            _LOG.info("Pillow: %s", for_terminal(str(message), most=200))
-        else:
-            self.others(message, category, filename, *place)
-
-
-def _log_warnings() -> None:
-    """From now on, Pillow's warnings about the content of images go to the log of this module.
-
-    They are neither printed in the middle of a run nor raised as errors. It is done again where
-    ``warnings.catch_warnings`` has undone it.
-    """
-    if not isinstance(warnings.showwarning, _ToLog):
-        with _LOCK:
-            if not isinstance(warnings.showwarning, _ToLog):
-                warnings.filterwarnings("always", module=r"PIL\.")
-                warnings.showwarning = _ToLog(warnings.showwarning)  # type: ignore[assignment]

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from vanbench.data.decode import decode
 from vanbench.data.layouts.images import ImageSet
+from vanbench.data.pillow_warnings import log_pillow_warnings
 from vanbench.data.preprocess import PixelsOf, normalize, to_pixels
 from vanbench.devices import (
     default_batch_size,
@@ -93,6 +94,7 @@ def predict(
         num_workers=workers,
         multiprocessing_context=start_method() if workers else None,
         collate_fn=list,
+        worker_init_fn=_start_worker,
         generator=torch.Generator("cpu"),  # else the loader takes a seed from torch's global one
     )
     with worker_signals():
@@ -112,6 +114,11 @@ def predict(
             if not models:
                 return
             asked = time.perf_counter()
+
+
+def _start_worker(number: int) -> None:
+    """Prepare a process that decodes images, and does nothing else."""
+    log_pillow_warnings()
 
 
 class _Samples(Dataset[Sample]):

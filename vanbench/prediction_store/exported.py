@@ -12,12 +12,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from vanbench.data.layouts.parquet_pages import row_groups, unpacked_bytes
 from vanbench.errors import DataError
 from vanbench.files import sha256_of
 from vanbench.outside.csv_rows import LONGEST, csv_rows
 from vanbench.outside.files import check_regular
 from vanbench.outside.json_text import parse_json, read_json
+from vanbench.outside.parquet_pages import row_groups, unpacked_bytes
 from vanbench.outside.safe_text import for_terminal, shorten
 from vanbench.prediction_store.export import (
     ATTRIBUTE,

@@ -15,10 +15,10 @@ from typing import Any
 from vanbench.data.layouts.classes import resolve_classes
 from vanbench.data.layouts.images import ImageSet, Item, arrange, basename
 from vanbench.data.layouts.parquet_columns import Columns, described, find_columns, open_file
-from vanbench.data.layouts.parquet_pages import row_groups, unpacked_bytes
 from vanbench.data.summary import Finding, finding
 from vanbench.errors import DataError
 from vanbench.outside.json_text import parse_json
+from vanbench.outside.parquet_pages import row_groups, unpacked_bytes
 from vanbench.outside.safe_text import shorten
 
 CACHED_GROUPS = 2  # row groups kept per process: one of 100 images has about 11 MB

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from vanbench.data.layouts.thrift import read_struct
+from vanbench.outside.thrift import read_struct
 
 MAGIC = b"PAR1"
 MOST_FOOTER = 1 << 23  # bytes; reading takes a second for one or two MiB

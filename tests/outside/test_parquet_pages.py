@@ -3,15 +3,18 @@
 import pytest
 
 from tests.support import drawing
-from vanbench.data.layouts.parquet_pages import row_groups, unpacked_bytes
+from tests.support.drawing import imagenet_1k
+from vanbench.outside.parquet_pages import row_groups, unpacked_bytes
 
 
 @pytest.mark.parametrize("compression", ["none", "snappy", "zstd"])
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
-def test_the_pages_of_a_column_have_the_size_in_the_footer(compression, version, few, tmp_path):
+def test_the_pages_of_a_column_have_the_size_in_the_footer(compression, version, tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    ids = imagenet_1k()
+    few = drawing.pictures(per_class=3, classes=(ids[0], ids[217], ids[482], ids[999]))
     path = tmp_path / "x.parquet"
     table = pa.table({"image": [{"bytes": p.encoded, "path": p.name} for p in few]})
     pq.write_table(

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from vanbench.data.layouts.thrift import read_struct
+from vanbench.outside.thrift import read_struct
 
 
 @pytest.mark.parametrize(
