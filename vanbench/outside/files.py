@@ -42,7 +42,9 @@ def read_bytes(
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
-            data = file.read(most + 1) if size <= most else b""
+            data = file.read(size + 1) if size <= most else b""  # memory for so much is reserved
+            if len(data) > size:  # it grows, or has no size, as in /proc
+                data += file.read(most + 1 - len(data))
     except OSError as reason:
         raise error(_why(reason), where=path, remedy=remedy) from reason
     if max(size, len(data)) <= most:
