@@ -38,7 +38,7 @@ def test_changed_files_are_read_rightly_or_refused(tmp_path):
 )
 def test_a_reader_that_breaks_the_rule_is_seen(kind, note, tmp_path):
     cases = [(f"broken-{kind}", 0), ("sound", 1)]
-    wall = 10 if kind == "sleep" else 40  # with the start of the worker
+    wall = 5 if kind == "sleep" else 40  # with the start of the worker
     first, second = run_cases(cases, tmp_path / "work", jobs=1, wall_seconds=wall)
     assert (first.outcome, second.outcome) == (VIOLATION, REFUSED)
     assert note in first.note
