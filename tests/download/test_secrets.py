@@ -16,6 +16,12 @@ SECRET = "S3CR3T"
 TOKEN = f"token={SECRET}"
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """Between two attempts, which take as long as they must elsewhere."""
+    monkeypatch.setattr("vanbench.download.transfer.sleep", lambda seconds: None)
+
+
 @pytest.fixture(scope="module")
 def model():
     return randomized()

@@ -3,10 +3,10 @@
 import errno
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
+from time import monotonic, sleep
 from typing import IO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -108,7 +108,7 @@ def _download(
     is_complete: Callable[[], bool],
 ) -> None:
     without_progress, restarts, reached = 0, 0, False
-    alive = time.monotonic()  # when the server last sent at the rate it must have
+    alive = monotonic()  # when the server last sent at the rate it must have
     end = alive + policy.total_timeout
     while True:
         before = part.size
@@ -129,11 +129,11 @@ def _download(
             wait = policy.backoff * 2 ** max(0, without_progress - 1)
             wait = wait if error.wait is None else error.wait
             exhausted = max(without_progress, restarts) >= policy.attempts
-            too_late = time.monotonic() + wait > min(alive + policy.stall_timeout, end)
+            too_late = monotonic() + wait > min(alive + policy.stall_timeout, end)
             give_up = exhausted or too_late or not reached or wait > policy.longest_wait
             if give_up or not error.transient:
                 raise
-            time.sleep(wait)
+            sleep(wait)
 
 
 def _attempt(
