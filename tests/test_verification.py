@@ -231,7 +231,7 @@ def test_another_file_with_the_recorded_prefix_is_a_mismatch(shell, server, mode
     ],
 )
 def test_an_edited_record_is_not_believed(shell, server, model, section, changes, message):
-    """Not by ``table``, and not by a later ``verify``."""
+    """Not by ``table``, and not by a later ``verify``, which leaves it as it is."""
     write_zoo(shell.zoo, CLASSES, claim(server, model))
     shell.verify()
     record = json.loads(shell.record().read_text())
@@ -239,10 +239,22 @@ def test_an_edited_record_is_not_believed(shell, server, model, section, changes
     shell.record().write_text(json.dumps(record))
     for command in (("table",), ("table", "--json"), ("verify", "--all")):
         outcome = shell(*command, code=3)
-        assert outcome.stdout == ""
+        assert (outcome.stdout == "") == (command[0] == "table")
         assert f"{shell.record()}: the record contradicts itself: " in outcome.stderr
         assert message in outcome.stderr
         assert "delete it and run vanbench verify again." in outcome.stderr
+        assert json.loads(shell.record().read_text()) == record
+
+
+def test_a_damaged_record_does_not_stop_the_other_models(shell, server, model):
+    claims = [claim(server, model, f"van_{name}.in1k") for name in ("damaged", "sound")]
+    write_zoo(shell.zoo, CLASSES, *claims)
+    shell.verify()
+    shell.record("van_damaged.in1k").write_text("{")
+    shell.record("van_sound.in1k").unlink()
+    shell.verify(code=3)
+    assert shell.record("van_damaged.in1k").read_text() == "{"
+    assert json.loads(shell.record("van_sound.in1k").read_text())["accuracy"]["correct1"] == RIGHT
 
 
 def test_records_name_no_folder_of_this_machine(shell, server, model):

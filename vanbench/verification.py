@@ -131,11 +131,11 @@ def _exit_code(
 
 
 def _old_record(results: Path, zoo: Zoo, entry: Entry) -> Record | VanbenchError | None:
-    """The latest full record, or the bug that prevents reading it."""
+    """The latest full record, or why it cannot be read; then it is not replaced either."""
     try:
         with unexpected_as_errors():
             return record_files.read(results, zoo.name, entry)
-    except InternalError as error:
+    except VanbenchError as error:
         return error
 
 
