@@ -3,6 +3,8 @@
 import html
 import re
 
+from vanbench.outside.safe_text import for_terminal
+
 HEAD_BYTES = 1 << 16  # how much of a file's beginning is looked at
 
 ZIP_MAGIC = b"PK\x03\x04"
@@ -50,7 +52,7 @@ def page_title(head: bytes) -> str | None:
     if match is None:
         return None
     text = html.unescape(match.group(2).decode("utf-8", "replace"))
-    return printable(" ".join(re.sub("<[^>]*>", " ", text).split()))[:100] or None
+    return for_terminal(" ".join(re.sub("<[^>]*>", " ", text).split()), most=100) or None
 
 
 def describe_bytes(head: bytes) -> str:
@@ -72,8 +74,3 @@ def describe_bytes(head: bytes) -> str:
     if not any(head[:512]):
         return "zero bytes"
     return f"the bytes {head[:16]!r}"
-
-
-def printable(text: str) -> str:
-    """Text from outside without control characters, which could control a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
