@@ -1,4 +1,4 @@
-"""Tables, JSON and progress."""
+"""Lines, tables and JSON."""
 
 import ast
 import io
@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 import vanbench
 from vanbench.cli import output
@@ -55,26 +54,6 @@ def test_a_verdict_has_its_colour(cell, style):
     assert output._style(cell) == style
 
 
-def test_progress_shows_nothing_where_stderr_is_no_terminal(capsys):
-    with output.progress("checking", unit="images", quiet=False) as update:
-        update(1, 2)
-        update(2, None, note="note")
-    assert capsys.readouterr() == ("", "")
-
-
-def test_progress_on_a_terminal(monkeypatch):
-    screen = io.StringIO()
-    monkeypatch.setattr(
-        "rich.console.Console",
-        lambda **_: Console(file=screen, force_terminal=True, width=120),
-    )
-    with output.progress("checking", unit="images", quiet=False) as update:
-        update(3, 4, note="Top-1 75.00")
-    assert "checking" in screen.getvalue()
-    assert "3/4" in screen.getvalue()
-    assert "Top-1 75.00" in screen.getvalue()
-
-
 CONTROL = "a\x1b]0;title\x07\x9b31m\u202eb\x7f\udcff\rc"
 SHOWN = r"a\x1b]0;title\x07\x9b31m\u202eb\x7f\xff\rc"
 
@@ -103,20 +82,6 @@ def test_json_escapes_what_is_not_printable(capsys):
     assert json.loads(text)["value"] == value
 
 
-def test_the_labels_of_progress_are_no_markup_and_have_no_control_characters(monkeypatch):
-    screen = io.StringIO()
-    monkeypatch.setattr(
-        "rich.console.Console",
-        lambda **_: Console(file=screen, force_terminal=True, width=160, color_system=None),
-    )
-    with output.progress(f"[bold]{CONTROL}", unit="images", quiet=False) as update:
-        update(3, 4, note=f"[/nothing]{CONTROL}")
-    assert f"[bold]{SHOWN}" in screen.getvalue()
-    assert f"[/nothing]{SHOWN}" in screen.getvalue()
-    assert "\x07" not in screen.getvalue()
-    assert "\u202e" not in screen.getvalue()
-
-
 PRINTING = {"echo", "secho", "echo_via_pager", "print", "Console", "confirm", "prompt"}
 
 
@@ -131,4 +96,5 @@ def test_nothing_else_prints():
             to_stream = name.startswith(("sys.stdout.write", "sys.stderr.write", "os.write"))
             if to_stream or (name.split(".")[-1] in PRINTING and not (name == "echo" and ours)):
                 found.add((path.name, name))
-    assert found == {("output.py", name) for name in ("click.echo", "console.print", "Console")}
+    expected = {("output.py", name) for name in ("click.echo", "console.print", "Console")}
+    assert found == expected | {("progress_display.py", "Console")}

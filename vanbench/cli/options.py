@@ -12,7 +12,8 @@ import click
 
 from vanbench.checkpoints.weights import WEIGHTS
 from vanbench.cli.failures import VERBOSE
-from vanbench.cli.output import echo, progress
+from vanbench.cli.output import echo
+from vanbench.cli.progress_display import progress
 from vanbench.devices import PRECISIONS
 from vanbench.evaluation.plan import ON_ERROR, RunOptions
 from vanbench.progress import Update

@@ -1,23 +1,20 @@
-"""What is printed: lines, tables and JSON on stdout, progress and messages on stderr.
+"""What is printed: lines, tables and JSON on stdout, messages on stderr.
 
 Every text passes ``for_terminal`` here, because names, paths and reasons come from files and
-servers. Nothing else in vanbench prints. rich decides by itself about colour and width; it respects
+servers. Nothing else in vanbench prints, but
+``progress_display``. rich decides by itself about colour and width; it respects
 NO_COLOR and a non-terminal.
 """
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from vanbench.cli.streams import is_unicode
 from vanbench.outside.safe_text import for_terminal, is_plain
-
-if TYPE_CHECKING:
-    from rich.progress import ProgressColumn
 
 SCHEMA = 1
 MOST = 1_000_000  # characters of a text of several lines
@@ -85,42 +82,3 @@ def _style(cell: str) -> str:
         if cell.startswith(words):
             return style
     return ""
-
-
-@contextmanager
-def progress(label: str, *, unit: str, quiet: bool) -> Iterator[Callable[..., None]]:
-    """A progress bar on stderr; yields ``update(done, total, note="")``.
-
-    ``unit`` is ``B`` for bytes, else a word such as ``images``. Nothing shows when ``quiet`` or
-    when stderr is no terminal.
-    """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(
-        *_columns(unit), console=console, transient=True, disable=quiet or not console.is_terminal
-    ) as bar:
-        task = bar.add_task(for_terminal(label), total=None, note="", rate="")
-
-        def update(done: int, total: int | None, note: str = "") -> None:
-            speed = bar.tasks[0].speed
-            rate = f"{speed:.1f} {unit}/s" if speed else ""
-            bar.update(task, completed=done, total=total, note=for_terminal(note), rate=rate)
-
-        yield update
-
-
-def _columns(unit: str) -> "list[ProgressColumn]":
-    """The columns of the bar; a label or note is not markup."""
-    from rich import progress as p
-
-    amount = (
-        [p.DownloadColumn(), p.TransferSpeedColumn()]
-        if unit == "B"
-        else [p.MofNCompleteColumn(), p.TextColumn("{task.fields[rate]}", markup=False)]
-    )
-    left = [p.TextColumn("left"), p.TimeRemainingColumn()]
-    label = p.TextColumn("{task.description}", markup=False)
-    note = p.TextColumn("{task.fields[note]}", markup=False)
-    return [label, p.BarColumn(), *amount, *left, note]
