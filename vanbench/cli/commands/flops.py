@@ -8,10 +8,9 @@ from vanbench.cli.failures import exit_for, for_each
 from vanbench.cli.options import Settings, common_options, model_arguments, option
 from vanbench.cli.output import echo, print_json, print_table
 from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
-from vanbench.errors import VanbenchError
 from vanbench.model.limits import SIDE, excess
+from vanbench.report.count_json import count_json, not_counted_json
 from vanbench.report.verdicts import NOT_MEASURED
-from vanbench.typed_json import Json
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
@@ -63,9 +62,9 @@ def command(
     if settings.as_json:
         print_json(
             models=[
-                _as_json(entry, counted[entry.name])
+                count_json(entry, counted[entry.name])
                 if entry.name in counted
-                else _not_counted_json(entry, errors[entry.name])
+                else not_counted_json(entry, errors[entry.name])
                 for entry in entries
             ]
         )
@@ -91,62 +90,6 @@ def _print_details(
         for convention in CONVENTIONS.values():
             echo(f"{convention.title} counts {convention.rule}.")
         echo("One multiply–add is one FLOP. Give --explain for the meaning, and other tools.")
-
-
-def _not_counted_json(entry: Entry, error: VanbenchError) -> Json:
-    """The form of a model that failed: why, and None for each figure."""
-    figures = ("resolution", "params", "params_backbone", "flops", "by_operator")
-    return {
-        "name": entry.name,
-        "architecture": entry.architecture.as_dict(),
-        "reason": str(error),
-        **dict.fromkeys(figures),
-        "reported": _reported_json(entry),
-    }
-
-
-def _reported_json(entry: Entry) -> Json:
-    claims = entry.claims
-    return {
-        "params_m": claims.params_m and float(claims.params_m.value),
-        "flops_g": claims.flops_g and float(claims.flops_g.value),
-    }
-
-
-def _as_json(entry: Entry, complexity: "Complexity") -> Json:
-    return {
-        "name": entry.name,
-        "architecture": entry.architecture.as_dict(),
-        "resolution": complexity.resolution,
-        "params": complexity.params,
-        "params_backbone": complexity.params_backbone,
-        "flops": complexity.flops,
-        "by_operator": complexity.by_operator["fvcore"],
-        "by_operator_openmmlab": complexity.by_operator["openmmlab"],
-        "by_module": complexity.by_module,
-        "uncounted": complexity.uncounted,
-        "operations": complexity.units,
-        "counters": {
-            name: {"title": rule.title, "flops": rule.total(complexity.units), "rule": rule.rule}
-            for name, rule in COUNTERS.items()
-        },
-        "reported": _reported_json(entry),
-        "erratum": _erratum_json(entry, complexity.resolution),
-    }
-
-
-def _erratum_json(entry: Entry, resolution: int) -> Json | None:
-    from vanbench.flops import count_from_shapes
-
-    erratum = entry.erratum
-    if erratum is None:
-        return None
-    document: Json = {"reason": erratum.reason, "reported_architecture": None}
-    if other := erratum.reported_architecture:
-        params, flops = count_from_shapes(other, resolution)
-        counts = {"params": params, "flops": {"openmmlab": flops}}
-        document["reported_architecture"] = other.as_dict() | counts
-    return document
 
 
 def _print(entries: tuple[Entry, ...], counted: dict[str, "Complexity"]) -> None:
