@@ -1,7 +1,6 @@
 """``vanbench validate``."""
 
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +18,10 @@ from vanbench.cli.options import (
     source_options,
 )
 from vanbench.cli.output import print_json, print_table
-from vanbench.errors import VanbenchError
 
 if TYPE_CHECKING:
-    from vanbench.evaluation.plan import Candidate, RunOptions
+    from vanbench.evaluation.plan import RunOptions
     from vanbench.typed_json import Json
-    from vanbench.zoo.entries import Entry
 
 EXAMPLES = """\b
 Examples:
@@ -65,85 +62,31 @@ def command(
     Preprocessing is the zoo's protocol. Every prediction is kept in RESULTS/predictions.sqlite, so
     that the same command resumes an interrupted run. No record is written; verify does that.
     """
-    from vanbench.evaluation.result import not_measured_json
-    from vanbench.evaluation.validate import validate_candidates
+    from vanbench.download.obtain import Sources
+    from vanbench.evaluation.models import validate_entries, validate_file
 
     data = data or settings.zoo.data
     if data is None:
         raise click.UsageError("Where are the images? Give --data PATH (or set VANBENCH_DATA).")
     if checkpoint and (model or all_):
         raise click.UsageError("Give models of the zoo or --checkpoint, not both.")
+    options = replace(options, precision=precision)
     if checkpoint:
-        found: list[Candidate | Failure] = [_own_candidate(settings, checkpoint, options)]
+        protocol = settings.zoo.entries[0].protocol
+        validated = validate_file(checkpoint, protocol, data, options, settings.progress)
     else:
         entries = select(settings.zoo, model, all_)
-        found = _zoo_candidates(settings, entries, mirrors, offline, options)
-    candidates = [item for item in found if not isinstance(item, Failure)]
-    options = replace(options, precision=precision)
-    passes, errors = validate_candidates(candidates, data, options, settings.progress)
-    errors |= {item.name: item.error for item in found if isinstance(item, Failure)}
-    errors = {item.name: errors[item.name] for item in found if item.name in errors}
-    documents = [
-        not_measured_json(item.name, errors[item.name])
-        if item.name in errors
-        else passes[item.name].as_json(item.name)
-        for item in found
-    ]
+        sources = Sources(settings.cache, mirrors, offline)
+        validated = validate_entries(
+            settings.zoo, entries, sources, settings.results, data, options, settings.progress
+        )
     if settings.as_json:
-        data_json = next((result.data_json() for result in passes.values()), None)
-        print_json(models=documents, data=data_json)
+        print_json(models=validated.models_json(), data=validated.data_json())
     else:
-        _print(documents)
-        for result in {id(result): result for result in passes.values()}.values():
+        _print(validated.models_json())
+        for result in validated.distinct_passes:
             settings.say(result.describe(), multiline=True)
-    exit_for(errors)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A model of the zoo without a file to validate."""
-
-    name: str
-    error: VanbenchError
-
-
-def _own_candidate(settings: Settings, path: Path, options: "RunOptions") -> "Candidate":
-    """The file of ``--checkpoint``, under the protocol of the zoo."""
-    from vanbench.checkpoints.load import open_checkpoint
-    from vanbench.evaluation.plan import Candidate
-
-    protocol = settings.zoo.entries[0].protocol
-    take = partial(open_checkpoint, path, weights=options.weights)
-    return Candidate(path.name, protocol, take)
-
-
-def _zoo_candidates(
-    settings: Settings,
-    entries: tuple["Entry", ...],
-    mirrors: tuple[str, ...],
-    offline: bool,
-    options: "RunOptions",
-) -> "list[Candidate | Failure]":
-    """Each entry with its file, or why there is none."""
-    from vanbench.checkpoints.load import open_checkpoint
-    from vanbench.download.obtain import Sources, obtain_all
-    from vanbench.evaluation.plan import Candidate
-
-    sources = Sources(settings.cache, mirrors, offline)
-    found: list[Candidate | Failure] = []
-    for outcome in obtain_all(settings.zoo, entries, sources, settings.results, settings.progress):
-        entry = outcome.entry
-        if outcome.error:
-            found.append(Failure(entry.name, outcome.error))
-        elif outcome.fetched:
-            take = partial(
-                open_checkpoint,
-                outcome.fetched.file,
-                layer_norm_eps=entry.layer_norm_eps,
-                weights=options.weights,
-            )
-            found.append(Candidate(entry.name, entry.protocol, take))
-    return found
+    exit_for(validated.errors)
 
 
 COLUMNS = ["model", ">images", ">Top-1 %", ">95 % interval", ">Top-5 %", ">correct", ">in top 5"]

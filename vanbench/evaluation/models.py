@@ -1,0 +1,96 @@
+"""Validation of the models of a zoo, or of one file: their files, one pass, a document for each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from vanbench.checkpoints.load import open_checkpoint
+from vanbench.download.obtain import Sources, obtain_all
+from vanbench.errors import VanbenchError
+from vanbench.evaluation.plan import Candidate, RunOptions
+from vanbench.evaluation.result import ValidationResult, not_measured_json
+from vanbench.evaluation.validate import validate_candidates
+from vanbench.progress import Progress, silent
+from vanbench.typed_json import Json
+from vanbench.zoo.entries import Entry, EvaluationProtocol, Zoo
+
+
+@dataclass(frozen=True)
+class Validated:
+    """For each of ``names``, in the order asked for, the pass it took part in, or why in none."""
+
+    names: tuple[str, ...]
+    passes: Mapping[str, ValidationResult]
+    errors: Mapping[str, VanbenchError]
+
+    @property
+    def distinct_passes(self) -> list[ValidationResult]:
+        """Each pass once; models of one protocol share one."""
+        return list({id(result): result for result in self.passes.values()}.values())
+
+    def models_json(self) -> list[Json]:
+        """The documents of ``validate --json``, one for each model."""
+        return [
+            not_measured_json(name, self.errors[name])
+            if name in self.errors
+            else self.passes[name].as_json(name)
+            for name in self.names
+        ]
+
+    def data_json(self) -> Json | None:
+        """The set of the first pass; None if there was no pass."""
+        return next((result.data_json() for result in self.passes.values()), None)
+
+
+def validate_entries(
+    zoo: Zoo,
+    entries: Sequence[Entry],
+    sources: Sources,
+    results: Path,
+    data: Path,
+    options: RunOptions,
+    progress: Progress = silent,
+) -> Validated:
+    """Download the file of each entry, and validate all of them over the set at ``data``."""
+    candidates, missing = [], {}
+    for outcome in obtain_all(zoo, entries, sources, results, progress):
+        entry = outcome.entry
+        if outcome.error:
+            missing[entry.name] = outcome.error
+        elif outcome.fetched:
+            take = partial(
+                open_checkpoint,
+                outcome.fetched.file,
+                layer_norm_eps=entry.layer_norm_eps,
+                weights=options.weights,
+            )
+            candidates.append(Candidate(entry.name, entry.protocol, take))
+    names = tuple(entry.name for entry in entries)
+    return _validated(names, candidates, missing, data, options, progress)
+
+
+def validate_file(
+    checkpoint: Path,
+    protocol: EvaluationProtocol,
+    data: Path,
+    options: RunOptions,
+    progress: Progress = silent,
+) -> Validated:
+    """Validate a file that no zoo has; it is called by its file name."""
+    take = partial(open_checkpoint, checkpoint, weights=options.weights)
+    candidate = Candidate(checkpoint.name, protocol, take)
+    return _validated((candidate.name,), [candidate], {}, data, options, progress)
+
+
+def _validated(
+    names: tuple[str, ...],
+    candidates: Sequence[Candidate],
+    missing: Mapping[str, VanbenchError],
+    data: Path,
+    options: RunOptions,
+    progress: Progress,
+) -> Validated:
+    passes, errors = validate_candidates(candidates, data, options, progress)
+    errors |= missing
+    return Validated(names, passes, {name: errors[name] for name in names if name in errors})
