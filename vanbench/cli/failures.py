@@ -2,10 +2,9 @@
 
 import io
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, metadata
-from typing import TypeVar
 
 import click
 
@@ -17,15 +16,11 @@ from vanbench.errors import (
     VanbenchError,
     as_vanbench_error,
     overall_exit_code,
-    unexpected_as_errors,
 )
 from vanbench.outside.safe_text import for_terminal
-from vanbench.zoo.entries import Entry
 
 INTERRUPTED = 130
 VERBOSE = "vanbench.verbose"  # the key in click's context for -v
-
-Result = TypeVar("Result")
 
 
 @contextmanager
@@ -40,26 +35,6 @@ def failures_as_messages() -> Iterator[None]:
         raise
     except (Exception, KeyboardInterrupt) as error:
         raise click.exceptions.Exit(_report(error)) from error
-
-
-def for_each(
-    entries: Sequence[Entry], work: Callable[[Entry], Result]
-) -> tuple[dict[str, Result], dict[str, VanbenchError]]:
-    """The result of ``work`` for each entry by name, and why there is none for the others.
-
-    A wrong use of the command ends it, as always.
-    """
-    results: dict[str, Result] = {}
-    errors: dict[str, VanbenchError] = {}
-    for entry in entries:
-        try:
-            with unexpected_as_errors():
-                results[entry.name] = work(entry)
-        except VanbenchError as error:
-            if error.exit_code == 2:
-                raise
-            errors[entry.name] = error
-    return results, errors
 
 
 def exit_for(errors: Mapping[str, VanbenchError]) -> None:

@@ -7,6 +7,7 @@ from vanbench.errors import RecordError, UnknownRunError
 from vanbench.outside.safe_text import for_terminal, shorten
 from vanbench.prediction_store.prediction import TOP, Tally, is_correct1, is_correct5
 from vanbench.prediction_store.store import Store, StoredRun
+from vanbench.typed_json import Json
 
 MOST_NAMED = 20  # runs in a message
 
@@ -86,3 +87,22 @@ def stored_tally(store: Store, run: StoredRun) -> Tally:
         for member in data.members
         if member.image in predictions
     )
+
+
+def run_json(run: StoredRun, tally: Tally) -> Json:
+    """The form of ``predictions --json`` for one run."""
+    return {
+        "run": run.id,
+        "name": run.model,
+        "images": run.images,
+        "started": run.started,
+        "fingerprint": run.fingerprint,
+        "counted": tally.images,
+        "correct1": tally.correct1 if tally.images else None,
+        "correct5": tally.correct5 if tally.images else None,
+        "top1": tally.top1 if tally.images else None,
+        "top5": tally.top5 if tally.images else None,
+        "checkpoint": run.key.checkpoint,
+        "protocol": run.key.protocol,
+        "numerics": run.key.numerics,
+    }

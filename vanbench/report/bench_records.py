@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from vanbench.environment import Environment
-from vanbench.errors import RecordError
+from vanbench.errors import RecordError, VanbenchError
 from vanbench.files import write_atomically
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.outside.safe_text import for_terminal
@@ -130,6 +130,13 @@ class BenchRecord:
         """The form of ``bench --json``."""
         document: Json = to_json(self)
         return document
+
+
+def not_measured_json(name: str, error: VanbenchError) -> Json:
+    """The form of ``bench --json`` for a model that failed: why, and None for each figure."""
+    figures = ("device", "precision", "batch_size", "reference", "optimized", "speedup",
+               "max_relative_error")  # fmt: skip
+    return {"name": name, "reason": str(error), **dict.fromkeys(figures)}
 
 
 def write(results: Path, record: BenchRecord) -> Path:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vanbench.cli.failures import exit_for, for_each
+from vanbench.cli.failures import exit_for
 from vanbench.cli.options import (
     Settings,
     common_options,
@@ -15,9 +15,8 @@ from vanbench.cli.options import (
     rewriting_options,
 )
 from vanbench.cli.output import echo, print_json, print_table
-from vanbench.errors import VanbenchError
 from vanbench.report.verdicts import NOT_MEASURED
-from vanbench.typed_json import Json
+from vanbench.zoo.each import for_each
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
@@ -85,20 +84,13 @@ def command(
             models=[
                 records[entry.name].as_json()
                 if entry.name in records
-                else _not_measured_json(entry.name, errors[entry.name])
+                else bench_records.not_measured_json(entry.name, errors[entry.name])
                 for entry in entries
             ]
         )
     else:
         _print(entries, records)
     exit_for(errors)
-
-
-def _not_measured_json(name: str, error: VanbenchError) -> Json:
-    """The form of a model that failed: why, and None for each figure."""
-    figures = ("device", "precision", "batch_size", "reference", "optimized", "speedup",
-               "max_relative_error")  # fmt: skip
-    return {"name": name, "reason": str(error), **dict.fromkeys(figures)}
 
 
 def _print(entries: tuple[Entry, ...], records: dict[str, "BenchRecord"]) -> None:

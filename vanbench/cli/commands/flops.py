@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vanbench.cli.failures import exit_for, for_each
+from vanbench.cli.failures import exit_for
 from vanbench.cli.options import Settings, common_options, model_arguments, option
 from vanbench.cli.output import echo, print_json, print_table
 from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
 from vanbench.model.limits import SIDE, excess
 from vanbench.report.count_json import count_json, not_counted_json
 from vanbench.report.verdicts import NOT_MEASURED
+from vanbench.zoo.each import for_each
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:

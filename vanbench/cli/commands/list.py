@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vanbench.cli.failures import exit_for, for_each
+from vanbench.cli.failures import exit_for
 from vanbench.cli.options import Settings, common_options
 from vanbench.cli.output import echo, print_json, print_table
 from vanbench.zoo.addresses import public_url
+from vanbench.zoo.each import for_each
 from vanbench.zoo.entries import Claims, Entry, Zoo
 
 if TYPE_CHECKING:

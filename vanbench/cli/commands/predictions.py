@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vanbench.cli.options import Settings, common_options, option
+from vanbench.cli.options import Settings, common_options, option, run_argument
 from vanbench.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from vanbench.prediction_store.prediction import Tally
     from vanbench.prediction_store.store import StoredRun
-    from vanbench.typed_json import Json
 
 EXAMPLES = """\b
 Examples:
@@ -23,7 +22,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @common_options
-@click.argument("run", required=False)
+@run_argument("run", required=False)
 @option(
     "--write",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -37,7 +36,7 @@ def command(settings: Settings, run: str | None, write: Path | None) -> None:
     one protocol with the same numerics.
     """
     from vanbench.prediction_store.export import write as write_table
-    from vanbench.prediction_store.rows import find_run, stored_rows, stored_tally
+    from vanbench.prediction_store.rows import find_run, run_json, stored_rows, stored_tally
     from vanbench.prediction_store.store import FILE, Store
 
     if (run is None) != (write is None):
@@ -50,27 +49,9 @@ def command(settings: Settings, run: str | None, write: Path | None) -> None:
             return
         runs = [(stored, stored_tally(store, stored)) for stored in store.runs()]
     if settings.as_json:
-        print_json(models=[], runs=[_as_json(stored, tally) for stored, tally in runs])
+        print_json(models=[], runs=[run_json(stored, tally) for stored, tally in runs])
     else:
         _print(runs)
-
-
-def _as_json(stored: "StoredRun", tally: "Tally") -> "Json":
-    return {
-        "run": stored.id,
-        "name": stored.model,
-        "images": stored.images,
-        "started": stored.started,
-        "fingerprint": stored.fingerprint,
-        "counted": tally.images,
-        "correct1": tally.correct1 if tally.images else None,
-        "correct5": tally.correct5 if tally.images else None,
-        "top1": tally.top1 if tally.images else None,
-        "top5": tally.top5 if tally.images else None,
-        "checkpoint": stored.key.checkpoint,
-        "protocol": stored.key.protocol,
-        "numerics": stored.key.numerics,
-    }
 
 
 COLUMNS = [">run", "model", "sha256", ">images", ">Top-1 %", "precision", "device", "torch",
