@@ -3,7 +3,8 @@
 import pytest
 
 from vanbench.errors import UnknownModelError
-from vanbench.zoo.entries import filename_of, hash_in_name, normal_name
+from vanbench.zoo.entries import filename_of, hash_in_name
+from vanbench.zoo.search import normal_name
 from vanbench.zoo.reader import load_zoo
 
 

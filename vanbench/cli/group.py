@@ -14,7 +14,9 @@ from typing import Any
 import click
 
 from vanbench._version import __version__
+from vanbench.cli.completion import COMPLETE, silent_completion
 from vanbench.cli.failures import failures_as_messages
+from vanbench.cli.hints import options_after_command, unknown_command
 from vanbench.cli.output import echo
 from vanbench.cli.streams import printable_streams
 from vanbench.data.pillow_warnings import log_pillow_warnings
@@ -67,14 +69,32 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return import_module(f"vanbench.cli.commands.{COMMANDS[cmd_name]}").command
+        module = "help" if cmd_name == "help" else COMMANDS.get(cmd_name)
+        return import_module(f"vanbench.cli.commands.{module}").command if module else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command and its arguments; a usage error names the command that was meant."""
+        if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
+            raise unknown_command(ctx, args[0])
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what stands before the command; a usage error shows where its options belong."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if line := options_after_command(self, ctx, given):
+                text = f"{error.message} Options come after the command: {line}"
+                raise click.NoSuchOption(error.option_name, text, ctx=ctx) from None
+            raise
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line and exit with its code."""
-        with printable_streams():
-            return super().main(*args, **kwargs)
+        with printable_streams(), silent_completion():
+            return super().main(*args, **{"complete_var": COMPLETE, **kwargs})
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         """The context of the group, whose own options may print: --help, --version."""

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vanbench.checkpoints.weights import WEIGHTS
+from vanbench.cli.completion import complete_models, complete_runs, complete_zoos
 from vanbench.cli.failures import VERBOSE
+from vanbench.cli.model_names import select
 from vanbench.cli.output import echo
 from vanbench.cli.progress_display import progress
 from vanbench.devices import PRECISIONS
 from vanbench.evaluation.plan import ON_ERROR, RunOptions
 from vanbench.progress import Update
-from vanbench.zoo.entries import Entry, Zoo
+from vanbench.zoo.entries import Zoo
 from vanbench.zoo.reader import load_zoo
 
 if TYPE_CHECKING:
@@ -111,9 +113,20 @@ def common_options(function: Function) -> Function:
             default="openmmlab",
             show_default=True,
             metavar="FILE|NAME",
+            shell_complete=complete_zoos,
             help="Model zoo: a shipped one (openmmlab, demo) or a TOML file.",
         ),
     )
+
+
+def model_argument(**kwargs: Any) -> Decorator:
+    """The argument ``MODEL``, the name of a model as it was typed."""
+    return click.argument("model", shell_complete=complete_models, **kwargs)
+
+
+def run_argument(name: str, **kwargs: Any) -> Decorator:
+    """An argument that is a stored run: its number, or its model's name."""
+    return click.argument(name, shell_complete=complete_runs, **kwargs)
 
 
 def model_arguments(function: Function) -> Function:
@@ -126,7 +139,7 @@ def model_arguments(function: Function) -> Function:
     return decorated(
         wrapper,
         option("--all", "all_", is_flag=True, help="Every model of the zoo."),
-        click.argument("model", nargs=-1),
+        model_argument(nargs=-1),
     )
 
 
@@ -280,18 +293,3 @@ def data_option(**kwargs: Any) -> Decorator:
         help="Validation set: class folders, a flat folder with a list, tar, Parquet, WebDataset.",
         **kwargs,
     )
-
-
-def select(zoo: Zoo, names: tuple[str, ...], everything: bool) -> tuple[Entry, ...]:
-    """The entries of these names, each once, in this order, or all entries.
-
-    A usage error if names and ``everything`` are given, or neither.
-    """
-    if everything and names:
-        raise click.UsageError("Give model names or --all, not both.")
-    if not everything and not names:
-        known = ", ".join(entry.name for entry in zoo.entries)
-        raise click.UsageError(f"Name at least one model, or give --all. The zoo has {known}.")
-    if everything:
-        return zoo.entries
-    return tuple({entry.name: entry for entry in map(zoo.find, names)}.values())

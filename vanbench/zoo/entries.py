@@ -1,6 +1,5 @@
 """What a zoo says: entries with their published figures, as frozen dataclasses."""
 
-import difflib
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,9 +13,7 @@ from vanbench.outside.safe_text import shorten
 from vanbench.zoo.addresses import public_url
 from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 from vanbench.zoo.reported import Reported
-
-_MOST_QUERY = 200  # characters of a name that is looked for
-_MOST_LISTED = 20  # names that a message lists
+from vanbench.zoo.search import is_pattern, listed, matching, nearest, suggestion
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,8 @@ class Entry:
 
     ``urls`` are absolute, ``address`` is the first one as the zoo file has it.
     ``layer_norm_eps`` None means the one of the code that uses the file's key naming; ``images``
-    is over how many images the accuracies are claimed, None if the zoo does not say.
+    is over how many images the accuracies are claimed, None if the zoo does not say. ``aliases``
+    are other names of the model, which are accepted where its name is.
     ``pretrain``, ``config`` and ``note`` are what the source says of the training, of the
     configuration file and of the checkpoint, None where it says nothing.
     ``shares_filename``: another entry of the zoo has another file of the same name.
@@ -107,6 +105,7 @@ class Entry:
     pretrain: str | None = None
     config: str | None = None
     note: str | None = None
+    aliases: tuple[str, ...] = ()
     shares_filename: bool = False
 
     @property
@@ -158,18 +157,27 @@ class Zoo:
     citation: str | None = None
 
     def find(self, query: str) -> Entry:
-        """The entry of that name, or the first of that architecture; else UnknownModelError."""
-        wanted = normal_name(query[:_MOST_QUERY])
-        for entry in self.entries:
-            if wanted in (normal_name(entry.name), normal_name(entry.arch)):
-                return entry
-        known = {normal_name(e.arch): e.arch for e in self.entries}
-        known |= {normal_name(e.name): e.name for e in self.entries}
-        near = [known[n] for n in difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)]
-        listed = ", ".join(entry.name for entry in self.entries[:_MOST_LISTED])
-        more = ", …" if len(self.entries) > _MOST_LISTED else ""
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"It has {listed}{more}."
-        raise UnknownModelError(f"no model {shorten(query)} in the zoo {self.name!r}", remedy=hint)
+        """The entry that a name means (see ``search.matching``); else UnknownModelError."""
+        first, *others = self.matching(query)
+        if others:
+            names = listed([entry.name for entry in (first, *others)])
+            raise UnknownModelError(
+                f"expected the name of one model, found {shorten(query)}",
+                remedy=f"It matches {names}. Give one of these.",
+            )
+        return first
+
+    def matching(self, query: str) -> tuple[Entry, ...]:
+        """The entry that a name means, or all that a pattern matches; else UnknownModelError."""
+        found = matching(self.entries, query)
+        if found:
+            return found
+        near = () if is_pattern(query) else nearest(self.entries, query)
+        known = f"It has {listed([entry.name for entry in self.entries])}."
+        raise UnknownModelError(
+            f"no model {shorten(query)} in the zoo {self.name!r}",
+            remedy=f"Did you mean {suggestion(near)}?" if near else known,
+        )
 
 
 def filename_of(url: str) -> str:
@@ -201,15 +209,6 @@ def _is_date(digits: str) -> bool:
         with suppress(ValueError):
             return 1990 <= datetime.strptime(digits, form).year < 2100
     return False
-
-
-def normal_name(name: str) -> str:
-    """The form in which names are compared: case and ``-``/``_`` do not matter.
-
-    >>> normal_name("VAN-B6")
-    'van_b6'
-    """
-    return name.lower().replace("-", "_")
 
 
 def _plain(values: tuple[float, ...]) -> str:

@@ -5,13 +5,15 @@ import unicodedata
 from urllib.parse import unquote, urlsplit
 
 from vanbench.outside.safe_text import is_plain
-from vanbench.zoo.entries import filename_of, normal_name
+from vanbench.zoo.entries import filename_of
+from vanbench.zoo.search import normal_name
 
 LONGEST_NAME = 100  # characters of the name of a model or a zoo
 LONGEST_FILE = 200  # bytes of a file's name; most file systems allow 255, and suffixes are added
 LONGEST_URL = 2000
 NOT_A_ZOO = ("bench",)  # folders under ``results`` that hold other records
 
+_ALIAS = re.compile(r"[\w+][\w.+-]*")
 _MODEL = re.compile(r"[\w+][\w+-]*\.[\w.+-]+")
 _ZOO = re.compile(r"[\w-]*[^\W_][\w-]*")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.I)
@@ -20,6 +22,11 @@ _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)
 def is_model_name(name: str) -> bool:
     """Whether a text is ``ARCH.TAG``, of letters, digits, ``_``, ``-``, ``+`` and ``.``."""
     return _is_short(name) and bool(_MODEL.fullmatch(name)) and not is_device(name)
+
+
+def is_alias(name: str) -> bool:
+    """Whether a text can be another name of a model: of the same characters, tag or no tag."""
+    return _is_short(name) and bool(_ALIAS.fullmatch(name))
 
 
 def is_zoo_name(name: str) -> bool:

@@ -1,5 +1,6 @@
 """Zoo files: from TOML to entries, strictly; docs/zoo.md describes the keys."""
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from vanbench.errors import ZooError
 from vanbench.model.limits import excess
-from vanbench.outside.safe_text import is_plain, shorten
+from vanbench.outside.safe_text import for_terminal, is_plain, shorten
 from vanbench.outside.toml_text import read_toml
 from vanbench.zoo.entries import (
     Counting,
@@ -22,10 +23,12 @@ from vanbench.zoo.names import (
     LONGEST_NAME,
     LONGEST_URL,
     comparable,
+    is_alias,
     is_file_address,
     is_model_name,
     is_zoo_name,
 )
+from vanbench.zoo.search import nearest_names
 from vanbench.zoo.sections import (
     declared_architecture,
     read_claims,
@@ -40,6 +43,7 @@ SHIPPED = Path(str(files("vanbench"))) / "zoos"
 MOST_BYTES = 1_000_000
 MOST_MODELS = 1000
 MOST_MIRRORS = 20
+MOST_ALIASES = 20
 
 
 @dataclass(frozen=True)
@@ -56,21 +60,32 @@ class _Defaults:
 
 def load_zoo(name_or_path: str) -> Zoo:
     """The zoo of a shipped name (``openmmlab``, ``demo``) or a TOML file; ZooError if malformed."""
-    path = _shipped().get(name_or_path, Path(name_or_path))
+    path = shipped_zoos().get(name_or_path, Path(name_or_path))
     try:
         data = read_toml(path, most=MOST_BYTES, error=ZooError)
     except ZooError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
-        names = ", ".join(_shipped())
+        names = ", ".join(shipped_zoos())
+        near = _near_zoos(name_or_path)
         raise ZooError(
             f"no zoo {shorten(name_or_path)}: neither a shipped one ({names}) nor a file",
-            remedy="Give --zoo one of these names or the path of a TOML file.",
+            remedy=f"Did you mean {' or '.join(near)}?"
+            if near
+            else "Give --zoo one of these names or the path of a TOML file.",
         ) from None
     return _read_zoo(path, data)
 
 
-def _shipped() -> dict[str, Path]:
+def _near_zoos(name_or_path: str) -> list[str]:
+    """The shipped zoos and the file that a wrong name of a zoo may mean."""
+    file = f"{name_or_path}.toml"
+    files = [for_terminal(file)] if os.path.isfile(file) else []
+    return files + nearest_names(shipped_zoos(), name_or_path.removesuffix(".toml"))
+
+
+def shipped_zoos() -> dict[str, Path]:
+    """The zoos that are part of vanbench: name → file."""
     return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
 
 
@@ -100,6 +115,7 @@ def _read_zoo(path: Path, data: dict[str, Any]) -> Zoo:
     if not entries:
         raise top.fail("models", "at least one model")
     _refuse_similar_names(models, entries)
+    _refuse_taken_aliases(models, entries)
     data_set = path.parent / folder if folder else None
     return Zoo(name, title, source, path, _related(models, entries), data_set, citation)
 
@@ -132,6 +148,7 @@ def _read_entry(table: Table, name: str, defaults: _Defaults) -> Entry:
         pretrain=_read_line(table, "pretrain", None),
         config=_read_line(table, "config", None),
         note=_read_line(table, "note", defaults.note),
+        aliases=_read_aliases(table),
     )
     table.done()
     return entry
@@ -149,6 +166,17 @@ def _read_line(table: Table, key: str, default: str | None) -> str | None:
     if value is not None and not value.strip():
         raise table.fail(key, "a text that is not empty", value)
     return value
+
+
+def _read_aliases(table: Table) -> tuple[str, ...]:
+    expected = (
+        f"a list of at most {MOST_ALIASES} names, each of at most {LONGEST_NAME} letters, digits, "
+        "'_', '-', '+' and '.'"
+    )
+    names = table.get("aliases", list, expected, [])
+    if len(names) > MOST_ALIASES or not all(isinstance(n, str) and is_alias(n) for n in names):
+        raise table.fail("aliases", expected, names)
+    return tuple(names)
 
 
 def _read_urls(table: Table) -> tuple[str, ...]:
@@ -200,6 +228,16 @@ def _refuse_similar_names(models: Table, entries: Sequence[Entry]) -> None:
             raise models.fail(
                 entry.name, f"a name that differs from {other!r} in more than case", entry.name
             )
+
+
+def _refuse_taken_aliases(models: Table, entries: Sequence[Entry]) -> None:
+    taken = {comparable(name) for entry in entries for name in (entry.name, entry.arch)}
+    for entry in entries:
+        for alias in entry.aliases:
+            if comparable(alias) in taken:
+                expected = "names that no model, architecture or alias of the zoo has"
+                raise models.table(entry.name).fail("aliases", expected, alias)
+            taken.add(comparable(alias))
 
 
 def _related(models: Table, entries: Sequence[Entry]) -> tuple[Entry, ...]:

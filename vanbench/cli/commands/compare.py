@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vanbench.cli.options import Settings, common_options, option
+from vanbench.cli.options import Settings, common_options, option, run_argument
 from vanbench.cli.output import echo, print_json, print_table
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @common_options
-@click.argument("first")
-@click.argument("second")
+@run_argument("first")
+@run_argument("second")
 @option(
     "--flips",
     type=click.IntRange(min=0),

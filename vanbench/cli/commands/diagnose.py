@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vanbench.cli.model_names import select_one
 from vanbench.cli.options import (
     Settings,
     common_options,
     data_option,
     decoding_options,
+    model_argument,
     option,
     source_options,
 )
@@ -48,7 +50,7 @@ class Percentage(click.ParamType):  # type: ignore[type-arg]  # generic since cl
 
 @click.command(epilog=EXAMPLES)
 @common_options
-@click.argument("model")
+@model_argument()
 @data_option()
 @option(
     "--observed",
@@ -94,7 +96,7 @@ def command(
     from vanbench.report import record_files
 
     zoo = settings.zoo
-    entry = zoo.find(model)
+    entry = select_one(zoo, model)
     data = data or zoo.data
     target = observed or entry.claims.top1
     if data is None:

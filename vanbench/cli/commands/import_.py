@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from vanbench.cli.options import Settings, common_options, select
+from vanbench.cli.model_names import select
+from vanbench.cli.options import Settings, common_options, model_argument
 
 EXAMPLES = """\b
 Examples:
@@ -15,7 +16,7 @@ Examples:
 
 @click.command("import", epilog=EXAMPLES)
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.argument("model", nargs=-1)
+@model_argument(nargs=-1)
 @common_options
 def command(settings: Settings, folder: Path, model: tuple[str, ...]) -> None:
     """Import existing checkpoint files into the cache.

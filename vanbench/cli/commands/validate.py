@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from vanbench.cli.failures import exit_for
+from vanbench.cli.model_names import select
 from vanbench.cli.options import (
     Settings,
     common_options,
     data_option,
+    model_argument,
     option,
     precision_option,
     run_options,
-    select,
     source_options,
 )
 from vanbench.cli.output import print_json, print_table
@@ -33,7 +34,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @common_options
-@click.argument("model", nargs=-1)
+@model_argument(nargs=-1)
 @option("--all", "all_", is_flag=True, help="Every model of the zoo.")
 @option(
     "--checkpoint",
