@@ -139,3 +139,51 @@ def test_with_damaged_exif_an_image_is_taken_as_it_is_stored(exif):
     image = decode(buffer.getvalue())
     as_stored = to_pixels(image, replace(protocol, exif_orientation=False))
     assert torch.equal(to_pixels(image, protocol), as_stored)
+
+
+def test_an_image_a_path_and_bytes_give_the_same(tmp_path):
+    path = tmp_path / "image.png"
+    noise(300, 260).save(path)
+    expected = vanbench.preprocess(noise(300, 260))
+    for image in (path, str(path), path.read_bytes()):
+        assert torch.equal(vanbench.preprocess(image), expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no such file"),
+        (b"", "not a readable image"),
+        (b"<html>", "not a readable image: expected JPEG, .*, found"),
+    ],
+)
+def test_a_file_that_is_no_image_is_an_error_with_its_path(tmp_path, content, message):
+    path = tmp_path / "image.jpg"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        vanbench.preprocess(path)
+    assert caught.value.where == path
+
+
+def test_an_image_that_ends_early_is_an_error_with_its_path(tmp_path):
+    path = tmp_path / "image.png"
+    noise(300, 260).save(path)
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(DataError, match="not a readable image") as caught:
+        vanbench.preprocess(path)
+    assert caught.value.where == path
+
+
+def test_an_image_whose_proportions_are_too_extreme_is_an_error_with_its_path(tmp_path):
+    path = tmp_path / "image.png"
+    Image.new("L", (20_000, 1)).save(path)
+    with pytest.raises(DataError, match="at most .* pixels") as caught:
+        vanbench.preprocess(path)
+    assert caught.value.where == path
+
+
+@pytest.mark.parametrize("image", [np.zeros((9, 9, 3), np.uint8), None, 3])
+def test_what_is_no_image_at_all(image):
+    with pytest.raises(TypeError, match=r"found \w+; PIL\.Image\.fromarray"):
+        vanbench.preprocess(image)

@@ -41,6 +41,49 @@ def test_a_stage_without_tensors():
         read_architecture(native)
 
 
+@pytest.mark.parametrize(("name", "known"), [("van-tiny", "van_b0"), ("VAN-Large", "van_b3")])
+def test_older_names(name, known):
+    assert architecture_of(create_model(name, num_classes=1)).name == known
+
+
+NUMBERS = {"embed_dims": [8, 8, 16, 16], "depths": [1, 1, 2, 1]}
+
+
+def test_create_model_of_an_architecture_of_ones_own():
+    own = Architecture((8, 8, 16, 16), (1, 1, 2, 1))
+    assert architecture_of(create_model(architecture=own)) == own
+    assert architecture_of(create_model(architecture=NUMBERS)) == own
+    small = create_model(architecture={**NUMBERS, "mlp_ratios": (2, 2, 2, 2), "num_classes": 3})
+    assert architecture_of(small) == Architecture((8, 8, 16, 16), (1, 1, 2, 1), (2, 2, 2, 2), 3)
+    assert create_model(num_classes=5, architecture=NUMBERS).head.out_features == 5
+    features = create_model(num_classes=0, architecture=NUMBERS)(torch.zeros(1, 3, 32, 32))
+    assert features.shape == (1, 16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({}, ValueError, "expected a name or an architecture, and not both"),
+        ({"name": "van_b0", "architecture": NUMBERS}, ValueError, "and not both"),
+        ({"name": "van_b0", "num_classes": -1}, ValueError, "num_classes: .* from 0, found -1"),
+        ({"name": "van_b0", "num_classes": 10**9}, ValueError, "too large: a number of classes"),
+        ({"name": "VAN-Tny"}, UnknownModelError, "found 'VAN-Tny'. Did you mean van_tiny?"),
+        ({"architecture": "van_b0"}, TypeError, "expected an Architecture or a mapping"),
+        ({"architecture": {"depths": [1] * 4}}, ValueError, "missing key embed_dims"),
+        ({"architecture": NUMBERS | {"depth": 1}}, ValueError, "unknown key 'depth'; the keys are"),
+        ({"architecture": NUMBERS | {"depths": [1, 2]}}, ValueError, "depths: expected four"),
+        ({"architecture": NUMBERS | {"depths": [1, 2, 3, 0]}}, ValueError, "from 1, found 0"),
+        ({"architecture": NUMBERS | {"depths": [1, 2, 3, 1.0]}}, ValueError, r"found 1\.0"),
+        ({"architecture": NUMBERS | {"depths": [1, 2, 3, True]}}, ValueError, "found True"),
+        ({"architecture": Architecture((8, 8), (1, 1))}, ValueError, "embed_dims: expected four"),
+        ({"architecture": NUMBERS | {"depths": [999] * 4}}, ValueError, "a depth of 999"),
+    ],
+)
+def test_arguments_that_make_no_model(arguments, error, message):
+    with pytest.raises(error, match=message):
+        create_model(**arguments)
+
+
 def stretched(tensor, length):
     """A tensor with this length in its first dimension, which repeats one stored number."""
     return torch.zeros(1).expand(length, *tensor.shape[1:])

@@ -5,14 +5,17 @@ importing torchvision takes more than a second.
 """
 
 from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import ExifTags, Image
 from torch import Tensor
 
-from vanbench.data.decode import MOST_PIXELS
-from vanbench.errors import DataError
+from vanbench.data.decode import MOST_BYTES, MOST_PIXELS, decode
+from vanbench.errors import DataError, located
+from vanbench.outside.files import read_bytes
 from vanbench.zoo.entries import EvaluationProtocol
 
 PixelsOf = Callable[[Image.Image, EvaluationProtocol], Tensor]  # to_pixels, or a replacement
@@ -77,10 +80,41 @@ def normalize(pixels: Tensor, protocol: EvaluationProtocol) -> Tensor:
     return (pixels.float() - mean) / std
 
 
-def preprocess(image: Image.Image, protocol: EvaluationProtocol | None = None) -> Tensor:
-    """The network's input for a Pillow image: float32 (3, center_crop, center_crop).
+def preprocess(
+    image: Image.Image | str | PathLike[str] | bytes, protocol: EvaluationProtocol | None = None
+) -> Tensor:
+    """The network's input for one image, exactly as the evaluation protocol says.
 
-    The default protocol is the one of OpenMMLab's VAN configurations: (3, 224, 224).
+    Args:
+        image: A Pillow image, the path of an image file, or the encoded bytes of one (JPEG, PNG,
+            WebP, BMP, GIF or TIFF).
+        protocol: How the image is resized, cropped and normalised. The default is that of
+            OpenMMLab's VAN configurations: EXIF orientation, short edge to 248 pixels (bicubic),
+            centre crop of 224, ``(RGB − 127.5) / 127.5``.
+
+    Returns:
+        A float32 tensor (3, crop, crop) on the CPU: (3, 224, 224) by default. ``tensor[None]`` is a
+        batch of one image.
+
+    Raises:
+        DataError: The file cannot be read, is no complete image, or would be too large; the error
+            names the path.
+        TypeError: The argument is none of these, such as an array.
+
+    >>> preprocess(Image.new("RGB", (640, 480))).shape
+    torch.Size([3, 224, 224])
     """
     protocol = protocol or EvaluationProtocol()
+    if isinstance(image, str | PathLike):
+        path = Path(image)
+        with located(path):
+            encoded = read_bytes(path, most=MOST_BYTES, error=DataError)
+            return normalize(to_pixels(decode(encoded), protocol), protocol)
+    if isinstance(image, bytes):
+        image = decode(image)
+    if not isinstance(image, Image.Image):
+        raise TypeError(
+            "expected a Pillow image, a path or the bytes of an image file, found "
+            f"{type(image).__name__}; PIL.Image.fromarray makes an image of an array"
+        )
     return normalize(to_pixels(image, protocol), protocol)

@@ -7,8 +7,13 @@ parameters, which is what a third stage of 480 channels gives. The code has 384 
 199.8 M; the paper (doi 10.1007/s41095-023-0364-2) has 200 M. No published file was opened for this.
 """
 
+import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from vanbench.errors import UnknownModelError
+from vanbench.outside.safe_text import shorten
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,60 @@ ARCHITECTURES = {
     "van_b5": Architecture((96, 192, 480, 768), (3, 3, 24, 3)),
     "van_b6": Architecture((96, 192, 384, 768), (6, 6, 90, 6)),
 }
+
+ALIASES = {"van_tiny": "van_b0", "van_small": "van_b1", "van_base": "van_b2", "van_large": "van_b3"}
+"""The names that the published architectures had before."""
+
+
+def find_architecture(name: str) -> Architecture:
+    """The published architecture of a name, old or new; case and ``-``/``_`` do not matter.
+
+    >>> find_architecture("VAN-Tiny").name
+    'van_b0'
+    """
+    key = name.lower().replace("-", "_")
+    known = ARCHITECTURES.get(ALIASES.get(key, key))
+    if known is not None:
+        return known
+    near = difflib.get_close_matches(key[:100], [*ARCHITECTURES, *ALIASES], n=1)
+    hint = f"Did you mean {near[0]}? " if near else ""
+    raise UnknownModelError(
+        f"expected a published architecture, found {shorten(name)}",
+        remedy=f"{hint}The published ones are {', '.join(ARCHITECTURES)}.",
+    )
+
+
+def described_architecture(numbers: Mapping[str, Any]) -> Architecture:
+    """The architecture that a zoo file's table, or a program's mapping, describes.
+
+    ``embed_dims`` and ``depths`` have four whole numbers each; so have ``mlp_ratios``, which may be
+    absent, as may ``num_classes``. ValueError says which key is not as it should be.
+
+    >>> described_architecture({"embed_dims": [32, 64, 160, 256], "depths": [3, 3, 5, 2]}).name
+    'van_b0'
+    """
+    keys = ("embed_dims", "depths", "mlp_ratios", "num_classes")
+    for key in numbers:
+        if key not in keys:
+            raise ValueError(f"unknown key {shorten(key)}; the keys are {', '.join(keys)}")
+    found: dict[str, Any] = {}
+    for key in keys[:3]:
+        if key in numbers:
+            found[key] = _four_numbers(key, numbers[key])
+        elif key != "mlp_ratios":
+            raise ValueError(f"missing key {key}: expected four whole numbers, one for each stage")
+    if "num_classes" in numbers:
+        found["num_classes"] = _whole_number("num_classes", numbers["num_classes"], least=0)
+    return Architecture(**found)
+
+
+def _four_numbers(key: str, value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list | tuple) or len(value) != 4:
+        raise ValueError(f"{key}: expected four whole numbers, found {shorten(value)}")
+    return tuple(_whole_number(key, number, least=1) for number in value)
+
+
+def _whole_number(key: str, value: Any, least: int) -> int:
+    if type(value) is not int or value < least:
+        raise ValueError(f"{key}: expected whole numbers from {least}, found {shorten(value)}")
+    return value

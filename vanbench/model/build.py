@@ -2,28 +2,76 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from vanbench.errors import CheckpointError, UnknownModelError
-from vanbench.model.architecture import ARCHITECTURES, Architecture
+from vanbench.errors import CheckpointError
+from vanbench.model.architecture import (
+    Architecture,
+    described_architecture,
+    find_architecture,
+)
 from vanbench.model.limits import excess, out_of_range
 from vanbench.model.van import VAN, initialize
+from vanbench.outside.safe_text import shorten
 
 
-def create_model(name: str, num_classes: int = 1000, *, layer_norm_eps: float = 1e-5) -> VAN:
-    """The reference VAN of a published architecture (``van_b0`` … ``van_b6``), random weights."""
-    key = name.lower().replace("-", "_")
-    if key not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise UnknownModelError(
-            f"expected a published architecture, found {name!r}",
-            remedy=f"The published ones are {known}.",
-        )
-    architecture = replace(ARCHITECTURES[key], num_classes=num_classes)
-    return initialize(build(architecture, layer_norm_eps))
+def create_model(
+    name: str | None = None,
+    num_classes: int | None = None,
+    *,
+    architecture: Architecture | Mapping[str, Any] | None = None,
+    layer_norm_eps: float = 1e-5,
+) -> VAN:
+    """A VAN with random weights, in training mode, on torch's default device.
+
+    Args:
+        name: A published architecture, ``van_b0`` to ``van_b6``. Case and ``-``/``_`` do not
+            matter; the older names ``van_tiny`` (B0) to ``van_large`` (B3) work.
+        num_classes: The width of the classification head. The default is that of the
+            architecture, which is 1000 for a published one. With 0 there is no head, and the model
+            returns the pooled features.
+        architecture: One of your own in place of a name: an ``Architecture``, or a mapping as in a
+            zoo file with ``embed_dims``, ``depths``, and perhaps ``mlp_ratios`` and
+            ``num_classes``.
+        layer_norm_eps: The epsilon of the LayerNorms: 1e-5 in OpenMMLab's code, 1e-6 in the
+            authors'.
+
+    Returns:
+        The reference module. It maps float32 (N, 3, H, W), sides of at least 32 pixels, to logits
+        (N, num_classes). Its weights are random as in the authors' code; ``torch.manual_seed``
+        decides them.
+
+    Raises:
+        UnknownModelError: No published architecture has this name.
+        ValueError: The architecture is incomplete or too large, or both or neither of ``name`` and
+            ``architecture`` are given.
+
+    >>> model = create_model("VAN-B0", num_classes=10)
+    >>> own = create_model(architecture={"embed_dims": [16, 32, 48, 64], "depths": [2, 2, 4, 2]})
+    """
+    if (name is None) == (architecture is None):
+        raise ValueError("expected a name or an architecture, and not both")
+    numbers = _numbers(architecture) if name is None else asdict(find_architecture(name))
+    if num_classes is not None:
+        numbers["num_classes"] = num_classes
+    found = described_architecture(numbers)
+    if why := out_of_range(found) or excess(found, side=32):
+        raise ValueError(f"the network is too large: {why}")
+    return initialize(build(found, layer_norm_eps))
+
+
+def _numbers(architecture: object) -> dict[str, Any]:
+    if isinstance(architecture, Architecture):
+        return asdict(architecture)
+    if isinstance(architecture, Mapping):
+        return dict(architecture)
+    raise TypeError(
+        f"expected an Architecture or a mapping of its numbers, found {shorten(architecture)}"
+    )
 
 
 def build(architecture: Architecture, layer_norm_eps: float = 1e-5) -> VAN:
