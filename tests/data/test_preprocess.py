@@ -178,7 +178,7 @@ def test_an_image_that_ends_early_is_an_error_with_its_path(tmp_path):
 def test_an_image_whose_proportions_are_too_extreme_is_an_error_with_its_path(tmp_path):
     path = tmp_path / "image.png"
     Image.new("L", (20_000, 1)).save(path)
-    with pytest.raises(DataError, match="at most .* pixels") as caught:
+    with pytest.raises(DataError, match=r"at most .* pixels") as caught:
         vanbench.preprocess(path)
     assert caught.value.where == path
 

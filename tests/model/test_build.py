@@ -56,7 +56,7 @@ def test_create_model_of_an_architecture_of_ones_own():
     small = create_model(architecture={**NUMBERS, "mlp_ratios": (2, 2, 2, 2), "num_classes": 3})
     assert architecture_of(small) == Architecture((8, 8, 16, 16), (1, 1, 2, 1), (2, 2, 2, 2), 3)
     assert create_model(num_classes=5, architecture=NUMBERS).head.out_features == 5
-    features = create_model(num_classes=0, architecture=NUMBERS)(torch.zeros(1, 3, 32, 32))
+    features = create_model(num_classes=0, architecture=NUMBERS).eval()(torch.zeros(1, 3, 32, 32))
     assert features.shape == (1, 16)
 
 
