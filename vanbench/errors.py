@@ -5,11 +5,14 @@ of the message takes the field; no message is ever parsed.
 """
 
 import errno
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import clear_frames
+
+from typing_extensions import TypedDict
 
 REMEDIES = {
     errno.ENOSPC: "Free disk space, or choose another folder.",
@@ -51,6 +54,53 @@ class VanbenchError(Exception):
         end = "" if self.problem.endswith((".", "?", "!", "…", "\n")) else "."
         gap = "" if self.problem.endswith("\n") else " "
         return f"{place}{self.problem}{end}{gap}{self.remedy}".rstrip()
+
+
+class ErrorJson(TypedDict):
+    """A failure, as the JSON of every command has it."""
+
+    kind: str
+    """What failed, in words, one for each kind of failure: ``usage``, ``unknown model``, ``zoo``,
+    ``checkpoint``, ``data``, ``device``, ``mismatch``, ``missing``, ``source``, ``storage``,
+    ``internal``, ``interruption``, …; ``other`` is what the operating system refused."""
+    problem: str
+    """What was expected and what was found, without a final period."""
+    where: str | None
+    """The file, address or key that it is about; null where it is about none."""
+    remedy: str
+    """What to do next, in whole sentences; may be empty."""
+    message: str
+    """The whole message, as it is printed on stderr."""
+    exit_code: int
+    """The exit code of a command that ends with this failure."""
+
+
+def error_json(error: VanbenchError) -> ErrorJson:
+    """The failure in the form that JSON documents have.
+
+    >>> error_json(DataError("no images", where="val", remedy="Look."))["message"]
+    'val: no images. Look.'
+    """
+    return {
+        "kind": error_kind(type(error)),
+        "problem": error.problem,
+        "where": None if error.where is None else str(error.where),
+        "remedy": error.remedy,
+        "message": str(error),
+        "exit_code": error.exit_code,
+    }
+
+
+def error_kind(error: type[VanbenchError]) -> str:
+    """The kind of an error in words, from the name of its class.
+
+    >>> error_kind(UnknownModelError)
+    'unknown model'
+    """
+    if error is VanbenchError:
+        return "other"
+    words = re.findall("[A-Z][a-z0-9]+", error.__name__.removesuffix("Error"))
+    return " ".join(words).lower()
 
 
 @contextmanager

@@ -1,20 +1,24 @@
-"""How failures end a command: what is printed on stderr, and the exit code."""
+"""How failures end a command: the message on stderr, with --json a document, and the exit code."""
 
 import io
+import os
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, metadata
 
 import click
+from typing_extensions import TypedDict
 
 from vanbench._version import __version__
-from vanbench.cli.output import echo
+from vanbench.cli.output import PRINTED, echo, print_json
 from vanbench.cli.streams import broken_streams, discard, is_closed_pipe
 from vanbench.errors import (
+    ErrorJson,
     InternalError,
     VanbenchError,
     as_vanbench_error,
+    error_json,
     overall_exit_code,
 )
 from vanbench.outside.safe_text import for_terminal
@@ -23,10 +27,20 @@ INTERRUPTED = 130
 VERBOSE = "vanbench.verbose"  # the key in click's context for -v
 
 
+class FailureDocument(TypedDict):
+    """What is printed in place of a command's document if the command fails as a whole."""
+
+    models: tuple[()]
+    """Always empty: nothing was measured."""
+    error: ErrorJson
+    """Why the command failed."""
+
+
 @contextmanager
-def failures_as_messages() -> Iterator[None]:
+def failures_as_messages(as_json: bool = False) -> Iterator[None]:
     """Print a message for each failure inside, and raise ``click.exceptions.Exit`` with its code.
 
+    With ``as_json`` a FailureDocument is printed too, unless the command printed its own before.
     Output to a closed pipe is no failure: the code is 0.
     """
     try:
@@ -34,7 +48,17 @@ def failures_as_messages() -> Iterator[None]:
     except click.exceptions.Exit:
         raise
     except (Exception, KeyboardInterrupt) as error:
-        raise click.exceptions.Exit(_report(error)) from error
+        raise click.exceptions.Exit(_report(error, as_json)) from error
+
+
+def asks_for_json(arguments: Sequence[str]) -> bool:
+    """Whether a command line, or VANBENCH_JSON, asks for JSON, also if click refuses the rest."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    try:
+        variable = click.BOOL.convert(os.environ.get("VANBENCH_JSON") or "false", None, None)
+    except click.BadParameter:
+        variable = False
+    return "--json" in options or variable
 
 
 def exit_for(errors: Mapping[str, VanbenchError]) -> None:
@@ -80,33 +104,63 @@ def message_of(error: VanbenchError) -> str:
     return str(VanbenchError(error.problem, where=place, remedy=error.remedy))
 
 
-def _report(error: Exception | KeyboardInterrupt) -> int:
-    """Print the message of a failure; its exit code."""
+def _report(error: Exception | KeyboardInterrupt, as_json: bool) -> int:
+    """Print the message of a failure, and its document; its exit code."""
     if is_closed_pipe(error):
         discard(broken_streams())
         return 0
-    code, message = _describe(error)
+    failure, message = _describe(error)
     try:
+        if as_json and not _has_printed():
+            document: FailureDocument = {"models": (), "error": failure}
+            print_json(**document)
         if isinstance(error, Exception) and not isinstance(error, click.ClickException):
             print_tracebacks([error])
         echo(message, err=True, multiline=True)
-    except OSError:  # nobody reads stderr
+    except OSError:  # nobody reads stdout or stderr
         discard(broken_streams())
-    return code
+    return failure["exit_code"]
 
 
-def _describe(error: Exception | KeyboardInterrupt) -> tuple[int, str]:
-    """The exit code of a failure, and its message."""
+def _describe(error: Exception | KeyboardInterrupt) -> tuple[ErrorJson, str]:
+    """A failure in the form of JSON documents, and its message on stderr."""
     if isinstance(error, click.ClickException):
         text = io.StringIO()
         error.show(text)
-        return error.exit_code, text.getvalue().rstrip("\n")
+        return _usage_json(error), text.getvalue().rstrip("\n")
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        return INTERRUPTED, "Interrupted."
+        failure = _interruption_json(str(error))
+        return failure, failure["message"]
     known = as_vanbench_error(error)
     if isinstance(known, InternalError):
-        return known.exit_code, f"{_capitalized(message_of(known))}\n{_bug_report()}"
-    return known.exit_code, f"Error: {message_of(known)}"
+        failure = {**error_json(known), "remedy": " ".join(_bug_report().split())}
+        return failure, f"{_capitalized(message_of(known))}\n{_bug_report()}"
+    return error_json(known), f"Error: {message_of(known)}"
+
+
+def _usage_json(error: click.ClickException) -> ErrorJson:
+    """What click refused, such as an option that does not exist."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return {
+        "kind": "usage",
+        "problem": error.format_message().removesuffix("."),
+        "where": None,
+        "remedy": f"Try: {context.command_path} --help" if context else "",
+        "message": error.format_message(),
+        "exit_code": error.exit_code,
+    }
+
+
+def _interruption_json(kept: str) -> ErrorJson:
+    """An interruption; ``kept`` says what is kept and how to go on, and may be empty."""
+    return {
+        "kind": "interruption",
+        "problem": "interrupted",
+        "where": None,
+        "remedy": kept,
+        "message": f"Interrupted. {kept}".rstrip(),
+        "exit_code": INTERRUPTED,
+    }
 
 
 def _capitalized(text: str) -> str:
@@ -124,6 +178,12 @@ def _bug_report() -> str:
         f"in the project's issue tracker{_tracker()}, with {how}.\n"
         "Records and predictions that were already written are kept; the same command resumes."
     )
+
+
+def _has_printed() -> bool:
+    """Whether the command has printed its own document already."""
+    context = click.get_current_context(silent=True)
+    return context is not None and bool(context.meta.get(PRINTED))
 
 
 def _is_verbose() -> bool:

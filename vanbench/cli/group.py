@@ -15,7 +15,7 @@ import click
 
 from vanbench._version import __version__
 from vanbench.cli.completion import COMPLETE, silent_completion
-from vanbench.cli.failures import failures_as_messages
+from vanbench.cli.failures import asks_for_json, failures_as_messages
 from vanbench.cli.hints import options_after_command, unknown_command
 from vanbench.cli.output import echo
 from vanbench.cli.streams import printable_streams
@@ -39,6 +39,8 @@ COMMANDS = {
     "compare-weights": "compare_weights",
     "table": "table",
 }
+
+AS_JSON = "vanbench.json"  # the key in click's context for: the arguments ask for JSON
 
 EXAMPLES = """\b
 Examples:
@@ -96,14 +98,19 @@ class Commands(click.Group):
         with printable_streams(), silent_completion():
             return super().main(*args, **{"complete_var": COMPLETE, **kwargs})
 
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+    def make_context(
+        self, info_name: str | None, args: list[str], *more: Any, **kwargs: Any
+    ) -> click.Context:
         """The context of the group, whose own options may print: --help, --version."""
-        with failures_as_messages():
-            return super().make_context(*args, **kwargs)
+        as_json = asks_for_json(args)
+        with failures_as_messages(as_json):
+            context = super().make_context(info_name, args, *more, **kwargs)
+        context.meta[AS_JSON] = as_json
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a failure prints one message and exits with its code."""
-        with failures_as_messages(), _warnings_as_sentences(), _log_on_stderr():
+        with failures_as_messages(ctx.meta[AS_JSON]), _warnings_as_sentences(), _log_on_stderr():
             return super().invoke(ctx)
 
 

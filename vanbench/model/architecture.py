@@ -12,8 +12,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from vanbench.errors import UnknownModelError
 from vanbench.outside.safe_text import shorten
+
+
+class ArchitectureDict(TypedDict):
+    """The numbers that make a VAN variant, as JSON has them."""
+
+    arch: str
+    """The published name of these widths and depths, or ``custom``."""
+    embed_dims: list[int]
+    """Channels of each of the four stages."""
+    depths: list[int]
+    """Blocks of each of the four stages."""
+    mlp_ratios: list[int]
+    """How many times wider the hidden layer of the MLP is, for each of the four stages."""
+    num_classes: int
+    """Outputs of the classification head; 0 for a network without a head."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +54,7 @@ class Architecture:
                 return name
         return "custom"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> ArchitectureDict:
         """The JSON object of this architecture."""
         return {
             "arch": self.name,

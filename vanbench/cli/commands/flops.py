@@ -3,19 +3,28 @@
 from typing import TYPE_CHECKING
 
 import click
+from typing_extensions import TypedDict
 
 from vanbench.cli.failures import exit_for
 from vanbench.cli.options import Settings, common_options, model_arguments, option
 from vanbench.cli.output import echo, print_json, print_table
 from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
 from vanbench.model.limits import SIDE, excess
-from vanbench.report.count_json import count_json, not_counted_json
+from vanbench.report.count_json import CountJson, count_json, not_counted_json
 from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.zoo.each import for_each
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
     from vanbench.flops import Complexity
+
+
+class Document(TypedDict):
+    """The parameters and FLOPs of each model that was asked for."""
+
+    models: list[CountJson]
+    """The models, in the order in which they were asked for."""
+
 
 EXAMPLES = """\b
 Examples:
@@ -61,14 +70,15 @@ def command(
 
     counted, errors = for_each(entries, count_one)
     if settings.as_json:
-        print_json(
-            models=[
+        document: Document = {
+            "models": [
                 count_json(entry, counted[entry.name])
                 if entry.name in counted
                 else not_counted_json(entry, errors[entry.name])
                 for entry in entries
             ]
-        )
+        }
+        print_json(**document)
     else:
         _print(entries, counted)
         _print_details([e for e in entries if e.name in counted], counted, by, explain)
