@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BUILD = "import sys; from setuptools import build_meta as b; print(b.{}(sys.argv[1]))"
-IMPORT_NAMES = {"pillow": "PIL"}  # where it differs from the package's name
+RELATIVE = re.compile(r"\]\((?!https?://|#)[^)]*\)")
+IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml"}  # where it differs from the package's name
 
 
 def tracked() -> list[str]:
@@ -37,12 +38,17 @@ def build(source: Path, kind: str, out: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sdist(tmp_path_factory):
-    """Built from a copy, so that the checkout stays clean."""
+def source(tmp_path_factory):
+    """A copy of the checkout, so that a build leaves no files there."""
     source = tmp_path_factory.mktemp("source")
     for name in tracked():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
+    return source
+
+
+@pytest.fixture(scope="module")
+def sdist(source, tmp_path_factory):
     return build(source, "sdist", tmp_path_factory.mktemp("sdist"))
 
 
@@ -55,19 +61,46 @@ def wheel(sdist, tmp_path_factory):
     return build(next(folder.iterdir()), "wheel", tmp_path_factory.mktemp("wheel"))
 
 
-def test_the_sdist_holds_every_file_but_those_of_the_repository_alone(sdist):
+def test_the_sdist_holds_every_file_under_version_control(sdist):
+    """So that the tests run from it, those of the repository's own files among them."""
     with tarfile.open(sdist) as archive:
         held = {member.name.partition("/")[2] for member in archive if member.isfile()}
-    missing = {name for name in tracked() if not name.startswith(".")} - held
-    assert missing == set()
+    assert set(tracked()) - held == set()
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     package = {name for name in tracked() if name.startswith("vanbench/")}
-    assert package <= held
-    assert {name.split("/")[0] for name in held} == {"vanbench"}
+    assert held - {"vanbench/_build.json"} == package
+    assert "vanbench/py.typed" in held
+
+
+def metadata_of(wheel: Path) -> str:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        return archive.read(name).decode()
+
+
+def test_without_an_address_the_description_has_no_relative_link(wheel):
+    metadata = metadata_of(wheel)
+    assert "Description-Content-Type: text/markdown" in metadata
+    assert "Project-URL" not in metadata
+    assert "\n# vanbench\n" in metadata
+    assert RELATIVE.findall(metadata) == []
+
+
+def test_with_an_address_the_links_of_the_description_are_absolute(source, tmp_path):
+    """The address is the commented example of setup.cfg, with the comment signs removed."""
+    copy = shutil.copytree(source, tmp_path / "source")
+    text = (copy / "setup.cfg").read_text(encoding="utf-8")
+    setting = re.search(r"^# project_urls =\n(#     .*\n)+", text, re.M)[0]
+    text = text.replace(setting, re.sub(r"^# ", "", setting, flags=re.M))
+    (copy / "setup.cfg").write_text(text, encoding="utf-8")
+    metadata = metadata_of(build(copy, "wheel", tmp_path / "wheel"))
+    assert "Project-URL: Issues, https://github.com/OWNER/vanbench/issues" in metadata
+    assert "](https://github.com/OWNER/vanbench/blob/HEAD/docs/" in metadata
+    assert RELATIVE.findall(metadata) == []
 
 
 def test_an_installed_wheel_runs_the_demo(wheel, tmp_path):
@@ -106,5 +139,5 @@ def imported() -> set[str]:
 
 
 def test_what_is_imported_is_declared_and_what_is_required_is_imported():
-    assert imported() - {"pydantic_core"} <= declared("parquet")
+    assert imported() - {"pydantic_core"} <= declared("parquet", "figures")
     assert declared() <= imported()
