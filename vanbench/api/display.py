@@ -69,7 +69,7 @@ class View:
         return "\n".join([*parts, *(for_terminal(note) for note in self.notes)])
 
     def _text_lines(self) -> list[str]:
-        titles = [column.removeprefix(">") for column in self.columns]
+        titles = [_plain(column.removeprefix(">")) for column in self.columns]
         table = [titles, *([_plain(cell) for cell in row] for row in self.rows)]
         widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
         return ["  ".join(map(_padded, self.columns, row, widths)).rstrip() for row in table]

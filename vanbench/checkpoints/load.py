@@ -110,9 +110,23 @@ def open_checkpoint(
 def load_model(path: str | Path, *, layer_norm_eps: float | None = None) -> VAN:
     """The model that a checkpoint holds, in eval mode; naming and architecture are read from it.
 
-    ``layer_norm_eps`` defaults to the one of the code that uses the file's naming. Raises
-    CheckpointError with every missing, unexpected and mis-shaped tensor; warns of each tensor that
-    holds NaN or infinity, or nothing but zeros (SuspiciousWeightsWarning).
+    Args:
+        path: A file of PyTorch (zip or legacy) or safetensors, in the naming of OpenMMLab, of the
+            authors or of Hugging Face. It is read as data; no code in it is run.
+        layer_norm_eps: The epsilon of the LayerNorms, which no file stores. The default is that of
+            the code that uses the file's naming.
+
+    Returns:
+        The reference module. It maps float32 (N, 3, H, W), sides of at least 32 pixels, to logits
+        (N, classes), or to the pooled features if the file has no head. A
+        SuspiciousWeightsWarning is issued for each tensor that holds NaN or infinity, or nothing
+        but zeros.
+
+    Raises:
+        CheckpointError: The file cannot be read, or does not hold the tensors of one VAN; the error
+            lists every missing, unexpected and mis-shaped tensor.
+
+    >>> model = vanbench.load_model("van-tiny_8xb128_in1k_20220501-385941af.pth")  # doctest: +SKIP
     """
     path = Path(path)
     with guarded(path):

@@ -119,11 +119,20 @@ STEPS: dict[str, Callable[..., None]] = {
 def optimize(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN:
     """A module with the same logits as ``model`` in eval mode, faster (docs/performance.md).
 
-    It is a copy on the same device in the same dtype; ``model`` stays as it is. ``config``
-    defaults to what suits most machines; ``tune`` finds the best for this one. On a CPU
-    its weights are packed: it computes in float32 also under autocast, and cannot be copied,
-    saved or moved. ``RewriteConfig(pack=False)`` makes one that can, somewhat slower.
-    Raises TypeError for anything but a VAN of this package.
+    Args:
+        model: A VAN of this package, which stays as it is.
+        config: Which variant of the rewrite runs. The default suits most machines;
+            ``vanbench.inference.autotune.tune`` finds the best for this one.
+
+    Returns:
+        A copy for inference on the same device in the same dtype. On a CPU its weights are packed:
+        it computes in float32 also under autocast, and cannot be copied, saved or moved.
+        ``RewriteConfig(pack=False)`` makes one that can, somewhat slower.
+
+    Raises:
+        TypeError: The model is no VAN of this package.
+
+    >>> fast = optimize(create_model("van_b0"))  # doctest: +SKIP
     """
     _require_van(model)
     config = config or default_config(next(model.parameters()).device)
