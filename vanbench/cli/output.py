@@ -1,33 +1,45 @@
 """What is printed: lines, tables and JSON on stdout, messages on stderr.
 
 Every text passes ``for_terminal`` here, because names, paths and reasons come from files and
-servers. Nothing else in vanbench prints, but
-``progress_display``. rich decides by itself about colour and width; it respects
-NO_COLOR and a non-terminal.
+servers. Nothing else in vanbench prints, but ``progress_display``. Colour is used on a terminal
+only, and not where NO_COLOR is set.
 """
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from vanbench.cli.streams import is_unicode
+from vanbench.cli.streams import is_unicode, width_of
+from vanbench.cli.tables import Column, Segment, fit, wrap_words
 from vanbench.outside.safe_text import for_terminal, is_plain
 
 SCHEMA = 1
+PRINTED = "vanbench.printed_json"  # the key in click's context for: a document was printed
 MOST = 1_000_000  # characters of a text of several lines
 LONGEST = 10_000  # characters of one line
 
 
-def echo(text: str = "", *, err: bool = False, multiline: bool = False) -> None:
+def echo(text: str = "", *, err: bool = False, multiline: bool = False, wrap: bool = True) -> None:
     """Print a text and a line end on stdout, or on stderr.
 
-    Unless ``multiline``, it is one line: a line end in it is shown as an escape.
+    Unless ``multiline``, it is one line: a line end in it is shown as an escape. On a terminal,
+    lines that are too long are wrapped between words, with the indent of their first line.
     """
     most = MOST if multiline else LONGEST
-    click.echo(for_terminal(text, most=most, multiline=multiline), err=err)
+    safe = for_terminal(text, most=most, multiline=multiline)
+    width = width_of(sys.stderr if err else sys.stdout) if wrap else None
+    lines = safe.split("\n")
+    click.echo("\n".join(_wrapped(line, width) for line in lines) if width else safe, err=err)
+
+
+def _wrapped(line: str, width: int) -> str:
+    text = line.lstrip(" ")
+    indent = line[: len(line) - len(text)]
+    return "\n".join(indent + part for part in wrap_words(text, max(1, width - len(indent))))
 
 
 def print_json(**top: Any) -> None:
@@ -36,6 +48,8 @@ def print_json(**top: Any) -> None:
     Characters that are not printable are escaped, and where stdout cannot encode every character,
     also those beyond ASCII.
     """
+    if context := click.get_current_context(silent=True):
+        context.meta[PRINTED] = True
     ascii_only = not is_unicode(sys.stdout)
     document = {"schema": SCHEMA, **top}
     text = json.dumps(document, indent=2, ensure_ascii=ascii_only, allow_nan=False)
@@ -49,36 +63,40 @@ def _json_line(line: str) -> str:
     return "".join(c if is_plain(c) else json.dumps(c)[1:-1] for c in line)
 
 
-def print_table(columns: Sequence[str], *groups: Sequence[Sequence[str]], title: str = "") -> None:
+def print_table(
+    columns: Sequence[str | Column], *groups: Sequence[Sequence[str]], title: str = ""
+) -> None:
     """Print a table of one or more groups of rows on stdout, with a rule between the groups.
 
-    A column whose name starts with ``>`` is aligned to the right.
+    A column is a ``Column`` or just its title. On a terminal the table fits its width by the rules
+    of ``vanbench.cli.tables``; elsewhere it is as wide as it needs to be.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    heading = Text(for_terminal(title), style="table.title") if title else None
-    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        justify: Any = "right" if name.startswith(">") else "left"
-        table.add_column(Text(name.lstrip(">")), justify=justify, overflow="fold")
-    for rows in groups:
-        for row in rows:
-            table.add_row(*(Text(for_terminal(cell), style=_style(cell)) for cell in row))
-        table.add_section()
-    # Piped output is for programs and files: as wide as the table is, never cut.
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    with console.capture() as captured:
-        console.print(table)
-    click.echo(captured.get(), nl=False, color=console.is_terminal or None)
+    safe = [[[for_terminal(cell) for cell in row] for row in rows] for rows in groups]
+    headings = [column if isinstance(column, Column) else Column(column) for column in columns]
+    table = fit(headings, safe, width_of(sys.stdout))
+    if title:
+        echo(title)
+    for line in table.lines():
+        click.echo("".join(map(_styled, line)).rstrip())
+    if table.dropped:
+        echo(f"Not shown at this width: {', '.join(table.dropped)}.")
+    echo()
 
 
-def _style(cell: str) -> str:
-    good, bad = ("reproduced", "verified"), ("deviates", "mismatch", "unreadable", "internal error")
+def _styled(segment: Segment) -> str:
+    """The text in the colour of its cell's verdict, which click removes where it is piped."""
+    style = {} if os.environ.get("NO_COLOR") else _style(segment.cell)
+    return click.style(segment.text, **style) if style else segment.text
+
+
+def _style(cell: str) -> dict[str, Any]:
+    """The colour of a verdict, by its word or symbol; the text itself says the same."""
+    good = ("reproduced", "verified", "✓")
+    bad = ("deviates", "mismatch", "unreadable", "internal error", "✗")
     doubtful = ("close", "erratum", "partial", "not measured", "unreachable", "missing")
-    for words, style in ((good, "green"), (bad, "bold red"), (doubtful, "yellow")):
-        if cell.startswith(words):
-            return style
-    return ""
+    styles: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+        (good, {"fg": "green"}),
+        (bad, {"fg": "red", "bold": True}),
+        ((*doubtful, "≈", "!", "◐", "○"), {"fg": "yellow"}),
+    )
+    return next((style for words, style in styles if cell.startswith(words)), {})

@@ -11,7 +11,8 @@ from typing import TextIO
 
 STAND_INS = {
     "→": "->", "…": "...", "≥": ">=", "≤": "<=", "≈": "~", "−": "-", "–": "-", "×": "x", "±": "+-",
-    "·": "*", "✓": "ok", "✗": "x", "│": "|", "─": "-", "’": "'", "“": '"', "”": '"',
+    "·": "*", "✓": "ok", "✗": "x", "○": "o", "◐": "part", "│": "|", "─": "-",
+    "’": "'", "“": '"', "”": '"',
 }  # fmt: skip
 """What is printed for a character that the encoding of stdout lacks; others are escaped."""
 
@@ -68,6 +69,18 @@ def _replace(character: str) -> str:
 def is_unicode(stream: TextIO) -> bool:
     """Whether the stream can encode every character."""
     return codecs.lookup(getattr(stream, "encoding", None) or "utf-8").name.startswith("utf")
+
+
+def width_of(stream: TextIO) -> int | None:
+    """The columns of the terminal that a stream is, None if it is none; COLUMNS comes first."""
+    try:
+        if not stream.isatty():
+            return None
+        columns = os.environ.get("COLUMNS", "")
+        size = int(columns) if columns.isdecimal() else os.get_terminal_size(stream.fileno())[0]
+        return size or None  # some terminals do not know their size
+    except (AttributeError, OSError, ValueError):  # closed, or not of the operating system
+        return None
 
 
 def is_closed_pipe(error: BaseException) -> bool:

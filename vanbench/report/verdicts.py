@@ -20,6 +20,17 @@ PARTIAL = "partial"
 # Worst first: the verdict for a model is the first of these that any of its numbers has.
 SEVERITY = (DEVIATES, NOT_MEASURED, PARTIAL, CLOSE, ERRATUM, REPRODUCED, NOT_REPORTED)
 
+SYMBOLS = {
+    REPRODUCED: "✓",
+    CLOSE: "≈",
+    ERRATUM: "!",
+    DEVIATES: "✗",
+    PARTIAL: "◐",
+    NOT_MEASURED: "○",
+    NOT_REPORTED: "",
+}
+"""One character for each verdict; a number that nobody reported has none."""
+
 CLOSE_POINTS = Fraction(5, 100)  # Top-1/Top-5 percentage points, from the contract
 
 
