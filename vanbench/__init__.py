@@ -79,11 +79,12 @@ _HOMES = {
     "verify": "vanbench.api.judging",
 }
 
+if not TYPE_CHECKING:  # for a type checker, every wrong name would exist
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'vanbench' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module 'vanbench' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

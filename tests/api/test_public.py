@@ -1,6 +1,7 @@
 """What ``dir``, ``help``, editors and type checkers see of ``vanbench``."""
 
 import ast
+import doctest
 import inspect
 import pydoc
 import re
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import vanbench
 from vanbench.cli.group import main
@@ -31,7 +33,7 @@ def test_the_overview_names_every_function():
 def test_the_names_that_are_loaded_lazily_are_those_that_type_checkers_see():
     """And each is found where its home says."""
     tree = ast.parse(Path(vanbench.__file__).read_text(encoding="utf-8"))
-    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    block = next(node for node in tree.body if isinstance(node, ast.If))
     seen = {alias.name: node.module for node in block.body for alias in node.names}
     assert seen == vanbench._HOMES
     for name, home in seen.items():
@@ -65,6 +67,20 @@ def test_help_explains_every_argument_what_comes_back_and_what_is_raised(name):
     assert named >= arguments, arguments - named
     for part in ("Args:", "Returns:", "Raises:"):
         assert f"    {part}\n" in text
+
+
+def test_the_examples_in_the_help_are_true(tmp_path, monkeypatch):
+    """Those that need no file of one's own; in one folder, so that predictions finds runs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    names = {"vanbench": vanbench, "Image": Image}
+    names |= {name: getattr(vanbench, name) for name in vanbench.__all__}
+    runner, finder = doctest.DocTestRunner(), doctest.DocTestFinder()
+    for name in sorted(FUNCTIONS, key=["predictions"].__contains__):
+        (example,) = finder.find(names[name], name, globs=names)
+        runner.run(example)
+    assert runner.failures == 0
+    assert runner.tries >= 10
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -164,8 +164,8 @@ def verify(
         UnknownModelError, ZooError, DataError, DeviceError, ValueError, TypeError: An argument is
             wrong.
 
-    >>> found = verify("van_nano", zoo="demo", workers=0)  # doctest: +SKIP
-    >>> found.answer.headline  # doctest: +SKIP
+    >>> found = vanbench.verify("all", zoo="demo", workers=0)
+    >>> found.answer.headline
     'REPRODUCED'
     """
     from vanbench.verification import verify as verify_entries

@@ -179,8 +179,8 @@ def predictions(
         RecordError: There are no stored predictions, or they are damaged.
         DataError: The file holds no predictions.
 
-    >>> first = vanbench.predictions("van_nano.digits")  # doctest: +SKIP
-    >>> first.compare(vanbench.predictions("van_micro.digits")).agreement.p  # doctest: +SKIP
+    >>> first = vanbench.predictions("van_nano.digits")
+    >>> first.compare(vanbench.predictions("van_micro.digits")).agreement.p
     0.125
     """
     store_path = Path(results) / FILE

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vanbench.evaluation.models import Validated
     from vanbench.evaluation.result import ValidationResult
     from vanbench.inference.rewrite_config import RewriteConfig
+    from vanbench.prediction_store.prediction import Tally
 
 COLUMNS = ("model", ">images", ">Top-1, %", ">95 % interval", ">Top-5, %", ">correct", ">in top 5")
 
@@ -61,7 +62,8 @@ all images were used, or the set is not the official one.
 class Validation(Displayed):
     """What ``vanbench.validate`` found.
 
-    ``passes`` has, by model, the ``ValidationResult`` of the pass over the images that the model
+    ``tallies`` has the counts of each model by name: ``images``, ``correct1``, ``correct5``, ``top1``
+    and ``top5``. ``passes`` has, by model, the ``ValidationResult`` of the pass over the images that the model
     took part in: ``tallies``, ``protocol``, ``data``, ``numerics``, ``environment``. ``errors`` has
     why the others took part in none; nothing is raised for these.
     """
@@ -72,6 +74,11 @@ class Validation(Displayed):
     def passes(self) -> "Mapping[str, ValidationResult]":
         """The pass of each model by name."""
         return self.validated.passes
+
+    @property
+    def tallies(self) -> "Mapping[str, Tally]":
+        """The counts of each model by name."""
+        return {name: result.tallies[name] for name, result in self.passes.items()}
 
     @property
     def errors(self) -> "Mapping[str, VanbenchError]":
@@ -151,9 +158,9 @@ def validate(
         UnknownModelError, ZooError, DataError, DeviceError, ValueError, TypeError: An argument is
             wrong.
 
-    >>> found = vanbench.validate("van_nano", zoo="demo", workers=0)  # doctest: +SKIP
-    >>> found.to_frame().loc["van_nano.digits", "top1_percent"]  # doctest: +SKIP
-    95.83333333333333
+    >>> found = vanbench.validate("van_nano", zoo="demo", workers=0)
+    >>> found.tallies["van_nano.digits"]
+    Tally(images=360, correct1=345, correct5=359)
     """
     from vanbench.devices import choose_device
     from vanbench.evaluation.models import validate_entries, validate_file

@@ -101,7 +101,7 @@ def preprocess(
             names the path.
         TypeError: The argument is none of these, such as an array.
 
-    >>> preprocess(Image.new("RGB", (640, 480))).shape
+    >>> vanbench.preprocess(Image.new("RGB", (640, 480))).shape
     torch.Size([3, 224, 224])
     """
     protocol = protocol or EvaluationProtocol()

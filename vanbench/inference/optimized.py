@@ -132,7 +132,7 @@ def optimize(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN
     Raises:
         TypeError: The model is no VAN of this package.
 
-    >>> fast = optimize(create_model("van_b0"))  # doctest: +SKIP
+    >>> fast = vanbench.optimize(vanbench.create_model("van_b0"))
     """
     _require_van(model)
     config = config or default_config(next(model.parameters()).device)

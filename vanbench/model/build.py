@@ -50,8 +50,9 @@ def create_model(
         ValueError: The architecture is incomplete or too large, or both or neither of ``name`` and
             ``architecture`` are given.
 
-    >>> model = create_model("VAN-B0", num_classes=10)
-    >>> own = create_model(architecture={"embed_dims": [16, 32, 48, 64], "depths": [2, 2, 4, 2]})
+    >>> model = vanbench.create_model("VAN-B0", num_classes=10)
+    >>> numbers = {"embed_dims": [16, 32, 48, 64], "depths": [2, 2, 4, 2]}
+    >>> own = vanbench.create_model(architecture=numbers)
     """
     if (name is None) == (architecture is None):
         raise ValueError("expected a name or an architecture, and not both")
