@@ -44,7 +44,7 @@ def test_every_difference_is_named(pth, tmp_path):
     found = {difference.name: difference.what for difference in comparison.differences}
     assert found == {
         "head.bias": "differs by up to 0.5",
-        "stages.0.norm.weight": "shape (8,) and (3,)",
+        "stages.0.norm.weight": "shape 8 and 3",
         "stages.1.norm.weight": "the same values as torch.float32 and torch.float64",
         "stages.2.norm.weight": "only in the first file",
         "extra": "only in the second file",

@@ -21,13 +21,14 @@ from vanbench.outside.safe_text import for_terminal
 
 @dataclass(frozen=True)
 class Converted:
-    """The written file, its hash and metadata, and sentences on suspicious tensors in it.
+    """The written file: hash, number of tensors, metadata, and sentences on suspicious tensors.
 
     ``choice`` says which weights were taken of a file that has more; None where it has no others.
     """
 
     path: Path
     sha256: str
+    tensors: int
     metadata: dict[str, str]
     suspicious: tuple[str, ...]
     choice: str | None
@@ -63,7 +64,14 @@ def convert(source: Path, target: Path) -> Converted:
         problem = f"cannot be written: {error.strerror or error}"
         remedy = "Free disk space, or choose a folder that can be written."
         raise VanbenchError(problem, where=target, remedy=remedy) from error
-    return Converted(target, sha256_of(target), metadata, checkpoint.suspicious, checkpoint.choice)
+    return Converted(
+        path=target,
+        sha256=sha256_of(target),
+        tensors=len(checkpoint.state),
+        metadata=metadata,
+        suspicious=checkpoint.suspicious,
+        choice=checkpoint.choice,
+    )
 
 
 def _write(state: Mapping[str, Tensor], target: Path, metadata: dict[str, str]) -> None:

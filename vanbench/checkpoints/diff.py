@@ -80,7 +80,7 @@ def _difference(
         return TensorDifference(name, f"only in the {'first' if name in a else 'second'} file")
     left, right = a[name], b[name]
     if left.shape != right.shape:
-        return TensorDifference(name, f"shape {tuple(left.shape)} and {tuple(right.shape)}")
+        return TensorDifference(name, f"shape {_shape(left)} and {_shape(right)}")
     x, y = left.double(), right.double()
     unequal = ~((x == y) | (x.isnan() & y.isnan()))
     if not unequal.any():
@@ -91,3 +91,7 @@ def _difference(
     if not math.isfinite(apart):
         return TensorDifference(name, "NaN or infinite in one of the files only")
     return TensorDifference(name, f"differs by up to {apart:.3g}", apart)
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "()"

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vanbench.download.cache import Fetched, locked, look, matches
@@ -11,6 +11,7 @@ from vanbench.download.error_messages import disk_error
 from vanbench.download.wanted import Wanted
 from vanbench.errors import FetchError, MissingError
 from vanbench.files import sha256_of
+from vanbench.outside.safe_text import for_terminal
 from vanbench.progress import Update, ignore
 
 
@@ -19,13 +20,37 @@ class Imported:
     """A wanted file: where it was found, and its path in the cache; None where it was not found.
 
     ``status``: ``linked``, ``copied``, ``present`` (the cache has it already), ``missing``, or
-    ``unverifiable`` (nothing was published to recognise it by).
+    ``unverifiable`` (nothing was published to recognise it by). ``reason`` says why there is none.
     """
 
     wanted: Wanted
     source: Path | None
     path: Path | None
     status: str
+    reason: str | None = None
+
+
+@dataclass
+class _Found:
+    """What a search met: the first file with each hash, and what may explain that one is missing.
+
+    ``namesakes`` are files with a published name and another hash; ``unreadable`` could not be
+    hashed.
+    """
+
+    files: dict[Wanted, Path] = field(default_factory=dict)
+    namesakes: dict[str, tuple[Path, str]] = field(default_factory=dict)
+    unreadable: list[Path] = field(default_factory=list)
+
+    def why_missing(self, wanted: Wanted) -> str:
+        """Why no file was recognised, as a clause."""
+        if not wanted.published:
+            return "no hash was published to recognise it by"
+        if namesake := self.namesakes.get(wanted.filename):
+            path, sha256 = namesake
+            return f"{for_terminal(path.name)} is another file: its hash begins with {sha256[:8]}"
+        unread = f"; {len(self.unreadable):,} could not be read" if self.unreadable else ""
+        return f"no file has the published hash{unread}"
 
 
 def import_files(
@@ -44,9 +69,9 @@ def import_files(
         raise MissingError("expected a folder with checkpoint files, found no folder", where=folder)
     present = {w: path for w in wanted if (path := _present(w, cache))}
     sought = [w for w in wanted if w.published and w not in present]
-    found = _search(folder, sought, progress) if sought else {}
+    found = _search(folder, sought, progress) if sought else _Found()
     try:
-        return [_import(w, found.get(w), cache, present.get(w)) for w in wanted]
+        return [_import(w, found, cache, present.get(w)) for w in wanted]
     except OSError as error:
         raise disk_error(error, cache) from error
 
@@ -55,22 +80,30 @@ def _search(
     folder: Path,
     sought: Sequence[Wanted],
     progress: Update,
-) -> dict[Wanted, Path]:
+) -> _Found:
     """The first file with the hash of each of those sought; stops when all are found."""
-    found: dict[Wanted, Path] = {}
+    found = _Found()
     files = list(_files(folder))
     for number, path in enumerate(files, 1):
-        try:
-            sha256 = sha256_of(path)
-        except OSError:  # a file that cannot be read is not found, and then reported as missing
-            sha256 = ""
-        for wanted in sought:
-            if sha256 and matches(wanted, sha256):
-                found.setdefault(wanted, path)
+        _look_at(path, sought, found)
         progress(number, len(files))
-        if len(found) == len(sought):
+        if len(found.files) == len(sought):
             break
     return found
+
+
+def _look_at(path: Path, sought: Sequence[Wanted], found: _Found) -> None:
+    """Note whose file it is, or why it may have been taken for one."""
+    try:
+        sha256 = sha256_of(path)
+    except OSError:
+        found.unreadable.append(path)
+        return
+    for wanted in sought:
+        if matches(wanted, sha256):
+            found.files.setdefault(wanted, path)
+        elif path.name == wanted.filename:
+            found.namesakes.setdefault(wanted.filename, (path, sha256))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -88,12 +121,13 @@ def _present(wanted: Wanted, cache: Path) -> Path | None:
     return found.path if isinstance(found, Fetched) else None
 
 
-def _import(wanted: Wanted, source: Path | None, cache: Path, present: Path | None) -> Imported:
-    target = cache / wanted.cache_name
+def _import(wanted: Wanted, found: _Found, cache: Path, present: Path | None) -> Imported:
+    target, source = cache / wanted.cache_name, found.files.get(wanted)
     if present:
         return Imported(wanted, None, present, "present")
     if source is None:
-        return Imported(wanted, None, None, "missing" if wanted.published else "unverifiable")
+        status = "missing" if wanted.published else "unverifiable"
+        return Imported(wanted, None, None, status, found.why_missing(wanted))
     with locked(cache, wanted.cache_name) as part:
         part.discard()
         status = _link_or_copy(source.resolve(), part.path)

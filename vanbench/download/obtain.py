@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vanbench.download.cache import Fetched, fetch
+from vanbench.download.outcome_json import OutcomeJson
 from vanbench.download.transfer import local_path
 from vanbench.download.wanted import Wanted
-from vanbench.errors import FetchError, VanbenchError, unexpected_as_errors
+from vanbench.errors import FetchError, VanbenchError, error_json, unexpected_as_errors
 from vanbench.model.architecture import Architecture
 from vanbench.model.expected_counts import expected_params
 from vanbench.progress import Progress, silent
 from vanbench.report import record_files, records
 from vanbench.report.records import Record
-from vanbench.typed_json import Json
 from vanbench.zoo.entries import Entry, Zoo
 
 _COPIES = 8
@@ -42,8 +42,15 @@ class Outcome:
     fetched: Fetched | None
     error: VanbenchError | None
 
-    def as_json(self) -> Json:
-        """The checkpoint object of the contract, with the model's name."""
+    @property
+    def status(self) -> str:
+        """The checkpoint status of the contract."""
+        if self.fetched:
+            return self.fetched.status
+        return file_status(self.error) if self.error else "missing"
+
+    def as_json(self) -> OutcomeJson:
+        """The form of ``download --json`` for one model."""
         fetched = self.fetched
         return {
             "name": self.entry.name,
@@ -52,9 +59,10 @@ class Outcome:
                 "path": str(fetched.path) if fetched else None,
                 "bytes": fetched.bytes if fetched else None,
                 "sha256": fetched.sha256 if fetched else None,
-                "status": fetched.status if fetched else self.error and file_status(self.error),
+                "status": self.status,
                 "reason": str(self.error) if self.error else None,
             },
+            "error": error_json(self.error) if self.error else None,
         }
 
 

@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 from vanbench.conventions import COUNTERS
 from vanbench.errors import ErrorJson, VanbenchError, error_json
 from vanbench.model.architecture import Architecture, ArchitectureDict
+from vanbench.report.count_verdicts import judge_counts
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
@@ -77,6 +78,16 @@ class ReportedArchitecture(TypedDict):
     """Its FLOPs at ``resolution``."""
 
 
+class VerdictsJson(TypedDict):
+    """What the counts say about the reported ones."""
+
+    params: str
+    """The verdict on the parameters: ``reproduced``, ``erratum``, ``deviates`` or ``not
+    reported``."""
+    flops: str | None
+    """The verdict on the FLOPs; null where ``resolution`` is not ``reported_resolution``."""
+
+
 class CountErratum(TypedDict):
     """A reported figure that is known to be wrong."""
 
@@ -121,12 +132,15 @@ class CountJson(TypedDict):
     """What the source reports."""
     reported_resolution: int
     """The side of the input, in pixels, that the reported FLOPs are for."""
+    verdicts: VerdictsJson | None
+    """What the counts say about the reported ones; null where nothing was counted."""
     erratum: CountErratum | None
     """What is known to be misprinted; null if nothing is, and where nothing was counted."""
 
 
 def count_json(entry: Entry, complexity: "Complexity") -> CountJson:
     """What was counted of a model, beside what was reported."""
+    verdicts = judge_counts(entry, complexity)
     return {
         "name": entry.name,
         "architecture": entry.architecture.as_dict(),
@@ -150,6 +164,7 @@ def count_json(entry: Entry, complexity: "Complexity") -> CountJson:
         },
         "reported": _reported_json(entry),
         "reported_resolution": entry.counting.resolution,
+        "verdicts": {"params": verdicts.params, "flops": verdicts.flops},
         "erratum": _erratum_json(entry, complexity.resolution),
     }
 
@@ -173,6 +188,7 @@ def not_counted_json(entry: Entry, error: VanbenchError) -> CountJson:
         "counters": None,
         "reported": _reported_json(entry),
         "reported_resolution": entry.counting.resolution,
+        "verdicts": None,
         "erratum": None,
     }
 

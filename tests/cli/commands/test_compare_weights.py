@@ -22,17 +22,16 @@ def test_of_many_differences_the_first_are_shown(pth, tmp_path):
     other = save(state, tmp_path / "other.pth")
     lines = run("compare-weights", pth, other, code=1).stdout.splitlines()
     more = len(compare_files(pth, other).differences) - 20
-    assert lines[20] == f"… and {more} more (-v shows all)"
-    assert lines[21].startswith(
-        f"different networks: 0 tensors equal, {more + 20} different, by up"
-    )
+    total = f"{more + 20} of {more + 20} tensors"
+    assert lines[0].startswith(f"Different networks: {total} differ, by up to 0.25")
+    assert lines[21] == f"… and {more} more (-v shows all)"
     assert len(run("compare-weights", pth, other, "-v", code=1).stdout.splitlines()) == more + 21
 
 
 def test_the_outcome_as_text_and_json(pth, tmp_path):
     done = run("compare-weights", pth, save(tiny_state(OFFICIAL), tmp_path / "same.pth"))
-    assert done.stdout.startswith("the same network: ")
-    assert done.stdout.endswith("(openmmlab and official naming)\n")
+    assert done.stdout.startswith("Same network: ")
+    assert done.stdout.endswith("(openmmlab and official naming).\n")
 
     state = tiny_state(OPENMMLAB)
     state["head.fc.bias"] = state["head.fc.bias"] + 1

@@ -1,11 +1,13 @@
 """``vanbench convert``."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import ROOT, run
 from tests.support.forge import save, tiny_state
+from vanbench.cli.phrases import size_of
 from vanbench.files import sha256_of
 
 
@@ -16,7 +18,19 @@ def pth(tmp_path) -> Path:
 
 def test_the_file_and_its_hash_are_printed(pth, tmp_path):
     out = tmp_path / "f.safetensors"
-    assert run("convert", pth, out).stdout == f"{out}  SHA-256 {sha256_of(out)}\n"
+    lines = run("convert", pth, out).stdout.splitlines()
+    assert lines[:2] == [f"File: {out}", f"SHA-256: {sha256_of(out)}"]
+    tensors, size = len(tiny_state()), size_of(out.stat().st_size)
+    assert lines[2] == f"{tensors} tensors with openmmlab naming, {size}."
+    assert lines[3] == f"Next: vanbench validate --checkpoint {out} --data PATH"
+
+
+def test_json(pth, tmp_path):
+    out = tmp_path / "f.safetensors"
+    document = json.loads(run("convert", pth, out, "--json").stdout)
+    assert document["sha256"] == sha256_of(out)
+    assert document["bytes"] == out.stat().st_size
+    assert document["metadata"]["source_file"] == pth.name
 
 
 def test_failures(pth, tmp_path):

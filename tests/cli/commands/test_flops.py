@@ -19,7 +19,7 @@ def flops(*args):
 
 def columns(text):
     """The numbers of each row that has a count under both conventions."""
-    rows = re.findall(r"^ ([\w.]+) +([\d,]+|–) +([\d,]+|–) *$", text, re.MULTILINE)
+    rows = re.findall(r"^([\w.]+) +([\d,]+|–) +([\d,]+|–) *$", text, re.MULTILINE)
     number = {"–": "0"}
     return {
         name: [int(number.get(v, v).replace(",", "")) for v in values] for name, *values in rows
@@ -81,7 +81,7 @@ def test_the_erratum_and_the_conventions_are_explained():
     text = run("flops", "van_b6", "--resolution", 32).stdout
     assert "conv_bias" in text
     assert "Not counted by fvcore" in text
-    assert "Erratum, van_b6.in21k" in text
+    assert "van_b6.in21k is misprinted: 283.9 M and 55.28 G are the counts" in text
     assert "96 192 480 768: 283.90 M" in text
 
 
@@ -95,3 +95,38 @@ def test_an_input_that_is_too_large_is_a_usage_error():
     text = " ".join(run("flops", "van_b6", "--resolution", 1200, code=2).stderr.split())
     assert "--resolution: van_b6.in21k is too large: " in text
     assert "FLOPs at 1200×1200, and the limit is 1,000,000,000,000" in text
+
+
+def test_the_answer_says_how_many_models_have_the_reported_counts():
+    text = flops("--all")
+    assert "2 of 2 models have the reported parameters and FLOPs.\n" in text
+    assert text.endswith("\nNext: vanbench verify --all --zoo demo\n")
+
+
+def test_small_counts_are_shown_with_three_digits():
+    (row,) = [line for line in flops("van_nano").splitlines() if line.startswith("van_nano")]
+    assert row.split() == ["van_nano.digits", "✓", "0.0992", "0.0992", "✓", "0.000863",
+                           "0.000838", "0.000863"]  # fmt: skip
+
+
+def test_flops_at_another_resolution_are_not_compared():
+    text = flops("van_nano", "--resolution", "64")
+    (row,) = [line for line in text.splitlines() if line.startswith("van_nano")]
+    assert row.endswith("0.000863 at 32")
+    assert "1 of 1 model has the reported parameters.\n" in text
+    assert "The reported FLOPs are for 32×32; those counted here are not compared" in text
+    (model,) = json.loads(flops("van_nano", "--resolution", "64", "--json"))["models"]
+    assert model["verdicts"] == {"params": "reproduced", "flops": None}
+    assert (model["resolution"], model["reported_resolution"]) == (64, 32)
+
+
+def test_a_model_that_cannot_be_counted_has_its_error_in_its_row(monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("vanbench.flops.count", fail)
+    outcome = run("flops", "--all", "--zoo", "demo", "--json", code=3)
+    for model in json.loads(outcome.stdout)["models"]:
+        assert model["flops"] is None
+        assert model["error"]["message"] == model["reason"]
+    assert "○" in run("flops", "--all", "--zoo", "demo", code=3).stdout

@@ -1,17 +1,35 @@
 """``vanbench download``."""
 
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
+from typing_extensions import TypedDict
 
 from vanbench.cli.failures import exit_for
 from vanbench.cli.options import Settings, common_options, model_arguments, source_options
-from vanbench.cli.output import echo, print_json
+from vanbench.cli.output import echo, print_json, print_table
+from vanbench.cli.phrases import counted, next_command, size_of
+from vanbench.cli.tables import Column
+from vanbench.download.outcome_json import OutcomeJson
 from vanbench.zoo.entries import Entry
+
+if TYPE_CHECKING:
+    from vanbench.download.obtain import Outcome
 
 EXAMPLES = """\b
 Examples:
   vanbench download van_b0
   vanbench download --all --cache /data/checkpoints
 """
+
+
+class Document(TypedDict):
+    """What became of each file that was asked for."""
+
+    models: list[OutcomeJson]
+    """The models, in the order in which they were asked for."""
 
 
 @click.command(epilog=EXAMPLES)
@@ -31,8 +49,37 @@ def command(
     where = Sources(settings.cache, mirrors, offline)
     outcomes = obtain_all(settings.zoo, entries, where, settings.results, settings.progress)
     if settings.as_json:
-        print_json(models=[outcome.as_json() for outcome in outcomes])
-    for outcome in outcomes:
-        if outcome.fetched and not settings.as_json:
-            echo(f"{outcome.entry.name}  {outcome.fetched.status}  {outcome.fetched.path}")
+        document: Document = {"models": [outcome.as_json() for outcome in outcomes]}
+        print_json(**document)
+    else:
+        _print(outcomes, settings)
     exit_for({o.entry.name: o.error for o in outcomes if o.error is not None})
+
+
+def _print(outcomes: Sequence["Outcome"], settings: Settings) -> None:
+    rows = [
+        [
+            outcome.entry.name,
+            outcome.status,
+            size_of(outcome.fetched.bytes) if outcome.fetched else "",
+            outcome.fetched.path.name if outcome.fetched else outcome.entry.filename,
+        ]
+        for outcome in outcomes
+    ]
+    print_table(["model", "status", Column(">size", drop=1), Column("file", fit="middle")], rows)
+    echo(f"Folder: {settings.cache}", wrap=False)
+    echo(_sentence(outcomes))
+    if all(outcome.fetched for outcome in outcomes):
+        names = [outcome.entry.name for outcome in outcomes]
+        models = ["--all"] if len(names) == len(settings.zoo.entries) else names
+        echo(f"Next: {next_command('verify', *models)}", wrap=False)
+
+
+def _sentence(outcomes: Sequence["Outcome"]) -> str:
+    """How many files have which status, and how large they are together."""
+    statuses = Counter(outcome.status for outcome in outcomes)
+    verified = f"{statuses.pop('verified', 0)} of {counted(len(outcomes), 'file')} verified"
+    others = [f"{number} {status}" for status, number in statuses.items()]
+    total = sum(outcome.fetched.bytes for outcome in outcomes if outcome.fetched)
+    size = f"; {size_of(total)} in total" if total else ""
+    return f"{', '.join([verified, *others])}{size}."

@@ -1,22 +1,36 @@
 """``vanbench flops``."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 from typing_extensions import TypedDict
 
+from vanbench.cli.count_tables import in_unit, print_explanation, print_parts
 from vanbench.cli.failures import exit_for
 from vanbench.cli.options import Settings, common_options, model_arguments, option
 from vanbench.cli.output import echo, print_json, print_table
-from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
+from vanbench.cli.phrases import counted, next_command
+from vanbench.cli.tables import Column
+from vanbench.conventions import CONVENTIONS
 from vanbench.model.limits import SIDE, excess
 from vanbench.report.count_json import CountJson, count_json, not_counted_json
-from vanbench.report.verdicts import NOT_MEASURED
+from vanbench.report.count_verdicts import judge_counts
+from vanbench.report.verdicts import (
+    DEVIATES,
+    ERRATUM,
+    NOT_MEASURED,
+    NOT_REPORTED,
+    REPRODUCED,
+    SYMBOLS,
+)
 from vanbench.zoo.each import for_each
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
     from vanbench.flops import Complexity
+
+    Counted = Mapping[str, Complexity]
 
 
 class Document(TypedDict):
@@ -63,115 +77,127 @@ def command(
         if resolution and (why := excess(entry.architecture, resolution)):
             raise click.BadParameter(f"{entry.name} is too large: {why}", param_hint="--resolution")
 
-    def count_one(entry: Entry) -> "Complexity":
-        size = resolution or entry.counting.resolution
-        settings.detail(f"counting {entry.name} at {size}×{size}")
-        return count(entry.architecture, size)
+    with settings.progress("counting", "models") as update:
 
-    counted, errors = for_each(entries, count_one)
+        def count_one(entry: Entry) -> "Complexity":
+            update(entries.index(entry), len(entries), entry.name)
+            return count(entry.architecture, resolution or entry.counting.resolution)
+
+        found, errors = for_each(entries, count_one)
     if settings.as_json:
         document: Document = {
             "models": [
-                count_json(entry, counted[entry.name])
-                if entry.name in counted
+                count_json(entry, found[entry.name])
+                if entry.name in found
                 else not_counted_json(entry, errors[entry.name])
                 for entry in entries
             ]
         }
         print_json(**document)
     else:
-        _print(entries, counted)
-        _print_details([e for e in entries if e.name in counted], counted, by, explain)
+        _print_table(entries, found)
+        _print_details([e for e in entries if e.name in found], found, by, explain)
+        for line in _answer(entries, found):
+            echo(line)
+        echo(f"Next: {next_command('verify', *_names(entries, settings))}", wrap=False)
     exit_for(errors)
 
 
-def _print_details(
-    entries: list[Entry], counted: dict[str, "Complexity"], by: str | None, explain: bool
-) -> None:
-    """What is printed below the table."""
-    for entry in entries:
-        complexity = counted[entry.name]
-        if by or (len(entries) == 1 and not explain):
-            _print_parts(entry, complexity, by or "operator")
-        if explain:
-            _print_explanation(entry, complexity)
-        _print_erratum(entry, complexity.resolution)
-    if not explain:
-        echo()
-        for convention in CONVENTIONS.values():
-            echo(f"{convention.title} counts {convention.rule}.")
-        echo("One multiply–add is one FLOP. Give --explain for the meaning, and other tools.")
-
-
-def _print(entries: tuple[Entry, ...], counted: dict[str, "Complexity"]) -> None:
-    columns = ["model", ">input", ">params M", ">reported", ">FLOPs G, OpenMMLab", ">fvcore"]
-    rows = [_row(entry, counted.get(entry.name)) for entry in entries]
-    print_table([*columns, ">reported"], rows)
+def _print_table(entries: Sequence[Entry], found: "Counted") -> None:
+    """A row for each model; the FLOPs of a convention that no entry names may be left out."""
+    judged = {entry.counting.convention for entry in entries}
+    columns: list[str | Column] = ["model", ">params M", ">reported"]
+    columns += [
+        Column(f">{convention.title} G", drop=0 if name in judged else 1)
+        for name, convention in CONVENTIONS.items()
+    ]
+    columns.append(">reported")
+    rows = [_row(entry, found.get(entry.name)) for entry in entries]
+    sides = {complexity.resolution for complexity in found.values()}
+    if len(sides) == 1:
+        (side,) = sides
+        print_table(columns, rows, title=f"Parameters, and FLOPs of one image of {side}×{side}")
+    else:
+        inputs = [str(found[e.name].resolution) if e.name in found else "" for e in entries]
+        rows = [[*row, side] for row, side in zip(rows, inputs, strict=True)]
+        print_table([*columns, ">input"], rows, title="Parameters, and FLOPs of one image")
 
 
 def _row(entry: Entry, complexity: "Complexity | None") -> list[str]:
-    params, flops = (str(f or "–") for f in (entry.claims.params_m, entry.claims.flops_g))
+    """Each judged number has the symbol of its verdict before it."""
+    claims, convention = entry.claims, entry.counting.convention
+    params, flops = (str(figure or "–") for figure in (claims.params_m, claims.flops_g))
     if complexity is None:
-        return [entry.name, "", NOT_MEASURED, params, "", "", flops]
-    return [
-        entry.name,
-        f"{complexity.resolution}",
-        f"{complexity.params / 1e6:.2f}",
-        params,
-        f"{complexity.flops['openmmlab'] / 1e9:.2f}",
-        f"{complexity.flops['fvcore'] / 1e9:.2f}",
-        flops,
-    ]
+        return [entry.name, SYMBOLS[NOT_MEASURED], params, *("" for _ in CONVENTIONS), flops]
+    verdicts = judge_counts(entry, complexity)
+    if verdicts.flops is None and claims.flops_g:
+        flops = f"{flops} at {entry.counting.resolution}"
+    digits = [figure.decimals if figure else 2 for figure in (claims.params_m, claims.flops_g)]
+    counts = {c: in_unit(complexity.flops[c], 10**9, max(2, digits[1])) for c in CONVENTIONS}
+    counts[convention] = _judged(counts[convention], verdicts.flops)
+    found = _judged(in_unit(complexity.params, 10**6, max(2, digits[0])), verdicts.params)
+    return [entry.name, found, params, *counts.values(), flops]
 
 
-def _print_parts(entry: Entry, complexity: "Complexity", by: str) -> None:
-    parts = complexity.by_operator if by == "operator" else complexity.by_module
-    names = dict.fromkeys(name for convention in CONVENTIONS for name in parts[convention])
-    rows = [[name, *(_integer(parts[c].get(name)) for c in CONVENTIONS)] for name in names]
-    rows.append(["total", *(_integer(complexity.flops[c]) for c in CONVENTIONS)])
-    titles = [f">{convention.title}" for convention in CONVENTIONS.values()]
-    print_table([by, *titles], rows, title=f"FLOPs of {entry.name} by {by}")
-    seen = ", ".join(f"{n} × {op}" for op, n in complexity.uncounted.items())
-    echo(f"Not counted by fvcore: {seen}.")
+def _judged(number: str, verdict: str | None) -> str:
+    return f"{SYMBOLS[verdict] if verdict else ''} {number}".lstrip()
 
 
-def _print_explanation(entry: Entry, complexity: "Complexity") -> None:
-    """The figure and the rule of each counter, and the quantities that the rules speak of."""
-    side = complexity.resolution
-    totals = {name: counter.total(complexity.units) for name, counter in COUNTERS.items()}
-    rows = [
-        [counter.title, f"{totals[name]:,}", f"{totals[name] / 1e9:.3f}", counter.rule]
-        for name, counter in COUNTERS.items()
-    ]
-    title = f"FLOPs of {entry.name} by counter, one image of {side}×{side}"
-    print_table(["counter", ">FLOPs", ">G", "rule"], rows, title=title)
-    for counter in COUNTERS.values():
-        echo(f"{counter.title}: {counter.note}.")
-    echo("No counter includes element-wise additions and multiplications.")
+def _print_details(
+    entries: Sequence[Entry], found: "Counted", by: str | None, explain: bool
+) -> None:
+    """The parts of each count and the rules by which they were counted."""
+    for entry in entries:
+        if by or (len(entries) == 1 and not explain):
+            print_parts(entry, found[entry.name], by or "operator")
+        if explain:
+            print_explanation(entry, found[entry.name])
+    if not explain:
+        for convention in CONVENTIONS.values():
+            echo(f"{convention.title} counts {convention.rule}.")
+        echo("One multiply–add is one FLOP. Give --explain for the meaning, and other tools.")
     echo()
-    quantities = [[name, f"{complexity.units[name]:,}", what] for name, what in OPERATIONS.items()]
-    print_table(["in the rules", ">count", "meaning"], quantities)
-    echo(
-        f"{complexity.params:,} parameters with a head of {entry.architecture.num_classes} "
-        f"classes, {complexity.params_backbone:,} without the head."
-    )
 
 
-def _print_erratum(entry: Entry, resolution: int) -> None:
-    from vanbench.flops import count_from_shapes
+def _answer(entries: Sequence[Entry], found: "Counted") -> Iterator[str]:
+    """How many models have the reported counts, then each that has not, and why."""
+    verdicts = {e.name: judge_counts(e, found[e.name]) for e in entries if e.name in found}
+    reported = [name for name, verdict in verdicts.items() if verdict.model != NOT_REPORTED]
+    same = sum(verdicts[name].model == REPRODUCED for name in reported)
+    other_side = any(verdict.flops is None for verdict in verdicts.values())
+    what = "parameters" if other_side else "parameters and FLOPs"
+    if reported:
+        verb = "has" if 1 in (same, len(entries)) else "have"
+        yield f"{same} of {counted(len(entries), 'model')} {verb} the reported {what}."
+    else:
+        yield f"{counted(len(verdicts), 'model')} counted; no counts are reported."
+    if other_side:
+        sides = sorted({entry.counting.resolution for entry in entries})
+        at = " and ".join(f"{side}×{side}" for side in sides)
+        yield f"The reported FLOPs are for {at}; those counted here are not compared with them."
+    for entry in entries:
+        if entry.name in verdicts:
+            yield from _about(entry, found[entry.name], verdicts[entry.name].model)
 
-    erratum = entry.erratum
-    if erratum is None:
-        return
-    echo()
-    echo(f"Erratum, {entry.name}: {erratum.reason}")
-    if other := erratum.reported_architecture:
-        params, flops = count_from_shapes(other, resolution)
-        echo(
+
+def _about(entry: Entry, complexity: "Complexity", verdict: str) -> Iterator[str]:
+    """Why a model has not the reported counts."""
+    if verdict == DEVIATES:
+        yield f"{entry.name} deviates: the network that the zoo declares has other counts."
+    if verdict == ERRATUM and entry.erratum:
+        yield f"{entry.name} is misprinted: {' '.join(entry.erratum.reason.split())}"
+    other = entry.erratum.reported_architecture if entry.erratum else None
+    if other:
+        from vanbench.flops import count_from_shapes
+
+        side = complexity.resolution
+        params, flops = count_from_shapes(other, side)
+        yield (
             f"With embed dims {' '.join(map(str, other.embed_dims))}: {params / 1e6:.2f} M "
-            f"parameters, {flops / 1e9:.2f} G FLOPs under OpenMMLab's convention at {resolution}."
+            f"parameters, {flops / 1e9:.2f} G FLOPs under OpenMMLab's convention at {side}×{side}."
         )
 
 
-def _integer(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"
+def _names(entries: Sequence[Entry], settings: Settings) -> list[str]:
+    whole = len(entries) == len(settings.zoo.entries)
+    return ["--all"] if whole else [entry.name for entry in entries]

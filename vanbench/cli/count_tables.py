@@ -1,0 +1,69 @@
+"""The tables that ``vanbench flops`` prints below its first one: the parts of a count, its rules."""
+
+import math
+from typing import TYPE_CHECKING
+
+from vanbench.cli.output import echo, print_table
+from vanbench.cli.tables import Column
+from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
+from vanbench.zoo.entries import Entry
+
+if TYPE_CHECKING:
+    from vanbench.flops import Complexity
+
+
+def in_unit(count: int, unit: int, decimals: int = 2) -> str:
+    """A count in millions or billions: ``decimals`` digits, more where three would not be shown.
+
+    >>> in_unit(868_118_912, 10**9), in_unit(862_800, 10**9)
+    ('0.87', '0.000863')
+    """
+    value = count / unit
+    if 0 < value < 0.1:
+        decimals = max(decimals, 2 - math.floor(math.log10(value)))
+    return f"{value:.{decimals}f}"
+
+
+def print_parts(entry: Entry, complexity: "Complexity", by: str) -> None:
+    """The FLOPs of each operator or module under each convention."""
+    parts = complexity.by_operator if by == "operator" else complexity.by_module
+    names = dict.fromkeys(name for convention in CONVENTIONS for name in parts[convention])
+    rows = [[name, *(_integer(parts[c].get(name)) for c in CONVENTIONS)] for name in names]
+    total = [["total", *(_integer(complexity.flops[c]) for c in CONVENTIONS)]]
+    titles = [f">{convention.title}" for convention in CONVENTIONS.values()]
+    print_table([by, *titles], rows, total, title=f"FLOPs of {entry.name} by {by}")
+    if complexity.uncounted:
+        seen = ", ".join(f"{n} × {op}" for op, n in complexity.uncounted.items())
+        echo(f"Not counted by fvcore: {seen}.")
+
+
+def print_explanation(entry: Entry, complexity: "Complexity") -> None:
+    """The figure and the rule of each counter, and the quantities that the rules speak of."""
+    side = complexity.resolution
+    totals = {name: counter.total(complexity.units) for name, counter in COUNTERS.items()}
+    rows = [
+        [counter.title, f"{totals[name]:,}", in_unit(totals[name], 10**9, 3), counter.rule]
+        for name, counter in COUNTERS.items()
+    ]
+    columns = [
+        Column("counter", fit="words"),
+        Column(">FLOPs", drop=1),
+        Column(">G"),
+        Column("rule", fit="words"),
+    ]
+    title = f"FLOPs of {entry.name} by counter, one image of {side}×{side}"
+    print_table(columns, rows, title=title)
+    for counter in COUNTERS.values():
+        echo(f"{counter.title}: {counter.note}.")
+    echo("No counter includes element-wise additions and multiplications.")
+    echo()
+    quantities = [[name, f"{complexity.units[name]:,}", what] for name, what in OPERATIONS.items()]
+    print_table(["in the rules", ">count", Column("meaning", fit="words")], quantities)
+    echo(
+        f"{complexity.params:,} parameters with a head of {entry.architecture.num_classes:,} "
+        f"classes, {complexity.params_backbone:,} without the head."
+    )
+
+
+def _integer(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
