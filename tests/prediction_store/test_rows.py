@@ -96,3 +96,30 @@ def test_a_run_is_found_by_number_and_by_its_models_name(tmp_path):
         assert stored_tally(store, run) == Tally()
         with pytest.raises(RecordError, match="expected a data set that run 2 was applied to"):
             list(stored_rows(store, run))
+
+
+@pytest.mark.parametrize(
+    ("run", "found"),
+    [
+        ("VAN-B0.in1k", 3),
+        ("van-b0", 3),
+        ("van_b4.IN1K", 1),
+        ("VAN_B4.in21k", 2),
+        ("van_b4", None),  # two models
+        ("my_van", 4),
+        ("", None),
+    ],
+)
+def test_a_run_by_its_models_name_in_another_spelling(run, found):
+    with Store() as store:
+        for number, name in enumerate(["van_b4.in1k", "van_b4.in21k", "van_b0.in1k", "my-van.pth"]):
+            new = store.run(name, RunKey(f"{number}", {}, {}), "2026-01-01")
+            image = store.image_ids({0: "aa" * 32})[0]
+            store.add([(new, image, Prediction((1,), (0.0,)))])
+        if found is None:
+            with pytest.raises(
+                UnknownRunError, match=r"The stored runs are: 1 \(van_b4\.in1k\), 2"
+            ):
+                find_run(store, run)
+        else:
+            assert find_run(store, run).id == found

@@ -4,7 +4,6 @@ import pytest
 
 from vanbench.errors import UnknownModelError
 from vanbench.zoo.entries import filename_of, hash_in_name
-from vanbench.zoo.search import normal_name
 from vanbench.zoo.reader import load_zoo
 
 
@@ -70,8 +69,19 @@ def test_a_name_like_nothing_lists_all():
         load_zoo("openmmlab").find("zzzz")
 
 
-def test_the_form_in_which_names_are_compared():
-    assert normal_name("VAN-B6.In21K") == normal_name("van_b6.in21k")
+def test_a_pattern_that_matches_several_is_not_one_model():
+    with pytest.raises(UnknownModelError) as caught:
+        load_zoo("openmmlab").find("*.in21k")
+    assert str(caught.value) == (
+        "expected the name of one model, found '*.in21k'. It matches van_b4.in21k, van_b5.in21k, "
+        "van_b6.in21k. Give one of these."
+    )
+    assert load_zoo("openmmlab").find("*b6*").name == "van_b6.in21k"
+
+
+def test_a_pattern_that_matches_nothing_lists_all():
+    with pytest.raises(UnknownModelError, match=r"^no model 'van_c\*' in the zoo 'openmmlab'\. It has"):
+        load_zoo("openmmlab").matching("van_c*")
 
 
 def test_the_protocol_in_words():

@@ -2,7 +2,14 @@
 
 import pytest
 
-from vanbench.zoo.names import comparable, is_device, is_file_address, is_model_name, is_zoo_name
+from vanbench.zoo.names import (
+    comparable,
+    is_alias,
+    is_device,
+    is_file_address,
+    is_model_name,
+    is_zoo_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +29,13 @@ def test_names_of_models(name):
 )  # fmt: skip
 def test_what_cannot_name_a_model(name):
     assert not is_model_name(name)
+
+
+def test_other_names_of_models():
+    assert all(map(is_alias, ["van-tiny", "VAN_Tiny.in1k", "größe", "a", "x" * 100]))
+    assert not any(
+        map(is_alias, ["", "-a", "van tiny", "van/tiny", "van*", "a\n", "\u202ea", "x" * 101])
+    )
 
 
 @pytest.mark.parametrize("name", ["mine", "open-mmlab_2", "größe", "2024", "_a", "console"])

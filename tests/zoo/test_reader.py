@@ -131,6 +131,13 @@ MISTAKES = {
     "empty pretrain": ('url =', 'pretrain = " "\nurl =', r"key 'pretrain': expected a text that is not empty"),
     "config as number": ('url =', 'config = 1\nurl =', r"key 'config': expected text, found int 1"),
     "citation as list": ('title', 'citation = []\ntitle', r"top level, key 'citation': expected text"),
+    "alias as text": ('url =', 'aliases = "mine"\nurl =', r"key 'aliases': expected a list of at most 20 names"),
+    "alias as number": ('url =', 'aliases = ["a", 1]\nurl =', r"key 'aliases': expected a list of at most 20 names"),
+    "alias with a folder": ('url =', 'aliases = ["owner/a"]\nurl =', r"key 'aliases': .* found list \['owner/a'\]"),
+    "21 aliases": ('url =', f'aliases = {[f"a{i}" for i in range(21)]}\nurl =', r"key 'aliases': expected a list of at most 20"),
+    "alias is its name": ('url =', 'aliases = ["My-Van.Best"]\nurl =', r"key 'aliases': expected names that no model, arch"),
+    "alias is its architecture": ('url =', 'aliases = ["my-van"]\nurl =', r"key 'aliases': .* found str 'my-van'"),
+    "alias twice": ('url =', 'aliases = ["a", "A"]\nurl =', r"key 'aliases': .* found str 'A'"),
     "folder name": ('name = "mine"', 'name = "../mine"', r"key 'name'"),
 }  # fmt: skip
 
@@ -215,6 +222,43 @@ def test_names_that_differ_only_in_case_are_refused(tmp_path):
     twin = MINE + MINE[MINE.index("[models") :].replace("my_van.best", "My-VAN.best")
     with pytest.raises(ZooError, match=r"differs from 'my_van\.best'"):
         load_zoo(str(write(tmp_path, twin)))
+
+
+def test_other_names_of_a_model(tmp_path):
+    first, second = two(
+        tmp_path, "a.pth", "b.pth", ('aliases = ["First", "one.best"]', 'aliases = ["second"]')
+    )
+    assert (first.aliases, second.aliases) == (("First", "one.best"), ("second",))
+
+
+@pytest.mark.parametrize("taken", ["a.x", "A", "first"])
+def test_an_alias_is_not_the_name_of_another_model(tmp_path, taken):
+    lines = ('aliases = ["First"]', f'aliases = ["{taken}"]')
+    with pytest.raises(ZooError, match=rf'\[models\."b\.x"\], key \'aliases\': .* found str \'{taken}\''):
+        two(tmp_path, "a.pth", "b.pth", lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("openmlab", "Did you mean openmmlab?"),
+        ("OpenMMLab", "Did you mean openmmlab?"),
+        ("demo.toml", "Did you mean demo?"),
+        ("mine", "Did you mean mine.toml?"),
+        ("dem", "Did you mean dem.toml or demo?"),
+        ("zzzz", "Give --zoo one of these names or the path of a TOML file."),
+    ],
+)
+def test_a_wrong_zoo_suggests_the_nearest(tmp_path, monkeypatch, name, remedy):
+    monkeypatch.chdir(tmp_path)
+    for file in ("mine.toml", "dem.toml"):
+        (tmp_path / file).write_text(MINE)
+    with pytest.raises(ZooError) as caught:
+        load_zoo(name)
+    shipped = ", ".join(path.stem for path in sorted(SHIPPED.glob("*.toml")))
+    assert str(caught.value) == (
+        f"no zoo '{name}': neither a shipped one ({shipped}) nor a file. {remedy}"
+    )
 
 
 def test_no_such_zoo_names_the_shipped_ones():

@@ -16,7 +16,14 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
-from click.shell_completion import CompletionItem
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+)
 
 from vanbench.errors import ZooError
 from vanbench.outside.files import read_bytes
@@ -30,7 +37,35 @@ Complete = Callable[[click.Context, click.Parameter, str], Items]
 COMPLETE = "_VANBENCH_COMPLETE"
 """The variable by which click's shell scripts ask for completions, and the user for a script."""
 
-_SAFE = re.compile(r"[\w./+@%=,-]+")  # what no shell takes for anything but itself
+_SAFE = re.compile(r"[\w./+-]+")  # what all shells, and click's scripts for them, take as it is
+
+
+class _Bash(BashComplete):
+    """click's completion for bash, which splits ``--zoo=demo`` into three words."""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        args, incomplete = super().get_completion_args()
+        return [arg for arg in args if arg != "="], incomplete
+
+
+class _OneWord(ShellComplete):
+    """For shells in which ``--zoo=demo`` is one word, which a completion replaces as a whole."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> Items:
+        items = super().get_completions(args, incomplete)
+        option, equals, _ = incomplete.partition("=")
+        if equals and option.startswith("--"):
+            for item in items:
+                item.value = f"{option}={item.value}" if item.type == "plain" else item.value
+        return items
+
+
+class _Zsh(_OneWord, ZshComplete):
+    """click's completion for zsh."""
+
+
+class _Fish(_OneWord, FishComplete):
+    """click's completion for fish."""
 
 
 @contextmanager
@@ -39,6 +74,8 @@ def silent_completion() -> Iterator[None]:
     if not os.environ.get(COMPLETE, "").endswith("_complete"):
         yield
         return
+    for shell in (_Bash, _Zsh, _Fish):
+        add_completion_class(shell)
     with open(os.devnull, "w", encoding="utf-8") as null, redirect_stderr(null):
         try:
             yield
@@ -86,7 +123,7 @@ def complete_runs(context: click.Context, _: click.Parameter, incomplete: str) -
 
     runs = run_names(Path(_value(context, "results"), FILE))
     items = [
-        CompletionItem(str(run.id), help=for_terminal(f"{run.model}, {run.started}", most=100))
+        CompletionItem(str(run.id), help=for_terminal(f"{run.model} of {run.started}", most=100))
         for run in runs
     ]
     models = dict.fromkeys(run.model for run in runs if _SAFE.fullmatch(run.model))

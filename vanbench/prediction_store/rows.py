@@ -1,13 +1,16 @@
 """The stored predictions of a run, image by image, with names and class ids."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from typing_extensions import TypedDict
 
 from vanbench.errors import RecordError, UnknownRunError
 from vanbench.outside.safe_text import for_terminal, shorten
 from vanbench.prediction_store.prediction import TOP, Tally, is_correct1, is_correct5
 from vanbench.prediction_store.store import Store, StoredRun
-from vanbench.typed_json import Json
+from vanbench.zoo.search import arch_of, normal_name
 
 MOST_NAMED = 20  # runs in a message
 
@@ -34,11 +37,20 @@ class PredictionRow:
 
 
 def find_run(store: Store, run: str) -> StoredRun:
-    """The run of that number, or the last one of that model; UnknownRunError otherwise."""
+    """The run of that number, or the last one of that model; UnknownRunError otherwise.
+
+    Case and ``-``/``_`` of a model's name do not matter, and it may be without its tag where the
+    stored runs have it with one tag only.
+    """
     runs = store.runs()
     for stored in reversed(runs):
         if run in (str(stored.id), stored.model):
             return stored
+    wanted = normal_name(run)
+    named = [stored for stored in runs if wanted == normal_name(stored.model)]
+    named = named or [stored for stored in runs if wanted == normal_name(arch_of(stored.model))]
+    if len({stored.model for stored in named}) == 1:
+        return named[-1]
     known = ", ".join(f"{stored.id} ({stored.model})" for stored in runs[-MOST_NAMED:]) or "none"
     known = for_terminal(known, most=1000)
     raise UnknownRunError(
@@ -89,7 +101,38 @@ def stored_tally(store: Store, run: StoredRun) -> Tally:
     )
 
 
-def run_json(run: StoredRun, tally: Tally) -> Json:
+class RunJson(TypedDict):
+    """One stored run."""
+
+    run: int
+    """The number of the run."""
+    name: str
+    """The model."""
+    images: int
+    """How many predictions are stored."""
+    started: str
+    """When the run began, in UTC."""
+    fingerprint: str | None
+    """The data set that the run was last applied to; null if none."""
+    counted: int
+    """Over how many of that set's images the figures are."""
+    correct1: int | None
+    """How many first choices are right; null if none is counted."""
+    correct5: int | None
+    """How often one of the first five is right; null if none is counted."""
+    top1: float | None
+    """Top-1 in percent; null if none is counted."""
+    top5: float | None
+    """Top-5 in percent; null if none is counted."""
+    checkpoint: str
+    """SHA-256 of the checkpoint file."""
+    protocol: Mapping[str, Any]
+    """How images became the network's input, as the run noted it."""
+    numerics: Mapping[str, Any]
+    """What can change a logit: precision, device, versions, as the run noted it."""
+
+
+def run_json(run: StoredRun, tally: Tally) -> RunJson:
     """The form of ``predictions --json`` for one run."""
     return {
         "run": run.id,

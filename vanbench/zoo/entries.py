@@ -13,7 +13,7 @@ from vanbench.outside.safe_text import shorten
 from vanbench.zoo.addresses import public_url
 from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 from vanbench.zoo.reported import Reported
-from vanbench.zoo.search import is_pattern, listed, matching, nearest, suggestion
+from vanbench.zoo.search import arch_of, is_pattern, listed, matching, nearest, suggestion
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Entry:
     @property
     def arch(self) -> str:
         """The part of the name before the tag."""
-        return self.name.split(".")[0]
+        return arch_of(self.name)
 
     @property
     def claimed_images(self) -> int | None:

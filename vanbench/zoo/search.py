@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Protocol, TypeVar
 
 _MOST_QUERY = 200  # characters of a name that is looked for
+_MOST_COMPARED = 50  # letters of two names that are compared one by one
 _MOST_LISTED = 20  # names that a message lists
 _NEAR = 0.6  # similarity from which a name is suggested
 _FAR = (0.0, 0)
@@ -48,6 +49,11 @@ def normal_name(name: str) -> str:
     'van_b6'
     """
     return name.lower().replace("-", "_")
+
+
+def arch_of(name: str) -> str:
+    """The part of a model's name before its tag."""
+    return name.split(".")[0]
 
 
 def is_pattern(query: str) -> bool:
@@ -148,7 +154,7 @@ def _nearness(query: str, name: str) -> tuple[float, int]:
 
 def _similarity(query: str, name: str) -> tuple[float, int]:
     """The share of characters that two names have in common, and minus how far numbers differ."""
-    matcher = SequenceMatcher(None, _letters(name), _letters(query))
+    matcher = SequenceMatcher(None, *(_letters(text)[:_MOST_COMPARED] for text in (name, query)))
     if matcher.real_quick_ratio() < _NEAR or matcher.quick_ratio() < _NEAR:
         return _FAR
     apart = sum(abs(a - b) for a, b in zip(_numbers(query), _numbers(name), strict=False))
