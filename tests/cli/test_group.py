@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -15,12 +16,23 @@ from vanbench._version import __version__
 from vanbench.cli.group import COMMANDS, EXIT_CODES, main
 from vanbench.errors import SuspiciousWeightsWarning
 
+GROUPS = [name for name in COMMANDS if isinstance(main.get_command(None, name), click.Group)]
+LEAVES = {
+    **{name: main.get_command(None, name) for name in COMMANDS if name not in GROUPS},
+    **{
+        f"{name} {inner}": command
+        for name in GROUPS
+        for inner, command in main.get_command(None, name).commands.items()
+    },
+}
+"""The commands that do something, with the words that call them."""
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", LEAVES)
 def test_every_command_has_help_with_examples_and_is_in_the_readme(name):
-    text = run(name, "--help").stdout
+    text = run(*name.split(), "--help").stdout
     assert "Examples:" in text
     assert f"vanbench {name}" in text
     assert f"`vanbench {name}" in README
@@ -45,17 +57,16 @@ def test_help_and_readme_agree_on_the_exit_codes():
     assert re.findall(r"(?:Exit codes:|·) (\d+) ", paragraph.replace("\n", " ")) == codes
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", LEAVES)
 def test_every_option_can_be_set_by_environment(name):
-    command = main.get_command(None, name)
-    for parameter in command.params:
+    for parameter in LEAVES[name].params:
         if parameter.param_type_name == "option" and parameter.name != "help":
             assert parameter.envvar.startswith("VANBENCH_"), parameter.name
 
 
 def test_every_command_has_the_common_options():
-    for name in COMMANDS:
-        names = {option for p in main.get_command(None, name).params for option in p.opts}
+    for name, command in LEAVES.items():
+        names = {option for p in command.params for option in p.opts}
         assert {"--zoo", "--cache", "--results", "--json", "-q", "-v"} <= names, name
 
 

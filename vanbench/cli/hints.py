@@ -13,6 +13,7 @@ SYNONYMS = {
     "accuracy": "validate",
     "benchmark": "bench",
     "check": "verify",
+    "checksum": "hash",
     "complexity": "flops",
     "count": "flops",
     "dataset": "data",
@@ -36,6 +37,7 @@ SYNONYMS = {
     "reproduce": "verify",
     "results": "table",
     "runs": "predictions",
+    "sha256": "hash",
     "show": "list",
     "speed": "bench",
     "summary": "flops",
@@ -60,12 +62,12 @@ def nearest_commands(name: str, commands: Iterable[str]) -> list[str]:
     wanted = name.lower().replace("_", "-")
     if wanted in known:
         return [wanted]
-    if wanted in SYNONYMS:
-        return [SYNONYMS[wanted]]
+    synonyms = {word: command for word, command in SYNONYMS.items() if command in known}
+    if wanted in synonyms:
+        return [synonyms[wanted]]
     beginning = [command for command in known if command.startswith(wanted)]
     near = beginning or get_close_matches(wanted, known)
-    near = near or [SYNONYMS[found] for found in get_close_matches(wanted, SYNONYMS)]
-    return list(dict.fromkeys(near))
+    return near or [synonyms[word] for word in get_close_matches(wanted, synonyms, n=1)]
 
 
 def options_after_command(group: click.Group, ctx: click.Context, args: Sequence[str]) -> str:
