@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo table test slow lint check bench faults fuzz clean
+.PHONY: help demo table test slow lint check reference docs bench faults fuzz clean
 
 help:  ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s  %s\n", $$1, $$2}' Makefile
 
 $(READY): setup.cfg pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -34,8 +34,17 @@ lint: $(READY)  ## Style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: lint  ## Lint, and whether the README's table is what the records say
+check: lint  ## Lint, and whether every generated file is up to date
 	$(BIN)/vanbench table --check README.md
+	$(BIN)/python tools/write_cli_reference.py check
+	$(BIN)/python tools/write_schemas.py check
+
+reference: $(READY)  ## Generate docs/cli.md, docs/json.md and the JSON Schemas again
+	$(BIN)/python tools/write_cli_reference.py write
+	$(BIN)/python tools/write_schemas.py write
+
+docs: $(READY)  ## Build the documentation as a site: build/site/index.html
+	$(BIN)/mkdocs build --quiet --config-file .mkdocs.yml
 
 bench: $(READY)  ## Measure the project's own speed and print ratios
 	$(BIN)/python -m benchmarks

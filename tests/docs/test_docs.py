@@ -1,28 +1,46 @@
-"""Every command, option and link in docs/*.md exists."""
+"""What README.md and docs/*.md name exists: options, commands, links, messages."""
 
+import ast
 import re
-import shlex
 
 import click
 import pytest
 
+from tests.docs.blocks import PAGES, words
 from tests.support.command_line import ROOT
-from vanbench.cli.group import COMMANDS, main
+from vanbench.cli.group import main
 
-DOCS = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")}
-TYPED = [
-    (name, line)
-    for name, text in DOCS.items()
-    for block in re.findall(r"```(?:sh|console)\n(.*?)```", text, re.S)
-    for line in re.findall(r"^(?:\$ )?(vanbench .*)$", block, re.M)
-]
 LINKS = [
-    (name, link)
-    for name, text in DOCS.items()
-    for link in re.findall(r"\]\(([^)\s]+)\)", text)
+    (page, link)
+    for page, text in PAGES.items()
+    for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", text, flags=re.S))
     if "://" not in link and not link.startswith("mailto:")
 ]
-OF_OTHER_PROGRAMS = {"--help", "--pretty", "--no-index", "--depth"}
+OF_OTHER_PROGRAMS = {
+    "--help", "--version", "--pretty", "--no-index", "--depth",
+    "--user", "--gpus", "--shm-size",  # docker's
+}  # fmt: skip
+
+
+def commands(group=main, before=()):
+    """Each command by the words that name it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*before, name))
+        yield (*before, name), command
+
+
+COMMANDS = dict(commands())
+OPTIONS = {o for command in COMMANDS.values() for p in command.params for o in p.opts}
+
+
+def prose(page):
+    """A page without its blocks of code and, of the README, without the generated part."""
+    text = re.sub(r"<!-- vanbench:\w+:begin -->.*?<!-- vanbench:\w+:end -->", "", PAGES[page],
+                  flags=re.S)  # fmt: skip
+    return re.sub(r"```.*?```", "", text, flags=re.S)
 
 
 def anchors(text):
@@ -31,35 +49,62 @@ def anchors(text):
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
-@pytest.mark.parametrize(("doc", "line"), dict.fromkeys(TYPED))
-def test_a_command_has_the_options_and_arguments_that_are_shown(doc, line):
-    _, name, *arguments = shlex.split(line, comments=True)
-    assert name in COMMANDS, doc
-    command = main.get_command(None, name)
-    known = {option for parameter in command.params for option in parameter.opts}
-    assert {a.partition("=")[0] for a in arguments if a.startswith("-")} <= known
-    context = click.Context(command, info_name=name)
-    _, left, _ = command.make_parser(context).parse_args(args=list(arguments))
-    assert left == []
+def find(typed):
+    """The command that the first words name, and the other words."""
+    longest = 2 if tuple(typed[:2]) in COMMANDS else 1
+    return COMMANDS.get(tuple(typed[:longest])), typed[longest:]
 
 
-@pytest.mark.parametrize("doc", DOCS)
-def test_options_and_commands_in_the_text_exist(doc):
-    known = {o for name in COMMANDS for p in main.get_command(None, name).params for o in p.opts}
-    text = re.sub(r"```.*?```", "", DOCS[doc], flags=re.S)
-    assert set(re.findall(r"`(--[a-z-]+)", text)) <= known | OF_OTHER_PROGRAMS
-    assert set(re.findall(r"`vanbench ([a-z-]+)", text)) <= COMMANDS.keys()
+@pytest.mark.parametrize("page", PAGES)
+def test_options_in_the_text_exist(page):
+    assert set(re.findall(r"`(--[a-z-]+)", prose(page))) <= OPTIONS | OF_OTHER_PROGRAMS
 
 
-@pytest.mark.parametrize(("doc", "link"), dict.fromkeys(LINKS))
-def test_a_relative_link_has_a_target(doc, link):
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_in_the_text_exist_and_have_these_options(page):
+    for line in re.findall(r"`vanbench ([a-z][^`]*)`", prose(page)):
+        command, rest = find(words(line))
+        assert command is not None, line
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {w for w in rest if w.startswith("-")} <= known | {"--help"}, line
+
+
+@pytest.mark.parametrize(("page", "link"), dict.fromkeys(LINKS))
+def test_a_relative_link_has_a_target(page, link):
     path, _, anchor = link.partition("#")
-    target = (ROOT / "docs" / path).resolve() if path else ROOT / "docs" / doc
+    target = (ROOT / page).parent / path if path else ROOT / page
     assert target.exists()
     if anchor and target.suffix == ".md":
         assert anchor in anchors(target.read_text(encoding="utf-8"))
 
 
-def test_every_document_is_linked_from_the_readme():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert {doc for doc in DOCS if f"docs/{doc}" not in readme} == set()
+def test_every_page_is_in_the_index_and_in_the_site():
+    pages = {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")} - {
+        "index.md"
+    }
+    linked = set(re.findall(r"\]\(([^)#]+)", PAGES["docs/index.md"]))
+    site = (ROOT / ".mkdocs.yml").read_text(encoding="utf-8")
+    assert pages - linked == set()
+    assert {page for page in pages if f": {page}\n" not in site} == set()
+    assert "](docs/index.md)" in PAGES["README.md"]
+
+
+def messages():
+    """The texts in the code, with the parts that are filled in left out."""
+    texts = []
+    for path in (ROOT / "vanbench").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = [v.value for v in node.values if isinstance(v, ast.Constant)]
+                texts.append("…".join(parts))
+    return "\n".join(texts)
+
+
+def test_the_messages_of_the_troubleshooting_page_are_those_of_the_code():
+    rows = re.findall(r"^\| ([^|]*`[^|]*) \|", PAGES["docs/troubleshooting.md"], re.M)
+    quoted = {text for row in rows for text in re.findall(r"`([^`]+)`", row)} - {".pth"}
+    assert len(quoted) >= 15
+    known = messages()
+    assert {text for text in quoted if text not in known} == set()
