@@ -284,6 +284,8 @@ def _count(entry: Entry, architecture: Architecture, source: str, device: torch.
         uncounted=complexity.uncounted,
         date=today(),
         environment=environment(device),
+        by_operator=complexity.by_operator,
+        by_module=complexity.by_module,
     )
 
 

@@ -56,6 +56,17 @@ EDITS = {
     "tiny resolution": ("counts", {"resolution": 0}, "counts.resolution is 0"),
     "flops": ("counts", {"flops": {"fvcore": 1, "openmmlab": 2}}, "counts.flops.openmmlab is 2"),
     "no flops": ("counts", {"flops": {}}, "counts.flops.fvcore is missing"),
+    "parts": (
+        "counts",
+        {"by_module": {"fvcore": {"head": 1}}},
+        "counts.by_module.fvcore adds up to 1, and counts.flops.fvcore is",
+    ),
+    "no parts": ("counts", {"by_operator": {}}, "counts.by_operator.openmmlab adds up to 0, and"),
+    "negative parts": (
+        "counts",
+        {"by_operator": {"fvcore": {"conv": -1}}},
+        "counts.by_operator.fvcore has a negative number",
+    ),
     "another file": ("accuracy", {"sha256": ZEROS}, f"accuracy.sha256 is {ZEROS}, and checkpoint"),
     "no images": ("accuracy", {"images": 0}, "accuracy.images is 0"),
     "more images": ("accuracy", {"images": 11}, "found 11, 10, 10 and 10"),

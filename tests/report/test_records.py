@@ -1,11 +1,13 @@
 """Merging: what a new run did not measure is kept, unless it belongs to another file."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from tests.support.recorded import entry_in, full_record, without_file
-from vanbench.report.records import has_file, merge
+from vanbench.report.records import Record, has_file, merge
+from vanbench.typed_json import from_json, to_json
 
 
 @pytest.fixture
@@ -33,3 +35,10 @@ def test_a_record_has_a_file_when_its_hash_was_not_another_one(full):
     assert has_file(replace(full, checkpoint=replace(full.checkpoint, status="unverifiable")))
     assert not has_file(without_file(full))
     assert not has_file(replace(full, checkpoint=None))
+
+
+def test_a_record_without_the_parts_of_its_flops_is_still_read(full):
+    """Records of older versions have no such keys."""
+    document = to_json(full)
+    assert document["counts"].pop("by_operator") is document["counts"].pop("by_module") is None
+    assert from_json(Record, json.dumps(document)) == full

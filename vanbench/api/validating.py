@@ -62,10 +62,10 @@ all images were used, or the set is not the official one.
 class Validation(Displayed):
     """What ``vanbench.validate`` found.
 
-    ``tallies`` has the counts of each model by name: ``images``, ``correct1``, ``correct5``, ``top1``
-    and ``top5``. ``passes`` has, by model, the ``ValidationResult`` of the pass over the images that the model
-    took part in: ``tallies``, ``protocol``, ``data``, ``numerics``, ``environment``. ``errors`` has
-    why the others took part in none; nothing is raised for these.
+    ``tallies`` has the counts of each model by name: ``images``, ``correct1``, ``correct5``,
+    ``top1`` and ``top5``. ``passes`` has, by model, the ``ValidationResult`` of the pass over the
+    images that the model took part in: ``tallies``, ``protocol``, ``data``, ``numerics``,
+    ``environment``. ``errors`` has why the others took part in none; nothing is raised for these.
     """
 
     validated: "Validated"
@@ -197,7 +197,7 @@ def validate(
     return Validation(found)
 
 
-def _frame_row(document: Json) -> dict[str, Any]:
+def _frame_row(document: "Mapping[str, Any]") -> dict[str, Any]:
     row = {name: document[name] for name in FRAME if name in document}
     row |= {"model": document["name"]}
     for number, interval in (("top1", "ci95"), ("top5", "ci95_top5")):
@@ -207,7 +207,7 @@ def _frame_row(document: Json) -> dict[str, Any]:
     return row
 
 
-def _cells(document: Json) -> list[str | Cell]:
+def _cells(document: "Mapping[str, Any]") -> list[str | Cell]:
     if document["images"] is None:
         return [document["name"], "", Cell(document["status"], NOT_MEASURED), "", "", "", ""]
     low, high = document["ci95"]

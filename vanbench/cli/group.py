@@ -38,6 +38,9 @@ COMMANDS = {
     "convert": "convert",
     "compare-weights": "compare_weights",
     "table": "table",
+    "report": "report",
+    "zoo": "zoo",
+    "hash": "hash",
 }
 
 AS_JSON = "vanbench.json"  # the key in click's context for: the arguments ask for JSON

@@ -76,14 +76,20 @@ def _of_accuracy(accuracy: Accuracy) -> Iterator[tuple[str, str]]:
     yield "Top-1", f"{accuracy.correct1:,} of {n:,} images right"
     yield "Top-5", f"{accuracy.correct5:,} of {n:,} images right"
     yield "Protocol", accuracy.protocol.describe()
-    yield "Data set", f"{data.verdict}: {data.images:,} images, {data.classes:,} classes, {data.layout}"
+    yield (
+        "Data set",
+        f"{data.verdict}: {data.images:,} images, {data.classes:,} classes, {data.layout}",
+    )
     yield "Fingerprint of the data", data.fingerprint
     yield "Unreadable images", f"{len(data.unreadable):,}" if data.unreadable else ""
     tf32 = "with" if numerics.tf32 else "without"
     compiled = ", compiled" if numerics.compile else ""
     yield "Numerics", f"{numerics.precision} {tf32} TF32, {numerics.model} model{compiled}"
     yield "Image decoder", accuracy.environment.decoder.summary
-    yield "Duration", f"{accuracy.seconds:,.1f} s, of these {accuracy.waited:,.1f} s waiting for data"
+    yield (
+        "Duration",
+        f"{accuracy.seconds:,.1f} s, of these {accuracy.waited:,.1f} s waiting for data",
+    )
     yield "Accuracy measured", f"{accuracy.date}, {_environment(accuracy.environment)}"
 
 
@@ -133,7 +139,9 @@ def by_stage(parts: Mapping[str, int]) -> dict[str, int]:
 def _cost_table(caption: str, what: str, costs: Mapping[str, Mapping[str, int]]) -> str:
     names = list(dict.fromkeys(part for parts in costs.values() for part in parts))
     columns = [what, *(f">{_title(name)}, G" for name in costs)]
-    rows = [[part, *(_cost(parts, part) for parts in costs.values())] for part in names]
+    rows: list[list[str | Cell]] = [
+        [part, *(_cost(parts, part) for parts in costs.values())] for part in names
+    ]
     return table(caption, columns, rows)
 
 

@@ -24,7 +24,7 @@ from vanbench.report.bench_records import BenchRecord
 from vanbench.report.chart_svg import CLASSES, DARK, LIGHT, variables
 from vanbench.report.charts import accuracy_charts, bench_label, complexity_chart, speed_chart
 from vanbench.report.rows import Figure, ModelRow
-from vanbench.report.verdicts import DEVIATES, NOT_MEASURED, NOT_REPORTED, REPRODUCED
+from vanbench.report.verdicts import DEVIATES, NOT_MEASURED, REPRODUCED
 
 LIGHT_THEME = LIGHT | {"raised": "#f6f8fa", "good": "#116329", "bad": "#b3121d", "link": "#0550ae"}
 DARK_THEME = DARK | {"raised": "#161b22", "good": "#56d364", "bad": "#ff8078", "link": "#79b8ff"}
@@ -74,8 +74,12 @@ def page(sources: Sources) -> str:
 {_models(sources)}
 {_predictions(sources)}
 </main>
-<footer>{paragraph(f"Written by vanbench {__version__} from the records of the zoo "
-                   f"{sources.zoo.name}.", "quiet")}</footer>
+<footer>{
+        paragraph(
+            f"Written by vanbench {__version__} from the records of the zoo {sources.zoo.name}.",
+            "quiet",
+        )
+    }</footer>
 <script>{script}</script>
 </body>
 </html>

@@ -83,7 +83,8 @@ def _classes(run: StoredRun, rows: Sequence[PredictionRow]) -> ModelClasses:
         by_class[row.wnid].append(row)
     found = [_class(wnid, of_class) for wnid, of_class in by_class.items()]
     hard = sorted(
-        (one for one in found if one.times), key=lambda c: (c.correct1 / c.images, -c.images, c.wnid)
+        (one for one in found if one.times),
+        key=lambda c: (c.correct1 / c.images, -c.images, c.wnid),
     )
     return ModelClasses(run.model, run.id, len(rows), tuple(hard[:MOST_CLASSES]))
 

@@ -88,7 +88,8 @@ class _Collection:
     """A mapping or list that is not complete yet; of a mapping also the key that has no value."""
 
     def __init__(self, value: Any, place: str):
-        self.value, self.place, self.key = value, place, None
+        self.value, self.place = value, place
+        self.key: str | None = None
 
     def add(self, item: Any, event: Any) -> None:
         """Take the next value; of a mapping, keys and values come in turn."""

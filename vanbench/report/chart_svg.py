@@ -10,7 +10,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from vanbench.report.charts import BarChart, BarRow, Chart, Panel, Point, ScatterChart
+from vanbench.report.charts import (
+    BarChart,
+    BarRow,
+    Chart,
+    Panel,
+    Point,
+    ScatterChart,
+    accuracy_charts,
+    complexity_chart,
+)
+from vanbench.report.rows import ModelRow
 
 WIDTH, MARGIN, FONT = 800, 16, 20  # pixels
 CHARACTER = 0.57 * FONT  # a width that few letters exceed
@@ -54,6 +64,20 @@ def svg_file(chart: Chart) -> str:
     back = f'<rect class="back" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8"/>'
     head = f'xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"'
     return _element(chart, head, height, [f"<style>\n{style}</style>", back, *body]) + "\n"
+
+
+def complexity_svg(rows: Sequence[ModelRow]) -> str | None:
+    """The complexity figure as an SVG file's text; None without models."""
+    chart = complexity_chart(rows)
+    return svg_file(chart) if chart else None
+
+
+def accuracy_svg(rows: Sequence[ModelRow]) -> str | None:
+    """The figure of accuracy against FLOPs as an SVG file's text; None until one is measured."""
+    charts = accuracy_charts(rows)
+    if not charts or all(row.top1.measured is None for row in rows):
+        return None
+    return svg_file(charts[1])
 
 
 def svg_inline(chart: Chart) -> str:

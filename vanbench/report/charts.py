@@ -163,24 +163,6 @@ def speed_chart(records: Sequence[BenchRecord]) -> BarChart | None:
     )
 
 
-def complexity_svg(rows: Sequence[ModelRow]) -> str | None:
-    """The complexity figure as an SVG file's text; None without models."""
-    from vanbench.report.chart_svg import svg_file
-
-    chart = complexity_chart(rows)
-    return svg_file(chart) if chart else None
-
-
-def accuracy_svg(rows: Sequence[ModelRow]) -> str | None:
-    """The figure of accuracy against FLOPs as an SVG file's text; None until one is measured."""
-    from vanbench.report.chart_svg import svg_file
-
-    charts = accuracy_charts(rows)
-    if not charts or all(row.top1.measured is None for row in rows):
-        return None
-    return svg_file(charts[1])
-
-
 def chart_table(chart: Chart) -> tuple[list[str], list[list[str]]]:
     """The numbers of a chart as the headings and cells of a table."""
     if isinstance(chart, ScatterChart):

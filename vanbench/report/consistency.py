@@ -4,7 +4,7 @@ Each function yields sentences without a period, which name the keys of the reco
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 from vanbench.checkpoints.weights import PLAIN
@@ -82,6 +82,25 @@ def _of_counts(counts: Counts) -> Iterator[str]:
             yield (
                 f"counts.{key} is {_number(found.get(key))}, and counts.architecture has "
                 f"{_number(expected[key])}"
+            )
+    yield from _of_parts("counts.by_operator", counts.by_operator, counts.flops)
+    yield from _of_parts("counts.by_module", counts.by_module, counts.flops)
+
+
+def _of_parts(
+    key: str, parts: Mapping[str, Mapping[str, int]] | None, totals: Mapping[str, int]
+) -> Iterator[str]:
+    """Whether the FLOPs of the parts add up to the total of each convention."""
+    if parts is None:
+        return
+    for name in dict.fromkeys((*totals, *parts)):
+        counted = parts.get(name, {}).values()
+        if min(counted, default=0) < 0:
+            yield f"{key}.{name} has a negative number"
+        if sum(counted) != totals.get(name, 0):
+            yield (
+                f"{key}.{name} adds up to {sum(counted):,}, and counts.flops.{name} is "
+                f"{_number(totals.get(name))}"
             )
 
 

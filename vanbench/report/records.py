@@ -81,7 +81,8 @@ class Counts:
     """Parameters and FLOPs; ``source`` is ``checkpoint`` or ``architecture`` (the declared one).
 
     ``flops`` has the total by convention, ``uncounted`` how often fvcore met each operator that it
-    does not count.
+    does not count. ``by_operator`` and ``by_module`` have the FLOPs of each part by convention;
+    they are None in old records.
     """
 
     source: str
@@ -93,6 +94,8 @@ class Counts:
     uncounted: Mapping[str, int]
     date: str
     environment: Environment
+    by_operator: Mapping[str, Mapping[str, int]] | None = None
+    by_module: Mapping[str, Mapping[str, int]] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Rows as text: Markdown with notes for the Results table, lines for a terminal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tabulate import tabulate
@@ -10,6 +10,7 @@ from vanbench.conventions import CONVENTIONS
 from vanbench.environment import Environment
 from vanbench.outside.safe_text import for_markdown
 from vanbench.report import records
+from vanbench.report.answer import Answer, Finding, answer
 from vanbench.report.records import FileRecord
 from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import (
@@ -20,6 +21,7 @@ from vanbench.report.verdicts import (
     NOT_REPORTED,
     PARTIAL,
     REPRODUCED,
+    SYMBOLS,
 )
 
 ACCURACIES = ("Top-1, %", "Top-5, %")
@@ -71,6 +73,72 @@ def cells(row: ModelRow, notes: Footnotes) -> list[str]:
         row.verdict,
     ]
 
+
+SUMMARY_COLUMNS = ("Model", "Params, M", "FLOPs, G", *ACCURACIES, "Verdict")
+SUMMARY_LEGEND = (
+    "✓ reproduced at the printed precision, ≈ within 0.05 points, ! misprint and its correction, "
+    "✗ deviates, ◐ partial, ○ not measured. FLOPs are under the convention of the claim."
+)
+
+
+def summary_cell(figure: Figure) -> str:
+    """The symbol of the verdict and the published number; what was measured if it is another."""
+    if figure.reported is None:
+        return "–"
+    text = f"{SYMBOLS[figure.verdict]} {figure.reported}"
+    if figure.measured is None or figure.verdict == REPRODUCED:
+        return text
+    return f"{text} → {float(figure.measured):.{figure.reported.decimals + 1}f}"
+
+
+def compact_cell(figure: Figure) -> str:
+    """The symbol of the verdict and one number: the measured one where it is not the published."""
+    if figure.measured is None or figure.verdict == REPRODUCED or figure.reported is None:
+        return summary_cell(figure)
+    number = f"{float(figure.measured):.{figure.reported.decimals}f}"
+    return f"{SYMBOLS[figure.verdict]} {number}"
+
+
+def summary(rows: Sequence[ModelRow], figure: str | None = None) -> str:
+    """What was found, as GitHub Markdown of at most six columns; the details are folded.
+
+    ``figure`` is the address of the figure of the counts, relative to the document.
+    """
+    found = answer(rows)
+    body = [
+        [for_markdown(row.entry.name), *map(summary_cell, row.figures), row.verdict] for row in rows
+    ]
+    table = tabulate(body, SUMMARY_COLUMNS, tablefmt="github", disable_numparse=True)
+    date = f" ({found.date})" if found.date else ""
+    parts = [
+        f"**{found.headline}: {found.sentence}**{date}.",
+        "\n".join(_points(found)),
+        table,
+        SUMMARY_LEGEND,
+        f"![Parameters and FLOPs of each model, reported and counted]({figure})" if figure else "",
+        "<details>\n<summary>Differences, conventions, provenance</summary>",
+        markdown(rows).rstrip("\n"),
+        "</details>",
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _points(found: Answer) -> list[str]:
+    """The discoveries, then why numbers are missing, as a list."""
+    return [f"- {for_markdown(in_words(item))}" for item in (*found.discoveries, *found.reasons)]
+
+
+def in_words(finding: Finding) -> str:
+    """A finding as a sentence, with its models where the text does not begin with their name."""
+    names = finding.models
+    if finding.text.startswith(names[0]):
+        return f"{finding.text}."
+    about = ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} models"
+    return f"{about}: {finding.text}."
+
+
+MOST_NAMED = 3
+"""How many models a sentence names; more are counted."""
 
 LINE_COLUMNS = ("model", "number", ">reported", ">measured", ">difference", "verdict")
 

@@ -11,7 +11,7 @@ from typing import Any
 from vanbench.errors import ZooError
 from vanbench.model.limits import excess
 from vanbench.outside.safe_text import for_terminal, is_plain, shorten
-from vanbench.outside.toml_text import read_toml
+from vanbench.outside.toml_text import parse_toml, read_toml
 from vanbench.zoo.entries import (
     Counting,
     Entry,
@@ -74,7 +74,12 @@ def load_zoo(name_or_path: str) -> Zoo:
             if near
             else "Give --zoo one of these names or the path of a TOML file.",
         ) from None
-    return _read_zoo(path, data)
+    return read_zoo(path, data)
+
+
+def parse_zoo(text: str, where: str | Path) -> Zoo:
+    """The zoo that a TOML text describes; ``where`` is its file, which paths in it are beside."""
+    return read_zoo(where, parse_toml(text, where=where, error=ZooError))
 
 
 def _near_zoos(name_or_path: str) -> list[str]:
@@ -89,7 +94,9 @@ def shipped_zoos() -> dict[str, Path]:
     return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
 
 
-def _read_zoo(path: Path, data: dict[str, Any]) -> Zoo:
+def read_zoo(path: str | Path, data: dict[str, Any]) -> Zoo:
+    """The zoo that a file's table describes; paths in it are beside ``path``."""
+    path = Path(path)
     top = Table(path, "", data)
     if top.get("schema", int, f"{SCHEMA}") != SCHEMA:
         raise top.fail("schema", f"{SCHEMA}", data["schema"])

@@ -154,7 +154,8 @@ def _nearness(query: str, name: str) -> tuple[float, int]:
 
 def _similarity(query: str, name: str) -> tuple[float, int]:
     """The share of characters that two names have in common, and minus how far numbers differ."""
-    matcher = SequenceMatcher(None, *(_letters(text)[:_MOST_COMPARED] for text in (name, query)))
+    letters, wanted = (_letters(text)[:_MOST_COMPARED] for text in (name, query))
+    matcher = SequenceMatcher(None, letters, wanted)
     if matcher.real_quick_ratio() < _NEAR or matcher.quick_ratio() < _NEAR:
         return _FAR
     apart = sum(abs(a - b) for a, b in zip(_numbers(query), _numbers(name), strict=False))

@@ -1,6 +1,8 @@
 """``vanbench table``."""
 
+import os
 from pathlib import Path
+from urllib.parse import quote
 
 import click
 
@@ -18,36 +20,68 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command(epilog=EXAMPLES)
 @common_options
-@option("--write", type=FILE, help="Put the table between the markers of FILE.")
-@option("--check", type=FILE, help="Exit with 1 and a diff if the table in FILE is out of date.")
+@option("--write", type=FILE, help="Put the results between the markers of FILE.")
+@option("--check", type=FILE, help="Exit with 1 and a diff if the results in FILE are out of date.")
 def command(settings: Settings, write: Path | None, check: Path | None) -> None:
-    """Print the Results table as Markdown.
+    """Print the results as Markdown: what was found, a table, and the details folded.
 
-    It is generated from the zoo and the records under results/. FILE must hold these two lines:
+    They are generated from the zoo and the records under results/. FILE must hold these two lines:
 
     \b
     <!-- vanbench:results:begin -->
     <!-- vanbench:results:end -->
+
+    --write also writes the figure that they show, RESULTS/ZOO/counts.svg, and --check checks it.
     """
     from vanbench.cli.output import echo, print_json
     from vanbench.report import markers
+    from vanbench.report.chart_svg import complexity_svg
     from vanbench.report.rows import as_json, rows_on_record
-    from vanbench.report.tables import markdown
+    from vanbench.report.tables import summary
 
     if write and check:
         raise click.UsageError("Give --write or --check, not both.")
     rows = rows_on_record(settings.zoo, settings.results)
+    drawn = complexity_svg(rows)
+    figure = settings.results / settings.zoo.name / "counts.svg"
+    text = summary(rows, _link(figure, write or check) if drawn else None)
     if settings.as_json:
         print_json(zoo=settings.zoo.name, models=[as_json(row) for row in rows])
     elif not (write or check):
-        echo(markdown(rows).rstrip("\n"), multiline=True)
+        echo(text.rstrip("\n"), multiline=True, wrap=False)
     if write:
-        changed = markers.write(write, markdown(rows))
+        changed = markers.write(write, text) | (drawn is not None and _update(figure, drawn))
         settings.say(f"{write}: {'updated' if changed else 'already up to date'}.")
-    if check and (diff := markers.difference(check, markdown(rows))):
-        echo(diff, err=True, multiline=True)
+    if check and (diff := markers.difference(check, text) or _stale(figure, drawn)):
+        echo(diff, err=True, multiline=True, wrap=False)
         echo(
             f"{check}: the Results table is out of date. Run: vanbench table --write {check}",
             err=True,
         )
         click.get_current_context().exit(1)
+
+
+def _link(figure: Path, document: Path | None) -> str:
+    """The address of the figure, relative to the document's folder or else the current one."""
+    folder = document.parent if document else Path()
+    try:
+        return quote(Path(os.path.relpath(figure, folder)).as_posix())
+    except ValueError:  # on another drive of Windows
+        return figure.as_uri()
+
+
+def _update(path: Path, text: str) -> bool:
+    """Write the file unless it holds this text; whether it was written."""
+    from vanbench.files import write_atomically
+
+    if _stale(path, text):
+        write_atomically(path, text)
+        return True
+    return False
+
+
+def _stale(path: Path, text: str | None) -> str:
+    """A sentence if the file does not hold this text, else nothing."""
+    if text is None or (path.is_file() and path.read_bytes() == text.encode()):
+        return ""
+    return f"{path}: the figure is out of date."

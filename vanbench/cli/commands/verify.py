@@ -11,15 +11,21 @@ from vanbench.cli.options import (
     common_options,
     data_option,
     model_arguments,
+    option,
     run_options,
     source_options,
 )
 from vanbench.cli.output import echo, print_json, print_table
-from vanbench.errors import CheckpointError, FetchError
+from vanbench.cli.phrases import next_command
+from vanbench.cli.tables import MIDDLE, WORDS, Column
+from vanbench.errors import CheckpointError, FetchError, error_json
+from vanbench.report.verdicts import DEVIATES, NOT_MEASURED
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
+    from vanbench.errors import ErrorJson
     from vanbench.evaluation.plan import RunOptions
+    from vanbench.report.rows import ModelRow
     from vanbench.verification import Verified
 
 EXAMPLES = """\b
@@ -37,6 +43,7 @@ Examples:
 @data_option()
 @source_options
 @run_options
+@option("--details", is_flag=True, help="Print every number with its difference and verdict.")
 def command(
     settings: Settings,
     entries: tuple[Entry, ...],
@@ -44,13 +51,15 @@ def command(
     mirrors: tuple[str, ...],
     offline: bool,
     options: "RunOptions",
+    details: bool,
 ) -> None:
     """Check every published number of the models.
 
     These are the file hash, parameters, FLOPs, Top-1 and Top-5.
     What was measured in full is recorded under results/ with its provenance. Without --data (and
     with no set shipped beside the zoo) Top-1 and Top-5 are not measured. With --limit the result
-    is partial and nothing is recorded.
+    is partial and nothing is recorded. The last lines say what was found and what to do next;
+    --details has every number with its difference.
     """
     from vanbench.download.obtain import Sources
     from vanbench.report.rows import as_json
@@ -69,31 +78,95 @@ def command(
     if settings.as_json:
         print_json(
             ok=verified.exit_code == 0,
-            models=[as_json(row, verified.paths.get(row.entry.name)) for row in verified.rows],
+            models=[
+                as_json(row, verified.paths.get(row.entry.name))
+                | {"error": _error(verified, row.entry.name)}
+                for row in verified.rows
+            ],
             environment=to_json(verified.environment),
             data=next((result.data_json() for result in verified.passes), None),
         )
     else:
+        if details:
+            _print_details(verified, settings)
         _print(verified, settings)
     _print_unexpected(verified)
     click.get_current_context().exit(verified.exit_code)
 
 
+COLUMNS = (
+    Column("model", fit=MIDDLE),
+    Column("file", drop=1),
+    "params, M",
+    "FLOPs, G",
+    "Top-1, %",
+    Column("Top-5, %", drop=2),
+)
+
+
 def _print(verified: "Verified", settings: Settings) -> None:
+    """The table, the answer, what explains it, and what to do next."""
+    from vanbench.report.answer import answer
+    from vanbench.report.tables import compact_cell, in_words
+
+    found = answer(verified.rows)
+    rows = [[row.entry.name, _file(row), *map(compact_cell, row.figures)] for row in verified.rows]
+    print_table(COLUMNS, rows)
+    for result in verified.passes:
+        settings.say(result.describe(), multiline=True)
+    echo(f"{found.headline}: {found.sentence}.")
+    for finding in (*found.discoveries, *found.reasons):
+        echo(f"  {in_words(finding)}")
+    for line in _advice(verified):
+        settings.say(line)
+    echo(f"Next: {_next(verified, settings)}", wrap=False)
+
+
+def _file(row: "ModelRow") -> str:
+    """The file's status; the digits of its hash where it was there."""
+    checkpoint = row.record.checkpoint
+    if row.file_status == "verified" and checkpoint and checkpoint.sha256:
+        return f"✓ {checkpoint.sha256[:8]}"
+    bad = row.file_status in ("mismatch", "unreadable")
+    return f"{'✗' if bad else '○'} {row.file_status}"
+
+
+def _next(verified: "Verified", settings: Settings) -> str:
+    """The command to type now."""
+    rows = verified.rows
+    names = ["--all"] if len(rows) == len(settings.zoo.entries) else [r.entry.name for r in rows]
+    wrong = [r for r in rows if DEVIATES in (r.top1.verdict, r.top5.verdict)]
+    if wrong:
+        return next_command("diagnose", wrong[0].entry.name, "--data", "PATH")
+    if any(row.file_status in ("unreachable", "missing") for row in rows):
+        return next_command("verify", *names, "--mirror", "URL|FOLDER")
+    if any(NOT_MEASURED in (row.top1.verdict, row.top5.verdict) for row in rows):
+        return next_command("verify", *names, "--data", "PATH")
+    if any(row.is_partial for row in rows):
+        return f"{next_command('verify', *names)} (without --limit, on the whole set)"
+    return next_command("table")
+
+
+def _error(verified: "Verified", name: str) -> "ErrorJson | None":
+    error = verified.failures.get(name)
+    return error_json(error) if error else None
+
+
+def _print_details(verified: "Verified", settings: Settings) -> None:
+    """Every number of each model in a line of its own, with the notes that its verdict needs."""
     from vanbench.report.tables import LINE_COLUMNS, Footnotes, lines
 
     notes = Footnotes()
-    print_table(LINE_COLUMNS, *[lines(row, notes) for row in verified.rows])
+    last = Column(LINE_COLUMNS[-1], fit=WORDS)
+    groups = [lines(row, notes) for row in verified.rows]
+    print_table([Column("model", fit=MIDDLE), *LINE_COLUMNS[1:-1], last], *groups)
     for number, text in enumerate(notes.texts, 1):
         echo(f"[{number}] {text}")
     for row in verified.rows:
         checkpoint = row.record.checkpoint
         if checkpoint and checkpoint.reason:
             settings.detail(f"{row.entry.name}: {checkpoint.reason}")
-    for result in verified.passes:
-        settings.say(result.describe(), multiline=True)
-    for line in _advice(verified):
-        settings.say(line)
+    echo()
 
 
 def _print_unexpected(verified: "Verified") -> None:

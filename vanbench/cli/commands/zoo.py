@@ -112,7 +112,11 @@ def command() -> None:
     help="Architecture of a model whose name does not tell it, such as VAN-X=van_b2; repeatable.",
 )
 def import_(
-    settings: Settings, source: str, output: Path | None, force: bool, architectures: tuple[str, ...]
+    settings: Settings,
+    source: str,
+    output: Path | None,
+    force: bool,
+    architectures: tuple[str, ...],
 ) -> None:
     """Make a zoo file from an OpenMMLab README table or metafile.yml.
 
@@ -242,8 +246,8 @@ def _print_advice(file: str, found: "list[Advice]", models: int) -> None:
         groups: dict[tuple[str, str, str], list[str]] = {}
         for one in found:
             if one.level == level:
-                key = (one.key or "", one.problem, one.remedy)
-                groups.setdefault(key, []).extend([one.model] if one.model else [])
+                finding = (one.key or "", one.problem, one.remedy)
+                groups.setdefault(finding, []).extend([one.model] if one.model else [])
         if groups:
             echo()
             echo(title)

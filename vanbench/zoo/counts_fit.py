@@ -1,0 +1,100 @@
+"""Whether published counts are those of an architecture, and if not, of what else they are.
+
+All in closed form, without torch.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+from vanbench.conventions import CONVENTIONS, COUNTERS
+from vanbench.model.architecture import ARCHITECTURES, Architecture
+from vanbench.model.expected_counts import expected_flops, expected_params, expected_units
+from vanbench.zoo.entries import Entry
+from vanbench.zoo.reported import Reported
+
+SIDES = (192, 224, 240, 256, 288, 320, 384, 448, 512)
+M, G = 10**6, 10**9
+
+
+def params_misfit(entry: Entry) -> str | None:
+    """Why the reported parameters are not those of the entry; None if they are, or none are."""
+    reported = _right(entry, "params_m")
+    total, backbone = expected_params(entry.architecture)
+    if reported is None or _is(reported, total, M):
+        return None
+    found = next(_what_else_params(entry, reported, backbone), "of nothing that is known here")
+    return f"{reported} M parameters reported, {total / M:.3f} M expected; the figure is {found}"
+
+
+def flops_misfit(entry: Entry) -> str | None:
+    """Why the reported FLOPs are not those of the entry; None if they are, or none are."""
+    reported = _right(entry, "flops_g")
+    side, convention = entry.counting.resolution, entry.counting.convention
+    expected = expected_flops(entry.architecture, side)[convention]
+    if reported is None or _is(reported, expected, G):
+        return None
+    title = CONVENTIONS[convention].title
+    found = next(_what_else_flops(entry, reported), "of nothing that is known here")
+    return (
+        f"{reported} G FLOPs reported, {expected / G:.3f} G expected at {side}×{side} under "
+        f"{title}'s convention; the figure is {found}"
+    )
+
+
+def _right(entry: Entry, key: str) -> Reported | None:
+    """The reported figure, or its correction where the zoo has an erratum."""
+    corrected: Reported | None = None
+    if entry.erratum:
+        corrected = getattr(entry.erratum.corrected, key)
+    reported: Reported | None = getattr(entry.claims, key)
+    return corrected or reported
+
+
+def _what_else_params(entry: Entry, reported: Reported, backbone: int) -> Iterator[str]:
+    flops = entry.claims.flops_g
+    if flops and _is(flops, expected_params(entry.architecture)[0], M):
+        yield "that of the FLOPs: the two are exchanged"
+    if _is(reported, backbone, M):
+        yield "that of the network without its head"
+    for name, other in ARCHITECTURES.items():
+        for classes in (other.num_classes, entry.counting.num_classes):
+            if _is(reported, expected_params(_with_head(other, classes))[0], M):
+                yield f"that of {name} with {classes:,} classes"
+    total = expected_params(entry.architecture)[0]
+    if _is(reported, total, 1) or _is(reported, total, 1000):
+        yield "in another unit: write it in millions"
+
+
+def _what_else_flops(entry: Entry, reported: Reported) -> Iterator[str]:
+    params = entry.claims.params_m
+    total = expected_flops(entry.architecture, entry.counting.resolution)
+    if params and any(_is(params, count, G) for count in total.values()):
+        yield "that of the parameters: the two are exchanged"
+    for side in dict.fromkeys((entry.counting.resolution, *SIDES)):
+        for title, count in _counters(entry.architecture, side):
+            if _is(reported, count, G):
+                yield f"the count of {title} at {side}×{side}"
+    for name, other in ARCHITECTURES.items():
+        for title, count in _counters(other, entry.counting.resolution):
+            if _is(reported, count, G):
+                yield f"that of {name}, by {title}"
+    if any(_is(reported, count, 1) or _is(reported, count, M) for count in total.values()):
+        yield "in another unit: write it in billions"
+
+
+def _counters(architecture: Architecture, side: int) -> Iterator[tuple[str, int]]:
+    """What each counter that needs no more than these units gives, and twice that."""
+    units = expected_units(architecture, side)
+    counters = [c for c in COUNTERS.values() if c.factors.keys() <= units.keys()]
+    yield from ((counter.title, counter.total(units)) for counter in counters)
+    for counter in CONVENTIONS.values():
+        yield f"{counter.title} with a multiply–add as two FLOPs", 2 * counter.total(units)
+
+
+def _is(reported: Reported, count: int, unit: int) -> bool:
+    return reported.equals(Fraction(count, unit))
+
+
+def _with_head(architecture: Architecture, classes: int) -> Architecture:
+    return replace(architecture, num_classes=classes)
