@@ -12,9 +12,14 @@ PAGES = {
 }
 
 
+def all_blocks(page: str) -> list[tuple[str, str]]:
+    """The language and the content of each block of a page, in order."""
+    return re.findall(r"^```(\w+)\n(.*?)^```", PAGES[page], re.M | re.S)
+
+
 def blocks(page: str, language: str) -> list[str]:
     """The blocks of a page in that language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGES[page], re.M | re.S)
+    return [content for found, content in all_blocks(page) if found == language]
 
 
 def whole_lines(block: str) -> list[str]:

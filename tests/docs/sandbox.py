@@ -1,13 +1,16 @@
 """Where the commands of the documentation run: small files under the names that the pages use.
 
-- ``/data/imagenet/val`` is a drawn ImageNet in class folders, of two images in each of 20 classes.
+- ``/data/imagenet/val`` is a drawn ImageNet in class folders, of two images in each of 20 classes; the
+  same images are in ``/data/imagenet/ILSVRC2012_img_val.tar``.
 - The published models are small random ones, in a zoo file that ``VANBENCH_ZOO`` names. Their files
-  are beside it, so that nothing is downloaded.
-- ``/data/checkpoints`` and ``~/Downloads`` hold a copy of one of these files.
+  are on the disk, so that nothing is downloaded.
+- ``/data/checkpoints`` and ``~/Downloads`` hold a copy of one of these files, and files of one more
+  model have the names ``my_van.pth``, ``van.pth``, ``A``, ``B``, …; ``mine.toml`` describes it.
 - Every model has a stored run over the images, and so has the demo zoo.
 """
 
-import os
+import glob
+import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +25,8 @@ from vanbench.zoo.reader import load_zoo
 
 ELSEWHERE = ("/data/", "~/")
 """Paths that are inside the sandbox, as the pages show them."""
+
+DIGITS = "0123abcd"
 
 README = "# Mine\n\n<!-- vanbench:results:begin -->\n<!-- vanbench:results:end -->\n"
 
@@ -42,17 +47,16 @@ def environment(home: Path) -> dict[str, str]:
 
 def build(root: Path) -> None:
     """Lay out the sandbox in the folder ``root``, which is the working folder."""
-    drawing.class_folders(root / "data/imagenet/val", drawing.pictures(2, imagenet_1k()[:20]))
+    pictures = drawing.pictures(2, imagenet_1k()[:20])
+    drawing.class_folders(root / "data/imagenet/val", pictures)
+    drawing.original_tar(root / "data/imagenet", pictures)
     claims = [_published(root, entry.name) for entry in load_zoo("openmmlab").entries]
     write_zoo(root / "zoo.toml", "imagenet-1k", *claims)
     for folder in ("data/checkpoints", "Downloads"):
         (root / folder).mkdir(parents=True)
         shutil.copy(root / claims[0].url, root / folder)
     (root / "README.md").write_text(README, encoding="utf-8")
-    model = randomized(TINY, seed=9)
-    (root / "FILE").write_bytes(checkpoint(model))
-    (root / "A").write_bytes(checkpoint(model))
-    (root / "B").write_bytes(checkpoint(model, OFFICIAL))
+    _own_files(root)
 
 
 def prime(root: Path, env: dict[str, str]) -> None:
@@ -65,15 +69,34 @@ def prime(root: Path, env: dict[str, str]) -> None:
 
 def _published(root: Path, name: str) -> Claim:
     """A small model under a published name, with its file."""
-    model = randomized(replace(TINY, num_classes=1000), seed=len(list(root.glob("*.pth"))))
+    folder = root / "weights"
+    folder.mkdir(exist_ok=True)
+    model = randomized(replace(TINY, num_classes=1000), seed=len(list(folder.iterdir())))
     content = checkpoint(model)
-    file = published_name(content, name.split(".")[0])
-    (root / file).write_bytes(content)
-    return Claim(name, file, model, top1="50.00", top5="60.00")
+    file = folder / published_name(content, name.split(".")[0])
+    file.write_bytes(content)
+    return Claim(name, f"weights/{file.name}", model, top1="50.00", top5="60.00")
 
 
-def inside(root: Path, word: str) -> str:
-    """A word of a command, with a path of the pages replaced by that in the sandbox."""
+def _own_files(root: Path) -> None:
+    """The files of one more model, under the names of the examples, and its zoo file."""
+    claim = _published(root, "my_van.in1k")
+    write_zoo(root / "mine.toml", "imagenet-1k", claim)
+    for name in ("FILE", "A", "my_van.pth", "van.pth", "weights.pth", "van_tiny_754.pth.tar"):
+        shutil.copy(root / claim.url, root / name)
+    for name in ("B", "van-tiny_8xb128_in1k_20220501-385941af.pth"):
+        (root / name).write_bytes(checkpoint(claim.model, OFFICIAL))
+
+
+def inside(root: Path, word: str) -> list[str]:
+    """A word of a command as the shell expands it, with paths of the pages in the sandbox."""
     if word.startswith(ELSEWHERE):
-        return str(root / word.lstrip("~/"))
-    return os.path.expandvars(word)
+        return [str(root / word.lstrip("~/"))]
+    return sorted(glob.glob(word, root_dir=root)) or [word]
+
+
+def with_digits(text: str, root: Path) -> str:
+    """A text of docs/own-model.md with the digits of the file's hash, for which 0123abcd stands."""
+    files = sorted(root.glob("my_van*.safetensors"))
+    digits = hashlib.sha256(files[0].read_bytes()).hexdigest()[:8] if files else ""
+    return text.replace(DIGITS, digits) if digits else text
