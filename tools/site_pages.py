@@ -1,10 +1,11 @@
 """What the documentation's site adds to the pages under docs/ (a hook of mkdocs).
 
-CONTRIBUTING.md and CHANGELOG.md are pages too. Links that lead out of the site are absolute, or
-left out while setup.cfg has no address.
+The navigation is made of the lists in docs/index.md. CONTRIBUTING.md and CHANGELOG.md are pages too.
+Links that lead out of the site are absolute, or left out while setup.cfg has no address.
 """
 
 import posixpath
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,22 @@ from outside_links import in_repository, source_address, with_links  # noqa: E40
 
 PAGES = ("CONTRIBUTING.md", "CHANGELOG.md")
 """Files of the repository's top folder that are pages of the site."""
+
+ITEM = re.compile(r"^- \[([^\]]+)\]\(([^)]+)\)", re.M)
+
+
+def on_config(config: MkDocsConfig) -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    config.nav = [{"Home": "index.md"}, *navigation(index)]
+
+
+def navigation(index: str) -> list[dict[str, list[dict[str, str]]]]:
+    """The second-level headings of a page, each with the links that begin the items below it."""
+    sections = re.split(r"^## +(.+)$", index, flags=re.M)[1:]
+    return [
+        {title: [{label: path.removeprefix("../")} for label, path in ITEM.findall(text)]}
+        for title, text in zip(sections[::2], sections[1::2], strict=True)
+    ]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

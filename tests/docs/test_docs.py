@@ -78,14 +78,11 @@ def test_a_relative_link_has_a_target(page, link):
         assert anchor in anchors(target.read_text(encoding="utf-8"))
 
 
-def test_every_page_is_in_the_index_and_in_the_site():
-    pages = {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")} - {
-        "index.md"
-    }
-    linked = set(re.findall(r"\]\(([^)#]+)", PAGES["docs/index.md"]))
-    site = (ROOT / ".mkdocs.yml").read_text(encoding="utf-8")
-    assert pages - linked == set()
-    assert {page for page in pages if f": {page}\n" not in site} == set()
+def test_every_page_is_in_the_index():
+    """Of which the site's navigation is made."""
+    pages = {page.removeprefix("docs/") for page in PAGES if page.startswith("docs/")}
+    linked = set(re.findall(r"^- \[[^\]]+\]\(([^)]+)\)", PAGES["docs/index.md"], re.M))
+    assert pages - {"index.md"} == linked - {"../CONTRIBUTING.md", "../CHANGELOG.md"}
     assert "](docs/index.md)" in PAGES["README.md"]
 
 

@@ -50,6 +50,13 @@ def test_every_page_is_in_the_site(site):
         assert (site / path).is_file(), name
 
 
+def test_the_navigation_has_every_page(site):
+    links = Addresses((site / "index.html").read_text(encoding="utf-8")).links
+    for page in PAGES:
+        if page.startswith("docs/") and page != "docs/index.md":
+            assert f"{page.removeprefix('docs/').removesuffix('.md')}/" in links, page
+
+
 def test_nothing_is_loaded_from_elsewhere(site):
     loaded = {a for page in site.rglob("*.html") for a in Addresses(page.read_text()).loaded}
     assert len(loaded) >= 5
