@@ -1,7 +1,7 @@
 """What the documentation's site adds to the pages under docs/ (a hook of mkdocs).
 
-The navigation is made of the lists in docs/index.md. CONTRIBUTING.md and CHANGELOG.md are pages too.
-Links that lead out of the site are absolute, or left out while setup.cfg has no address.
+The navigation is made of the lists in docs/index.md. CONTRIBUTING.md and CHANGELOG.md are pages,
+too. Links that lead out of the site are absolute, or left out while setup.cfg has no address.
 """
 
 import posixpath
