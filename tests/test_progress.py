@@ -1,6 +1,17 @@
-"""The progress display that shows nothing."""
+"""The progress display that shows nothing, exceptions of a caller's display, durations."""
 
-from vanbench.progress import ignore, silent
+from contextlib import contextmanager
+
+import pytest
+
+from vanbench.errors import unexpected_as_errors
+from vanbench.progress import (
+    duration,
+    guarded_progress,
+    ignore,
+    raising_callers_errors,
+    silent,
+)
 
 
 def test_silent_accepts_what_every_display_does(capsys):
@@ -10,3 +21,40 @@ def test_silent_accepts_what_every_display_does(capsys):
         update(3, 4, "note")
     ignore(1, None)
     assert capsys.readouterr() == ("", "")
+
+
+@contextmanager
+def failing(label, unit):
+    def update(done, total, note=""):
+        raise ZeroDivisionError(f"{label} {done}")
+
+    yield update
+
+
+def test_an_exception_of_the_callers_display_passes_every_handler():
+    display = guarded_progress(failing)("checking", "images")
+    expected = pytest.raises(ZeroDivisionError, match="checking 1")
+    with expected, raising_callers_errors(), unexpected_as_errors(), display as update:
+        update(1, 2)
+
+
+def test_other_exceptions_are_handled_as_before():
+    display = guarded_progress(silent)("checking", "images")
+    with pytest.raises(ValueError, match="ours"), raising_callers_errors(), display:
+        raise ValueError("ours")
+
+
+def test_guards_may_be_nested():
+    display = guarded_progress(guarded_progress(failing))("checking", "images")
+    inner, outer = raising_callers_errors(), raising_callers_errors()
+    with pytest.raises(ZeroDivisionError), outer, inner, display as update:
+        update(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (5399, "90 min"), (5400, "1 h 30 min"),
+     (7200, "2 h"), (17400, "4 h 50 min"), (172_800, "2 days"), (200_000, "2 days 8 h")],
+)  # fmt: skip
+def test_durations_have_the_digits_of_an_estimate(seconds, words):
+    assert duration(seconds) == words

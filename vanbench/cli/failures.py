@@ -24,6 +24,7 @@ from vanbench.errors import (
 from vanbench.outside.safe_text import for_terminal
 
 INTERRUPTED = 130
+START_AGAIN = "The same command starts from the beginning."  # where nothing else is kept
 VERBOSE = "vanbench.verbose"  # the key in click's context for -v
 
 
@@ -129,7 +130,7 @@ def _describe(error: Exception | KeyboardInterrupt) -> tuple[ErrorJson, str]:
         error.show(text)
         return _usage_json(error), text.getvalue().rstrip("\n")
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        failure = _interruption_json(str(error))
+        failure = _interruption_json(str(error) or START_AGAIN)
         return failure, failure["message"]
     known = as_vanbench_error(error)
     if isinstance(known, InternalError):
@@ -152,13 +153,13 @@ def _usage_json(error: click.ClickException) -> ErrorJson:
 
 
 def _interruption_json(kept: str) -> ErrorJson:
-    """An interruption; ``kept`` says what is kept and how to go on, and may be empty."""
+    """An interruption; ``kept`` says what is kept and how to go on."""
     return {
         "kind": "interruption",
         "problem": "interrupted",
         "where": None,
         "remedy": kept,
-        "message": f"Interrupted. {kept}".rstrip(),
+        "message": f"Interrupted. {kept}",
         "exit_code": INTERRUPTED,
     }
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from vanbench.cli.status_line import erase_status
 from vanbench.cli.streams import is_unicode, width_of
 from vanbench.cli.tables import Column, Segment, fit, wrap_words
 from vanbench.outside.safe_text import for_terminal, is_plain
@@ -33,6 +34,7 @@ def echo(text: str = "", *, err: bool = False, multiline: bool = False, wrap: bo
     safe = for_terminal(text, most=most, multiline=multiline)
     width = width_of(sys.stderr if err else sys.stdout) if wrap else None
     lines = safe.split("\n")
+    erase_status()
     click.echo("\n".join(_wrapped(line, width) for line in lines) if width else safe, err=err)
 
 
