@@ -18,9 +18,11 @@ from vanbench.cli.completion import COMPLETE, silent_completion
 from vanbench.cli.failures import asks_for_json, failures_as_messages
 from vanbench.cli.hints import options_after_command, unknown_command
 from vanbench.cli.output import echo
+from vanbench.cli.status_line import erase_status
 from vanbench.cli.streams import printable_streams
 from vanbench.data.pillow_warnings import log_pillow_warnings
 from vanbench.errors import SuspiciousWeightsWarning
+from vanbench.interrupts import sigterm_interrupts
 from vanbench.outside.safe_text import for_terminal
 
 COMMANDS = {
@@ -113,7 +115,12 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a failure prints one message and exits with its code."""
-        with failures_as_messages(ctx.meta[AS_JSON]), _warnings_as_sentences(), _log_on_stderr():
+        with (
+            failures_as_messages(ctx.meta[AS_JSON]),
+            sigterm_interrupts(),
+            _warnings_as_sentences(),
+            _log_on_stderr(),
+        ):
             return super().invoke(ctx)
 
 
@@ -149,6 +156,7 @@ def _warnings_as_sentences() -> Iterator[None]:
         if issubclass(category, SuspiciousWeightsWarning):
             echo(f"Warning: {message}", err=True)
         else:
+            erase_status()
             show_others(for_terminal(str(message), multiline=True), category, *place)
 
     with warnings.catch_warnings():
