@@ -27,22 +27,38 @@ class Environment:
     """
 
     python: str
+    """Version of Python."""
     vanbench: str | None
+    """Version of vanbench; null if it is not known."""
     torch: str | None
+    """Version of torch; null if it is absent."""
     torchvision: str | None
+    """Version of torchvision; null if it is absent."""
     fvcore: str | None
+    """Version of fvcore; null if it is absent."""
     pillow: str | None
+    """Version of Pillow; null if it is absent."""
     numpy: str | None
+    """Version of NumPy; null if it is absent."""
     system: str
+    """The operating system, with its release and architecture."""
     cpu: str
+    """The processor."""
     cores: int
+    """Processor cores that the process may use."""
     threads: int
+    """Threads that torch computed with."""
     device: str
+    """The device that computed, such as ``cpu`` or ``cuda:0``."""
     gpu: str | None
+    """The GPU that computed; null if none did."""
     cuda: str | None
+    """Version of CUDA; null if no GPU computed."""
     _: KW_ONLY
     commit: str | None = None
+    """Commit of vanbench's code; null if it is not known."""
     dirty: bool | None = None
+    """Whether files of vanbench differed from that commit; null if it is not known."""
 
 
 def environment(device: "torch.device") -> Environment:

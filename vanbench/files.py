@@ -4,12 +4,14 @@ import hashlib
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from vanbench.outside.files import open_regular
 
 _WINDOWS = os.name == "nt"
+_PIECE = 1 << 20  # bytes of a file in memory at once
 
 
 def sha256_of(path: Path) -> str:
@@ -67,12 +69,20 @@ class HashedFile:
             return False
 
 
-def hash_file(path: Path) -> HashedFile:
-    """Hash a file in pieces; OSError if it cannot be read, or if it is a device or a named pipe."""
+def hash_file(path: Path, progress: Callable[[int, int], None] | None = None) -> HashedFile:
+    """Hash a file in pieces; OSError if it cannot be read, or if it is a device or a named pipe.
+
+    ``progress`` is called with how many bytes are done, and of how many.
+    """
     state = _state(os.stat(path))  # not fstat: on Windows it may give another device number
+    digest, done, piece = hashlib.sha256(), 0, bytearray(_PIECE)
     with open_regular(path) as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return HashedFile(path, sha256, state[2], state)
+        while count := file.readinto(piece):
+            digest.update(memoryview(piece)[:count])
+            done += count
+            if progress:
+                progress(done, state[2])
+    return HashedFile(path, digest.hexdigest(), state[2], state)
 
 
 def _state(found: os.stat_result) -> tuple[int, int, int, int]:

@@ -124,7 +124,7 @@ def test_where_every_image_was_seen_nothing_is_estimated(demo):
     for e in diagnose(demo[0], Reported("92.22"), Reported("95.83")).explanations:
         assert e.estimate.low == e.estimate.top1 == e.estimate.high
         assert e.estimate.source == COUNT
-        assert e.as_dict()["estimated_from"] == "count"
+        assert e.as_json()["estimated_from"] == "count"
 
 
 def test_several_that_fit_are_all_named():

@@ -42,6 +42,7 @@ def test_a_model_that_failed_has_the_same_keys_without_figures(error, status, re
     assert list(found) == list(result.as_json("a"))
     assert (found.pop("name"), found.pop("status")) == ("m", status)
     assert found.pop("reason") == str(error)
+    assert found.pop("error")["message"] == str(error)
     assert set(found.values()) == {None}
 
 

@@ -9,7 +9,8 @@ import pytest
 from tests.support.recorded import NAME, SHA256, entry_in, full_record, without_file
 from vanbench.report import record_files
 from vanbench.report.records import Record
-from vanbench.report.rows import as_json, make_row, rows_on_record
+from vanbench.report.row_json import as_json
+from vanbench.report.rows import make_row, rows_on_record
 from vanbench.zoo.reader import load_zoo
 
 CLAIMS = '{ params_m = "0.02", flops_g = "1.5", top1 = "50.00", top5 = "69.97" }'

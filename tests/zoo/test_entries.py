@@ -80,7 +80,9 @@ def test_a_pattern_that_matches_several_is_not_one_model():
 
 
 def test_a_pattern_that_matches_nothing_lists_all():
-    with pytest.raises(UnknownModelError, match=r"^no model 'van_c\*' in the zoo 'openmmlab'\. It has"):
+    with pytest.raises(
+        UnknownModelError, match=r"^no model 'van_c\*' in the zoo 'openmmlab'\. It has"
+    ):
         load_zoo("openmmlab").matching("van_c*")
 
 

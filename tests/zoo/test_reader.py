@@ -234,7 +234,9 @@ def test_other_names_of_a_model(tmp_path):
 @pytest.mark.parametrize("taken", ["a.x", "A", "first"])
 def test_an_alias_is_not_the_name_of_another_model(tmp_path, taken):
     lines = ('aliases = ["First"]', f'aliases = ["{taken}"]')
-    with pytest.raises(ZooError, match=rf'\[models\."b\.x"\], key \'aliases\': .* found str \'{taken}\''):
+    with pytest.raises(
+        ZooError, match=rf'\[models\."b\.x"\], key \'aliases\': .* found str \'{taken}\''
+    ):
         two(tmp_path, "a.pth", "b.pth", lines)
 
 

@@ -74,7 +74,7 @@ class Benchmark(Displayed):
     def to_json(self) -> Json:
         """The document of ``vanbench bench --json``."""
         models = [
-            self.records[entry.name].as_json()
+            bench_records.measured_json(self.records[entry.name])
             if entry.name in self.records
             else bench_records.not_measured_json(entry.name, self.errors[entry.name])
             for entry in self.entries

@@ -22,7 +22,8 @@ from vanbench.errors import VanbenchError
 from vanbench.intervals import wilson_interval
 from vanbench.progress import Progress, silent
 from vanbench.report.answer import Answer, answer, named_figures
-from vanbench.report.rows import Figure, ModelRow, as_json, rows_on_record
+from vanbench.report.row_json import as_json
+from vanbench.report.rows import Figure, ModelRow, rows_on_record
 from vanbench.typed_json import Json, to_json
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ class Verification(Displayed):
         """The document of ``vanbench verify --json``."""
         return document(
             ok=self.ok,
-            models=[as_json(row, self.paths.get(row.entry.name)) for row in self.rows],
+            models=[
+                as_json(row, self.paths.get(row.entry.name), self.errors.get(row.entry.name))
+                for row in self.rows
+            ],
             environment=to_json(self.environment),
             data=next((result.data_json() for result in self.passes), None),
         )

@@ -1,4 +1,4 @@
-"""The tables that ``vanbench flops`` prints below its first one: the parts of a count, its rules."""
+"""The tables that ``vanbench flops`` prints below its first: the parts of a count, its rules."""
 
 import math
 from typing import TYPE_CHECKING

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+from vanbench.data.data_json import DataJson
 from vanbench.data.decode import JPEG_START, check_header
 from vanbench.data.decode import decode as decode_image
 from vanbench.data.jpeg import missing_data
@@ -32,7 +33,7 @@ from vanbench.data.summary import (
 from vanbench.devices import available_cores
 from vanbench.errors import DataError
 from vanbench.progress import Update, ignore
-from vanbench.typed_json import Json, to_json
+from vanbench.typed_json import to_json
 from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 from vanbench.zoo.entries import EvaluationProtocol
 
@@ -94,12 +95,19 @@ class DataReport:
             unreadable=unreadable,
         )
 
-    def as_json(self) -> Json:
+    def as_json(self) -> DataJson:
         """The JSON form, without the hash of every image."""
-        names = ("layout", "path", "images", "classes", "verdict", "fingerprint", "whole",
-                 "decoded")  # fmt: skip
-        document: Json = {name: getattr(self, name) for name in names}
-        return document | {"problems": [to_json(problem) for problem in self.problems]}
+        return {
+            "layout": self.layout,
+            "path": self.path,
+            "images": self.images,
+            "classes": self.classes,
+            "verdict": self.verdict,
+            "fingerprint": self.fingerprint,
+            "whole": self.whole,
+            "decoded": self.decoded,
+            "problems": [to_json(problem) for problem in self.problems],
+        }
 
 
 @dataclass(frozen=True)

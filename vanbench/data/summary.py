@@ -26,10 +26,15 @@ class Finding:
     """
 
     kind: str
+    """A short name of what was found."""
     count: int
+    """How often it was found."""
     examples: tuple[str, ...]
+    """The first few names that it is about."""
     message: str
+    """What was found, in words."""
     fault: bool = True
+    """Whether the set is not the one that it should be because of this; else it is a note."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "message", _bounded(self.message))

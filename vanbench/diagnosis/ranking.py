@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from vanbench.diagnosis.diagnosis_json import DiagnosisJson, ExplanationJson
 from vanbench.diagnosis.trial import AS_IS, TrialResult
 from vanbench.intervals import paired_difference, wilson_interval
-from vanbench.typed_json import Json
 from vanbench.zoo.reported import Reported
 
 COUNT, RATE, DIFFERENCE = "count", "rate", "difference"
@@ -48,7 +48,7 @@ class Explanation:
         """Whether the same images are right as without this mistake."""
         return AS_IS in self.same_as
 
-    def as_dict(self) -> Json:
+    def as_json(self) -> ExplanationJson:
         """The JSON form."""
         return {
             "name": self.name,
@@ -102,15 +102,16 @@ class Diagnosis:
             f"them apart: {'; '.join(fitting)}.{more} {NOT_TRIED}"
         )
 
-    def as_dict(self) -> Json:
-        """The JSON form."""
+    def as_json(self, name: str) -> DiagnosisJson:
+        """The JSON form; ``name`` is the model's."""
         return {
+            "name": name,
             "target": float(self.target.value),
             "images": self.images,
             "total": self.total,
             "anchored": self.anchored,
             "conclusion": self.conclusion,
-            "explanations": [explanation.as_dict() for explanation in self.explanations],
+            "explanations": [explanation.as_json() for explanation in self.explanations],
             "untried": dict(self.untried),
             "data": list(self.data),
         }

@@ -10,9 +10,9 @@ from vanbench.download.obtain import Sources, obtain_all
 from vanbench.errors import VanbenchError
 from vanbench.evaluation.plan import Candidate, RunOptions
 from vanbench.evaluation.result import ValidationResult, not_measured_json
+from vanbench.evaluation.result_json import UsedData, ValidatedModel
 from vanbench.evaluation.validate import validate_candidates
 from vanbench.progress import Progress, silent
-from vanbench.typed_json import Json
 from vanbench.zoo.entries import Entry, EvaluationProtocol, Zoo
 
 
@@ -29,7 +29,7 @@ class Validated:
         """Each pass once; models of one protocol share one."""
         return list({id(result): result for result in self.passes.values()}.values())
 
-    def models_json(self) -> list[Json]:
+    def models_json(self) -> list[ValidatedModel]:
         """The documents of ``validate --json``, one for each model."""
         return [
             not_measured_json(name, self.errors[name])
@@ -38,7 +38,7 @@ class Validated:
             for name in self.names
         ]
 
-    def data_json(self) -> Json | None:
+    def data_json(self) -> UsedData | None:
         """The set of the first pass; None if there was no pass."""
         return next((result.data_json() for result in self.passes.values()), None)
 

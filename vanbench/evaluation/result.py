@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from vanbench.data.summary import OFFICIAL, DataSummary
-from vanbench.errors import CheckpointError, FetchError, InternalError, VanbenchError
+from vanbench.errors import CheckpointError, FetchError, InternalError, VanbenchError, error_json
+from vanbench.evaluation.result_json import UsedData, ValidatedModel
 from vanbench.intervals import wilson_interval
 from vanbench.prediction_store.prediction import Tally
 from vanbench.report.records import Numerics, ValidationEnvironment
 from vanbench.report.verdicts import NOT_MEASURED
-from vanbench.typed_json import Json, to_json
+from vanbench.typed_json import to_json
 from vanbench.zoo.class_ids import imagenet_1k
 from vanbench.zoo.entries import EvaluationProtocol
 
@@ -50,10 +52,10 @@ class ValidationResult:
         imagenet = self.protocol.class_ids == imagenet_1k()
         return self.data.used < self.data.total or (imagenet and self.data.verdict != OFFICIAL)
 
-    def data_json(self) -> Json:
+    def data_json(self) -> UsedData:
         """The set and the protocol, for JSON."""
-        document: Json = to_json(self.data)
-        return document | {"protocol": to_json(self.protocol), "partial": self.partial}
+        more = {"protocol": to_json(self.protocol), "partial": self.partial}
+        return cast(UsedData, {**to_json(self.data), **more})
 
     def describe(self) -> str:
         """Lines for people: the set with its protocol, warnings, and where the time went."""
@@ -85,13 +87,14 @@ class ValidationResult:
             f"images.{hint}"
         )
 
-    def as_json(self, name: str) -> Json:
+    def as_json(self, name: str) -> ValidatedModel:
         """The form of ``validate --json`` for one model; ``ci95`` is Top-1's."""
         tally = self.tallies[name]
         return {
             "name": name,
             "status": MEASURED,
             "reason": None,
+            "error": None,
             "images": tally.images,
             "correct1": tally.correct1,
             "correct5": tally.correct5,
@@ -105,11 +108,9 @@ class ValidationResult:
         }
 
 
-def not_measured_json(name: str, error: VanbenchError) -> Json:
+def not_measured_json(name: str, error: VanbenchError) -> ValidatedModel:
     """The form of ``validate --json`` for a model that failed: why, and None for each figure."""
-    figures = ("images", "correct1", "correct5", "top1", "top5", "ci95", "ci95_top5",
-               "images_per_s", "partial", "weights")  # fmt: skip
     own = (FetchError, CheckpointError, InternalError)
     status = error.status if isinstance(error, own) else NOT_MEASURED
-    document: Json = {"name": name, "status": status, "reason": str(error)}
-    return document | dict.fromkeys(figures)
+    failed = {"name": name, "status": status, "reason": str(error), "error": error_json(error)}
+    return cast(ValidatedModel, dict.fromkeys(ValidatedModel.__annotations__) | failed)

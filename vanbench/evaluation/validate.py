@@ -18,6 +18,7 @@ from vanbench.data.open import open_images
 from vanbench.devices import choose_device
 from vanbench.environment import environment, today
 from vanbench.errors import RecordError, ScoringError, VanbenchError, unexpected_as_errors
+from vanbench.evaluation.estimate import note_estimate
 from vanbench.evaluation.plan import STOP, Candidate, RunOptions, spread
 from vanbench.evaluation.predict import BatchPredictions, predict
 from vanbench.evaluation.result import ValidationResult
@@ -25,15 +26,23 @@ from vanbench.evaluation.resume import State, StoredRuns
 from vanbench.evaluation.run_key import numerics_of, run_key
 from vanbench.inference.autotune import resolve_config
 from vanbench.inference.optimized import compiled, optimize
+from vanbench.interrupts import keeping
 from vanbench.model.architecture import Architecture
 from vanbench.model.van import VAN
 from vanbench.outside.safe_text import for_terminal
 from vanbench.prediction_store.prediction import Tally
 from vanbench.prediction_store.store import Store
-from vanbench.progress import Progress, silent
+from vanbench.progress import (
+    Progress,
+    guarded,
+    guarded_progress,
+    raising_callers_errors,
+    silent,
+)
 from vanbench.report.records import ValidationEnvironment
 from vanbench.zoo.entries import EvaluationProtocol
 
+STORED_BEFORE = "Predictions that were stored before are kept. The same command continues."
 MOST_ROUNDS = 5  # how often predictions that another process deleted are computed again
 
 
@@ -52,8 +61,19 @@ def validate_candidates(
 ) -> tuple[dict[str, ValidationResult], dict[str, VanbenchError]]:
     """The pass each checkpoint took part in, by name, and why the others took part in none.
 
-    Checkpoints of one protocol share one pass over the images.
+    Checkpoints of one protocol share one pass over the images. What ``progress`` and the listeners
+    of ``options`` raise is no failure of a model: it ends the run.
     """
+    options = replace(
+        options, on_note=guarded(options.on_note), on_message=guarded(options.on_message)
+    )
+    with keeping(lambda: STORED_BEFORE), raising_callers_errors():
+        return _validate_candidates(candidates, data, options, guarded_progress(progress))
+
+
+def _validate_candidates(
+    candidates: Sequence[Candidate], data: Path, options: RunOptions, progress: Progress
+) -> tuple[dict[str, ValidationResult], dict[str, VanbenchError]]:
     device = choose_device(options.device)
     passes: dict[str, ValidationResult] = {}
     errors: dict[str, VanbenchError] = {}
@@ -121,9 +141,16 @@ def validate(
         if options.fresh:
             runs.forget()
         collected = _Collected(runs, list(models))
+        state = collected.read()
+        modules = {name: ready.model for name, ready in models.items()}
+        work = runs.work(state)
+        note_estimate(modules, images, protocol, len(indices), work, device, options)
         start = perf_counter()
-        batches = _batches(collected, models, protocol, report.content, device, options)
-        with progress("validating", "images") as update, closing(batches):
+        batches = _batches(collected, state, modules, protocol, report.content, device, options)
+        kept = keeping(lambda: collected.kept(options))
+        with kept, progress("validating", "images") as update, closing(batches):
+            if collected.done:
+                update(collected.done, len(indices))
             for batch in batches:
                 collected.add(batch)
                 update(collected.done, len(indices), note=collected.note())
@@ -198,7 +225,8 @@ def _prepare_checkpoint(
 
 def _batches(
     collected: "_Collected",
-    models: Mapping[str, ReadyModel],
+    state: State,
+    models: Mapping[str, nn.Module],
     protocol: EvaluationProtocol,
     content: Mapping[int, str],
     device: torch.device,
@@ -206,19 +234,20 @@ def _batches(
 ) -> Generator[BatchPredictions, None, None]:
     """The predictions that are not stored yet, until all are stored.
 
-    What another process deletes in the meantime is computed again.
+    ``state`` is what is stored at the start. What another process deletes in the meantime is
+    computed again.
     """
     for _ in range(MOST_ROUNDS):
-        state = collected.read()
         if state.complete:
             return
         for work in collected.runs.work(state):
-            chosen = {n: models[n].model for n in work.models if n in collected.tallies}
+            chosen = {name: models[name] for name in work.models if name in collected.tallies}
             images = collected.runs.images
             yield from predict(
                 chosen, images, protocol, work.indices, device, options, content=content
             )
-    if not collected.read().complete:
+        state = collected.read()
+    if not state.complete:
         raise RecordError(
             "predictions disappear while they are computed",
             where=options.store,
@@ -262,6 +291,16 @@ class _Collected:
         names = [name for name in batch.top if name in self.tallies]
         for name, tally in self.runs.add(batch, names).items():
             self.tallies[name] += tally
+
+    def kept(self, options: RunOptions) -> str:
+        """What an interruption leaves, and how to go on."""
+        stored = {name: t.images - len(self.runs.unreadable) for name, t in self.tallies.items()}
+        if options.store is None or not any(stored.values()):
+            return "No predictions are kept. The same command starts from the beginning."
+        count = sum(stored.values())
+        of = ", ".join(stored) if len(stored) < 3 else f"{len(stored)} models"
+        again = "Without --fresh, the same command" if options.fresh else "The same command"
+        return f"{count:,} predictions of {of} are kept in {options.store}. {again} continues."
 
     def note(self) -> str:
         """Running Top-1 of each model."""

@@ -22,10 +22,15 @@ class RewriteConfig:
     """
 
     regroup: tuple[bool, bool, bool, bool] = (True, True, True, True)
+    """For each stage, whether its dilated convolutions run on regrouped planes."""
     pack: bool = True
+    """Whether oneDNN's fused kernels are used where they can be."""
     part_bytes: int = PART_BYTES
+    """About the size in bytes of one image's hidden features in a part of an MLP; 0: no parts."""
     micro_batch: int = 4
+    """Images that go through the network together; 0: all of a batch."""
     parallel: bool = True
+    """Whether each core takes micro-batches of its own."""
 
     def __post_init__(self) -> None:
         if min(self.part_bytes, self.micro_batch) < 0:

@@ -25,8 +25,17 @@ def expected_params(architecture: Architecture) -> tuple[int, int]:
 
 def expected_flops(architecture: Architecture, resolution: int) -> dict[str, int]:
     """The total of each convention for one image of ``resolution`` × ``resolution``."""
+    units = expected_units(architecture, resolution)
+    return {name: convention.total(units) for name, convention in CONVENTIONS.items()}
+
+
+def expected_units(architecture: Architecture, resolution: int) -> dict[str, int]:
+    """How many units of each operation one image takes, of those that grow with the image.
+
+    The keys are those of ``conventions.OPERATIONS``, without the parameters of the norms.
+    """
     inputs, side = 3, resolution
-    units = dict.fromkeys(("conv", "conv_bias", "batch_norm", "layer_norm"), 0)
+    units = dict.fromkeys(("conv", "conv_bias", "batch_norm", "layer_norm", "gelu"), 0)
     for stage, (dim, depth, ratio) in enumerate(_stages(architecture)):
         kernel, stride = _patch(stage)
         side = -(-side // stride)  # the padding is half the kernel, so this is rounded up
@@ -37,11 +46,16 @@ def expected_flops(architecture: Architecture, resolution: int) -> dict[str, int
             "conv_bias": dim + depth * (6 * dim + 2 * hidden),
             "batch_norm": dim + depth * 2 * dim,
             "layer_norm": dim,
+            "gelu": depth * (dim + hidden),
         }
         units = {name: n + per_position[name] * side * side for name, n in units.items()}
         inputs = dim
-    units |= {"pool": inputs * side * side, "linear": inputs * architecture.num_classes}
-    return {name: convention.total(units) for name, convention in CONVENTIONS.items()}
+    classes = architecture.num_classes
+    return units | {
+        "pool": inputs * side * side,
+        "linear": inputs * classes,
+        "linear_bias": classes,
+    }
 
 
 def _stages(architecture: Architecture) -> list[tuple[int, int, int]]:

@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from vanbench.errors import DataError
 from vanbench.intervals import mcnemar
 from vanbench.prediction_store.export import SUFFIXES
@@ -50,6 +52,56 @@ class Flip:
     after: str
     margin: float
     effect: str | None
+
+
+class FlipJson(TypedDict):
+    """An image on which the first choices of the runs differ."""
+
+    name: str
+    """The image."""
+    wnid: str
+    """Its class in the second run."""
+    before: str
+    """The first run's choice."""
+    after: str
+    """The second run's choice."""
+    margin: float
+    """By how much the logit of the first run's choice exceeds that of its next one."""
+    effect: str | None
+    """``gained``, ``lost``, ``neither`` where both are wrong; null where the labels differ."""
+
+
+class AgreementJson(TypedDict):
+    """How two runs relate, image by image."""
+
+    images: int
+    """How many images both runs have."""
+    only_first: int
+    """How many images only the first run has."""
+    only_second: int
+    """How many images only the second run has."""
+    duplicates: int
+    """How many of ``images`` have the same bytes as another one."""
+    relabelled: int
+    """How many have another label in the second run."""
+    same_top1: int
+    """How often the first choice is the same."""
+    same_top5: int
+    """How often the first five are the same."""
+    correct: list[int] | None
+    """How many first choices of each run are right; null where labels differ."""
+    gained: int | None
+    """Images that only the second run gets right; null where labels differ."""
+    lost: int | None
+    """Images that only the first run gets right; null where labels differ."""
+    mcnemar_p: float | None
+    """The p-value of McNemar's exact test; null where labels differ."""
+    largest_logit_difference: float | None
+    """The largest absolute difference of two logits; null where none can be compared."""
+    changed: dict[str, list[Any]] | None
+    """What differs between the runs: name → its values in both; null where it is not known."""
+    flips: list[FlipJson]
+    """The images on which the first choices differ."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +147,7 @@ class Agreement:
         gained, lost = self.gained, self.lost
         return None if gained is None or lost is None else mcnemar(gained, lost)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> AgreementJson:
         """The JSON form."""
         changed = self.changed
         return {
@@ -112,8 +164,19 @@ class Agreement:
             "mcnemar_p": self.p,
             "largest_logit_difference": self.largest_logit_difference,
             "changed": None if changed is None else {n: list(both) for n, both in changed.items()},
-            "flips": [vars(flip) for flip in self.flips],
+            "flips": list(map(_flip_json, self.flips)),
         }
+
+
+def _flip_json(flip: Flip) -> FlipJson:
+    return {
+        "name": flip.name,
+        "wnid": flip.wnid,
+        "before": flip.before,
+        "after": flip.after,
+        "margin": flip.margin,
+        "effect": flip.effect,
+    }
 
 
 def compare_runs(first: RunPredictions, second: RunPredictions) -> Agreement:

@@ -10,11 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import cast
+
+from typing_extensions import TypedDict
 
 from vanbench.environment import Environment
-from vanbench.errors import RecordError, VanbenchError
+from vanbench.errors import ErrorJson, RecordError, VanbenchError, error_json
 from vanbench.files import write_atomically
 from vanbench.inference.rewrite_config import RewriteConfig
+from vanbench.model.architecture import ArchitectureDict
 from vanbench.outside.safe_text import for_terminal
 from vanbench.report.records import ArchitectureJson
 from vanbench.report.versioned_json import read_versioned
@@ -32,8 +36,11 @@ class Latency:
     """Percentiles of the duration of one image's forward pass, in milliseconds."""
 
     p50: float
+    """Median, in milliseconds."""
     p95: float
+    """95th percentile, in milliseconds."""
     p99: float
+    """99th percentile, in milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,11 @@ class ModelFigures:
     """One model: images per second at the record's batch size, latency, peak memory in bytes."""
 
     images_per_s: float
+    """Images per second at ``batch_size``."""
     latency_ms: Latency
+    """How long the forward pass of one image takes."""
     peak_memory: int | None
+    """Peak memory in bytes; null if it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +64,19 @@ class BatchFigures:
     """
 
     batch_size: int
+    """Images in a batch."""
     reference: float
+    """The reference model's images per second."""
     optimized: float
+    """The optimised model's images per second."""
     speedup: float
+    """The ratio of the medians of both models' passes."""
     speedup_range: tuple[float, float]
+    """The interquartile range of the ratios of neighbouring passes."""
     cpu_speedup: float
+    """The ratio of the medians of the processors' time."""
     samples: int
+    """Timed passes of each model."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +84,13 @@ class CeilingFigures:
     """What the machine's rate of point-wise convolutions would allow; ``fraction`` is reached."""
 
     macs: int
+    """Multiply–adds of the point-wise convolutions, for one image."""
     pointwise_gmacs_per_s: float
+    """The machine's rate of point-wise convolutions, in billions of multiply–adds per second."""
     images_per_s: float
+    """Images per second that this rate allows."""
     fraction: float
+    """The part of it that the optimised model reaches, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +101,11 @@ class LoadSummary:
     """
 
     load_average: float | None
+    """Load average at the start; null where the system has none."""
     other_cores: float | None
+    """Cores that other processes used meanwhile; null if it is not known."""
     cores: int
+    """Processor cores of the machine."""
 
 
 @dataclass(frozen=True)
@@ -127,16 +151,74 @@ class BenchRecord:
         return next(figures for figures in self.batch_sizes if figures.batch_size == batch_size)
 
     def as_json(self) -> Json:
-        """The form of ``bench --json``."""
+        """The form of the record's file."""
         document: Json = to_json(self)
         return document
 
 
-def not_measured_json(name: str, error: VanbenchError) -> Json:
+class BenchModel(TypedDict):
+    """The speed of one model."""
+
+    name: str
+    """The model, ARCH.TAG."""
+    reason: str | None
+    """Why it was not measured; null if it was."""
+    error: ErrorJson | None
+    """The failure of this model; null if it was measured."""
+    architecture: ArchitectureDict | None
+    """The architecture that was measured; null where nothing was measured."""
+    weights: str | None
+    """What the weights are: ``random``; null where nothing was measured."""
+    resolution: int | None
+    """Side of the square input, in pixels; null where nothing was measured."""
+    device: str | None
+    """The kind of device; null where nothing was measured."""
+    precision: str | None
+    """The arithmetic, such as ``fp32``; null where nothing was measured."""
+    batch_size: int | None
+    """The largest batch, in images; null where nothing was measured."""
+    compile: bool | None
+    """Whether the optimised model was compiled; null where nothing was measured."""
+    choices: RewriteConfig | None
+    """How the optimised model ran; null where nothing was measured."""
+    reference: ModelFigures | None
+    """The reference model; null where nothing was measured."""
+    optimized: ModelFigures | None
+    """The optimised model; null where nothing was measured."""
+    speedup: float | None
+    """How many times faster the optimised model is at ``batch_size``; null where nothing was
+    measured."""
+    max_relative_error: float | None
+    """The largest difference of two logits of both models, relative to the largest logit; null
+    where nothing was measured."""
+    same_top5: bool | None
+    """Whether both models gave the same five classes for every image; null where nothing was
+    measured."""
+    batch_sizes: list[BatchFigures] | None
+    """Both models at each batch size; null where nothing was measured."""
+    ceiling: CeilingFigures | None
+    """What the machine would allow; null where nothing was measured."""
+    load: LoadSummary | None
+    """What else the machine did; null where nothing was measured."""
+    samples_s_cpu_s: dict[str, dict[str, list[Sample]]] | None
+    """Batch size → model → every pass: seconds that went by, and seconds that this process's
+    threads computed; null where nothing was measured."""
+    date: str | None
+    """When it was measured, as YYYY-MM-DD; null where nothing was measured."""
+    environment: Environment | None
+    """What it was measured on; null where nothing was measured."""
+
+
+def measured_json(record: BenchRecord) -> BenchModel:
+    """The form of ``bench --json`` for a model that was measured."""
+    return cast(BenchModel, {**record.as_json(), "reason": None, "error": None})
+
+
+def not_measured_json(name: str, error: VanbenchError) -> BenchModel:
     """The form of ``bench --json`` for a model that failed: why, and None for each figure."""
-    figures = ("device", "precision", "batch_size", "reference", "optimized", "speedup",
-               "max_relative_error")  # fmt: skip
-    return {"name": name, "reason": str(error), **dict.fromkeys(figures)}
+    empty = dict.fromkeys(BenchModel.__annotations__)
+    failed = {"name": name, "reason": str(error), "error": error_json(error)}
+    return cast(BenchModel, empty | failed)
 
 
 def write(results: Path, record: BenchRecord) -> Path:

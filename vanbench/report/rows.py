@@ -1,16 +1,14 @@
-"""Rows: a model's record, judged against the claims of its zoo entry, and its form in JSON."""
+"""Rows: a model's record, judged against the claims of its zoo entry."""
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from vanbench.errors import VanbenchError
-from vanbench.intervals import wilson_interval
 from vanbench.report import record_files, records
 from vanbench.report.coverage import doubts, why_partial
 from vanbench.report.records import Accuracy, Counts, Record
 from vanbench.report.verdicts import CLOSE_POINTS, DEVIATES, NOT_MEASURED, PARTIAL, judge, worst
-from vanbench.typed_json import Json
 from vanbench.zoo.entries import Claims, Entry, Zoo
 from vanbench.zoo.reported import Reported
 
@@ -182,53 +180,3 @@ def _why_no_accuracy(record: Record) -> str:
     if checkpoint.status not in records.HAVE_FILE:
         return f"checkpoint {checkpoint.status}"
     return "no validation set was given"
-
-
-def as_json(row: ModelRow, path: Path | None = None) -> Json:
-    """The row in the form of ``verify --json``; ``path`` is the file on this machine."""
-    checkpoint, counts, accuracy = row.record.checkpoint, row.record.counts, row.record.accuracy
-    architecture = checkpoint.architecture if checkpoint else None
-    return {
-        "name": row.entry.name,
-        "checkpoint": {
-            "url": checkpoint.url if checkpoint else row.entry.public_url,
-            "path": str(path) if path else None,
-            "bytes": checkpoint.bytes if checkpoint else None,
-            "sha256": checkpoint.sha256 if checkpoint else None,
-            "status": row.file_status,
-            "reason": checkpoint.reason if checkpoint else None,
-            "format": checkpoint.format if checkpoint else None,
-            "weights": checkpoint.weights if checkpoint else None,
-        },
-        "architecture": architecture.as_dict() if architecture else None,
-        "params": _figure_json(row.params) | {"source": counts.source if counts else None},
-        "flops": _figure_json(row.flops)
-        | {"source": counts.source if counts else None}
-        | (dict(counts.flops) if counts else {"fvcore": None, "openmmlab": None}),
-        "top1": _figure_json(row.top1) | _accuracy_json(accuracy, "correct1"),
-        "top5": _figure_json(row.top5) | _accuracy_json(accuracy, "correct5"),
-        "verdict": row.verdict,
-        "erratum": row.entry.erratum.reason if row.entry.erratum else None,
-    }
-
-
-def _figure_json(figure: Figure) -> Json:
-    return {
-        "measured": None if figure.measured is None else float(figure.measured),
-        "reported": None if figure.reported is None else float(figure.reported.value),
-        "reported_text": None if figure.reported is None else figure.reported.text,
-        "delta": None if figure.delta is None else float(figure.delta),
-        "verdict": figure.verdict,
-        "reason": figure.reason,
-    }
-
-
-def _accuracy_json(accuracy: Accuracy | None, key: str) -> Json:
-    if accuracy is None:
-        return {"correct": None, "images": None, "ci95": None}
-    correct = getattr(accuracy, key)
-    return {
-        "correct": correct,
-        "images": accuracy.images,
-        "ci95": list(wilson_interval(correct, accuracy.images)),
-    }

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 import click
+from typing_extensions import TypedDict
 
 from vanbench.cli.failures import exit_for
 from vanbench.cli.options import (
@@ -15,12 +16,21 @@ from vanbench.cli.options import (
     rewriting_options,
 )
 from vanbench.cli.output import echo, print_json, print_table
+from vanbench.report.bench_records import BenchModel, measured_json, not_measured_json
 from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.zoo.each import for_each
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
     from vanbench.report.bench_records import BenchRecord
+
+
+class Document(TypedDict):
+    """The speed of each model that was asked for."""
+
+    models: list[BenchModel]
+    """The models, in the order in which they were asked for."""
+
 
 EXAMPLES = """\b
 Examples:
@@ -80,14 +90,15 @@ def command(
 
     records, errors = for_each(entries, measure)
     if settings.as_json:
-        print_json(
-            models=[
-                records[entry.name].as_json()
+        document: Document = {
+            "models": [
+                measured_json(records[entry.name])
                 if entry.name in records
-                else bench_records.not_measured_json(entry.name, errors[entry.name])
+                else not_measured_json(entry.name, errors[entry.name])
                 for entry in entries
             ]
-        )
+        }
+        print_json(**document)
     else:
         _print(entries, records)
     exit_for(errors)

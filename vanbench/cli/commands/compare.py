@@ -3,12 +3,24 @@
 from typing import TYPE_CHECKING
 
 import click
+from typing_extensions import TypedDict
 
 from vanbench.cli.options import Settings, common_options, option, run_argument
 from vanbench.cli.output import echo, print_json, print_table
+from vanbench.prediction_store.compare import AgreementJson
 
 if TYPE_CHECKING:
     from vanbench.prediction_store.compare import Agreement, RunPredictions
+
+
+class Document(TypedDict):
+    """How two runs relate."""
+
+    models: tuple[()]
+    """Always empty: the runs may be of models that no zoo has."""
+    comparison: AgreementJson
+    """The comparison."""
+
 
 EXAMPLES = """\b
 Examples:
@@ -43,7 +55,8 @@ def command(settings: Settings, first: str, second: str, flips: int) -> None:
     runs = [load_run(settings.results / FILE, name) for name in (first, second)]
     agreement = compare_runs(*runs)
     if settings.as_json:
-        print_json(models=[], comparison=agreement.as_dict())
+        document: Document = {"models": (), "comparison": agreement.as_dict()}
+        print_json(**document)
     else:
         _print(runs, agreement, flips)
     if agreement.flips or agreement.relabelled:

@@ -4,11 +4,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from typing_extensions import TypedDict
 
 from vanbench.cli.options import Settings, common_options, option
+from vanbench.data.data_json import DataJson
 
 if TYPE_CHECKING:
     from vanbench.data.inspect import DataReport
+
+
+class Document(TypedDict):
+    """A data set as it was found."""
+
+    models: tuple[()]
+    """Always empty: no model was run."""
+    data: DataJson
+    """The data set."""
+
 
 EXAMPLES = """\b
 Examples:
@@ -46,7 +58,8 @@ def command(settings: Settings, path: Path | None, decode: bool, workers: int | 
     with settings.progress("reading images", "images") as update:
         report = inspect(images, protocol=protocol, decode=decode, workers=workers, progress=update)
     if settings.as_json:
-        print_json(models=[], data=report.as_json())
+        document: Document = {"models": (), "data": report.as_json()}
+        print_json(**document)
     else:
         _print(report, len(images.class_ids))
     if report.faults:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from typing_extensions import TypedDict
 
 from vanbench.cli.model_names import select_one
 from vanbench.cli.options import (
@@ -16,11 +17,22 @@ from vanbench.cli.options import (
     option,
     source_options,
 )
+from vanbench.diagnosis.diagnosis_json import DiagnosisJson
 from vanbench.outside.safe_text import shorten
 from vanbench.zoo.reported import Reported
 
 if TYPE_CHECKING:
     from vanbench.diagnosis.ranking import Diagnosis
+
+
+class Document(TypedDict):
+    """What would give an unexpected Top-1."""
+
+    models: tuple[()]
+    """Always empty: the figures of ``diagnosis`` are estimates, and no measurements."""
+    diagnosis: DiagnosisJson
+    """The diagnosis of one model."""
+
 
 EXAMPLES = """\b
 Examples:
@@ -114,7 +126,8 @@ def command(
     found = run_trial(candidate, data, options, settings.progress)
     diagnosis = diagnose(found, target, entry.claims.top1 if observed else None)
     if settings.as_json:
-        print_json(models=[], diagnosis={"name": entry.name, **diagnosis.as_dict()})
+        document: Document = {"models": (), "diagnosis": diagnosis.as_json(entry.name)}
+        print_json(**document)
     else:
         _print(diagnosis)
 

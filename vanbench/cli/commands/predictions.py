@@ -4,13 +4,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from typing_extensions import TypedDict
 
 from vanbench.cli.options import Settings, common_options, option, run_argument
 from vanbench.cli.output import print_json, print_table
+from vanbench.prediction_store.rows import RunJson
 
 if TYPE_CHECKING:
     from vanbench.prediction_store.prediction import Tally
     from vanbench.prediction_store.store import StoredRun
+
+
+class Document(TypedDict):
+    """The stored runs."""
+
+    models: tuple[()]
+    """Always empty: the runs may be of models that no zoo has."""
+    runs: list[RunJson]
+    """The runs that are stored, or the one that was exported."""
+
 
 EXAMPLES = """\b
 Examples:
@@ -49,7 +61,11 @@ def command(settings: Settings, run: str | None, write: Path | None) -> None:
             return
         runs = [(stored, stored_tally(store, stored)) for stored in store.runs()]
     if settings.as_json:
-        print_json(models=[], runs=[run_json(stored, tally) for stored, tally in runs])
+        document: Document = {
+            "models": (),
+            "runs": [run_json(stored, tally) for stored, tally in runs],
+        }
+        print_json(**document)
     else:
         _print(runs)
 

@@ -5,8 +5,20 @@ from pathlib import Path
 from urllib.parse import quote
 
 import click
+from typing_extensions import TypedDict
 
 from vanbench.cli.options import Settings, common_options, option
+from vanbench.report.row_json import RowJson, as_json
+
+
+class Document(TypedDict):
+    """What is on record of each model of a zoo."""
+
+    zoo: str
+    """The zoo's name."""
+    models: list[RowJson]
+    """The models, in the order of the zoo."""
+
 
 EXAMPLES = """\b
 Examples:
@@ -36,7 +48,7 @@ def command(settings: Settings, write: Path | None, check: Path | None) -> None:
     from vanbench.cli.output import echo, print_json
     from vanbench.report import markers
     from vanbench.report.chart_svg import complexity_svg
-    from vanbench.report.rows import as_json, rows_on_record
+    from vanbench.report.rows import rows_on_record
     from vanbench.report.tables import summary
 
     if write and check:
@@ -46,7 +58,8 @@ def command(settings: Settings, write: Path | None, check: Path | None) -> None:
     figure = settings.results / settings.zoo.name / "counts.svg"
     text = summary(rows, _link(figure, write or check) if drawn else None)
     if settings.as_json:
-        print_json(zoo=settings.zoo.name, models=[as_json(row) for row in rows])
+        document: Document = {"zoo": settings.zoo.name, "models": [as_json(row) for row in rows]}
+        print_json(**document)
     elif not (write or check):
         echo(text.rstrip("\n"), multiline=True, wrap=False)
     if write:

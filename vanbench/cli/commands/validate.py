@@ -1,10 +1,12 @@
 """``vanbench validate``."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from typing_extensions import TypedDict
 
 from vanbench.cli.failures import exit_for
 from vanbench.cli.model_names import select
@@ -19,10 +21,20 @@ from vanbench.cli.options import (
     source_options,
 )
 from vanbench.cli.output import print_json, print_table
+from vanbench.evaluation.result_json import UsedData, ValidatedModel
 
 if TYPE_CHECKING:
     from vanbench.evaluation.plan import RunOptions
-    from vanbench.typed_json import Json
+
+
+class Document(TypedDict):
+    """What was measured of each model that was asked for."""
+
+    models: list[ValidatedModel]
+    """The models, in the order in which they were asked for."""
+    data: UsedData | None
+    """The data set as it was used; null if no model could be run."""
+
 
 EXAMPLES = """\b
 Examples:
@@ -82,7 +94,8 @@ def command(
             settings.zoo, entries, sources, settings.results, data, options, settings.progress
         )
     if settings.as_json:
-        print_json(models=validated.models_json(), data=validated.data_json())
+        document: Document = {"models": validated.models_json(), "data": validated.data_json()}
+        print_json(**document)
     else:
         _print(validated.models_json())
         for result in validated.distinct_passes:
@@ -93,12 +106,12 @@ def command(
 COLUMNS = ["model", ">images", ">Top-1 %", ">95 % interval", ">Top-5 %", ">correct", ">in top 5"]
 
 
-def _print(documents: list["Json"]) -> None:
+def _print(documents: list[ValidatedModel]) -> None:
     """A row for each model; one that failed has its status in place of the figures."""
     print_table(COLUMNS, [_row(document) for document in documents])
 
 
-def _row(model: "Json") -> list[str]:
+def _row(model: Mapping[str, Any]) -> list[str]:
     if model["images"] is None:
         return [model["name"], "", model["status"], "", "", "", ""]
     low, high = model["ci95"]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from typing_extensions import TypedDict
 
 from vanbench.cli.failures import print_failures
 from vanbench.cli.options import (
@@ -18,15 +19,31 @@ from vanbench.cli.options import (
 from vanbench.cli.output import echo, print_json, print_table
 from vanbench.cli.phrases import next_command
 from vanbench.cli.tables import MIDDLE, WORDS, Column
-from vanbench.errors import CheckpointError, FetchError, error_json
+from vanbench.environment import Environment
+from vanbench.errors import CheckpointError, FetchError
+from vanbench.evaluation.result_json import UsedData
+from vanbench.report.row_json import RowJson, as_json
 from vanbench.report.verdicts import DEVIATES, NOT_MEASURED
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
-    from vanbench.errors import ErrorJson
     from vanbench.evaluation.plan import RunOptions
     from vanbench.report.rows import ModelRow
     from vanbench.verification import Verified
+
+
+class Document(TypedDict):
+    """What was found of each model that was asked for."""
+
+    ok: bool
+    """Whether everything asked for was measured and nothing deviates."""
+    models: list[RowJson]
+    """The models, in the order in which they were asked for."""
+    environment: Environment
+    """What it was measured on."""
+    data: UsedData | None
+    """The data set as it was used; null if no model was run over images."""
+
 
 EXAMPLES = """\b
 Examples:
@@ -62,7 +79,6 @@ def command(
     --details has every number with its difference.
     """
     from vanbench.download.obtain import Sources
-    from vanbench.report.rows import as_json
     from vanbench.typed_json import to_json
     from vanbench.verification import verify
 
@@ -76,16 +92,18 @@ def command(
         settings.progress,
     )
     if settings.as_json:
-        print_json(
-            ok=verified.exit_code == 0,
-            models=[
-                as_json(row, verified.paths.get(row.entry.name))
-                | {"error": _error(verified, row.entry.name)}
+        document: Document = {
+            "ok": verified.exit_code == 0,
+            "models": [
+                as_json(
+                    row, verified.paths.get(row.entry.name), verified.failures.get(row.entry.name)
+                )
                 for row in verified.rows
             ],
-            environment=to_json(verified.environment),
-            data=next((result.data_json() for result in verified.passes), None),
-        )
+            "environment": to_json(verified.environment),
+            "data": next((result.data_json() for result in verified.passes), None),
+        }
+        print_json(**document)
     else:
         if details:
             _print_details(verified, settings)
@@ -145,11 +163,6 @@ def _next(verified: "Verified", settings: Settings) -> str:
     if any(row.is_partial for row in rows):
         return f"{next_command('verify', *names)} (without --limit, on the whole set)"
     return next_command("table")
-
-
-def _error(verified: "Verified", name: str) -> "ErrorJson | None":
-    error = verified.failures.get(name)
-    return error_json(error) if error else None
 
 
 def _print_details(verified: "Verified", settings: Settings) -> None:

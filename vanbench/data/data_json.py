@@ -1,0 +1,28 @@
+"""The JSON form of an inspected data set."""
+
+from typing_extensions import TypedDict
+
+from vanbench.data.summary import Finding
+
+
+class DataJson(TypedDict):
+    """A data set as it was found."""
+
+    layout: str
+    """How the images are stored, in words."""
+    path: str
+    """The path that was given."""
+    images: int
+    """How many images there are."""
+    classes: int
+    """How many classes they have."""
+    verdict: str
+    """``official``, ``altered``, ``subset`` or ``custom``."""
+    fingerprint: str
+    """A hash over the images and their labels."""
+    whole: bool
+    """Whether every image of the set was read."""
+    decoded: bool
+    """Whether every image was decoded; else only the headers were read."""
+    problems: list[Finding]
+    """What is wrong with the set, or worth a note."""

@@ -1,0 +1,198 @@
+"""The JSON form of a row, in ``verify --json`` and ``table --json``."""
+
+from pathlib import Path
+
+from typing_extensions import TypedDict
+
+from vanbench.errors import ErrorJson, VanbenchError, error_json
+from vanbench.intervals import wilson_interval
+from vanbench.model.architecture import ArchitectureDict
+from vanbench.report.records import Accuracy, Counts
+from vanbench.report.rows import Figure, ModelRow
+
+
+class CheckpointJson(TypedDict):
+    """The checkpoint file of a model."""
+
+    url: str
+    """Where the zoo says that the file is, without user info and query."""
+    path: str | None
+    """The file on this machine; null where it is not there, and in ``table``."""
+    bytes: int | None
+    """Its size in bytes; null where it is not there."""
+    sha256: str | None
+    """Its SHA-256 in hex digits; null where it is not there."""
+    status: str
+    """``verified``, ``unverifiable`` (no published hash), ``mismatch``, ``unreachable``,
+    ``missing``, ``unreadable``, or ``not measured`` if it was never looked for."""
+    reason: str | None
+    """Why there is no sound file; null if there is one."""
+    format: str | None
+    """The naming of its tensors: ``openmmlab``, ``official`` or ``huggingface``."""
+    weights: str | None
+    """Which weights were read, ``plain`` or ``ema``; null where none were."""
+
+
+class ParamsJson(TypedDict):
+    """The parameters of a model, in M."""
+
+    measured: float | None
+    """The count in M; null where nothing was counted."""
+    reported: float | None
+    """The published number in M; null if there is none."""
+    reported_text: str | None
+    """The published number as it was printed."""
+    delta: float | None
+    """Measured minus reported, in M."""
+    verdict: str
+    """``reproduced``, ``erratum``, ``deviates``, ``not measured`` or ``not reported``."""
+    reason: str | None
+    """Why it was not measured; null if it was."""
+    source: str | None
+    """``checkpoint`` if the network was built from the file's tensors, ``architecture`` if the
+    declared one was counted; null where nothing was counted."""
+
+
+class FlopsJson(TypedDict):
+    """The FLOPs of a model, in G, for one image."""
+
+    measured: float | None
+    """The count in G under the convention of the zoo entry; null where nothing was counted."""
+    reported: float | None
+    """The published number in G; null if there is none."""
+    reported_text: str | None
+    """The published number as it was printed."""
+    delta: float | None
+    """Measured minus reported, in G."""
+    verdict: str
+    """``reproduced``, ``erratum``, ``deviates``, ``not measured`` or ``not reported``."""
+    reason: str | None
+    """Why it was not measured; null if it was."""
+    source: str | None
+    """As for the parameters."""
+    fvcore: int | None
+    """The FLOPs under fvcore's convention."""
+    openmmlab: int | None
+    """The FLOPs under OpenMMLab's convention."""
+
+
+class AccuracyJson(TypedDict):
+    """Top-1 or Top-5 of a model, in percent."""
+
+    measured: float | None
+    """The accuracy in percent; null where nothing was measured."""
+    reported: float | None
+    """The published number in percent; null if there is none."""
+    reported_text: str | None
+    """The published number as it was printed."""
+    delta: float | None
+    """Measured minus reported, in percentage points."""
+    verdict: str
+    """``reproduced``, ``close``, ``erratum``, ``deviates``, ``partial``, ``not measured`` or
+    ``not reported``."""
+    reason: str | None
+    """Why it was not measured or is partial, or what may explain that it deviates."""
+    correct: int | None
+    """How many images were predicted right."""
+    images: int | None
+    """Of how many images."""
+    ci95: list[float] | None
+    """The 95 % Wilson interval of the accuracy, in percent."""
+
+
+class RowJson(TypedDict):
+    """One model: what is on record or was found, with a verdict for each published number."""
+
+    name: str
+    """The model, ARCH.TAG."""
+    checkpoint: CheckpointJson
+    """The checkpoint file."""
+    architecture: ArchitectureDict | None
+    """The architecture as read from the file's tensors; null where it was not read."""
+    params: ParamsJson
+    """The parameters."""
+    flops: FlopsJson
+    """The FLOPs."""
+    top1: AccuracyJson
+    """Top-1."""
+    top5: AccuracyJson
+    """Top-5."""
+    verdict: str
+    """The worst verdict of the model's numbers; at best ``not measured`` without its file."""
+    erratum: str | None
+    """What is known of a misprint in the published numbers; null if nothing is."""
+    error: ErrorJson | None
+    """What failed for this model in this command; null if nothing did."""
+
+
+def as_json(row: ModelRow, path: Path | None = None, error: VanbenchError | None = None) -> RowJson:
+    """The row in the form of ``verify --json``.
+
+    ``path`` is the file on this machine, ``error`` what failed for the model.
+    """
+    counts, accuracy = row.record.counts, row.record.accuracy
+    checkpoint = row.record.checkpoint
+    architecture = checkpoint.architecture if checkpoint else None
+    return {
+        "name": row.entry.name,
+        "checkpoint": _checkpoint_json(row, path),
+        "architecture": architecture.as_dict() if architecture else None,
+        "params": _params_json(row.params, counts),
+        "flops": _flops_json(row.flops, counts),
+        "top1": _accuracy_json(row.top1, accuracy, accuracy.correct1 if accuracy else None),
+        "top5": _accuracy_json(row.top5, accuracy, accuracy.correct5 if accuracy else None),
+        "verdict": row.verdict,
+        "erratum": row.entry.erratum.reason if row.entry.erratum else None,
+        "error": error_json(error) if error else None,
+    }
+
+
+def _checkpoint_json(row: ModelRow, path: Path | None) -> CheckpointJson:
+    checkpoint = row.record.checkpoint
+    return {
+        "url": checkpoint.url if checkpoint else row.entry.public_url,
+        "path": str(path) if path else None,
+        "bytes": checkpoint.bytes if checkpoint else None,
+        "sha256": checkpoint.sha256 if checkpoint else None,
+        "status": row.file_status,
+        "reason": checkpoint.reason if checkpoint else None,
+        "format": checkpoint.format if checkpoint else None,
+        "weights": checkpoint.weights if checkpoint else None,
+    }
+
+
+def _params_json(figure: Figure, counts: Counts | None) -> ParamsJson:
+    return {
+        "measured": None if figure.measured is None else float(figure.measured),
+        "reported": None if figure.reported is None else float(figure.reported.value),
+        "reported_text": None if figure.reported is None else figure.reported.text,
+        "delta": None if figure.delta is None else float(figure.delta),
+        "verdict": figure.verdict,
+        "reason": figure.reason,
+        "source": counts.source if counts else None,
+    }
+
+
+def _flops_json(figure: Figure, counts: Counts | None) -> FlopsJson:
+    return {
+        **_params_json(figure, counts),
+        "fvcore": counts.flops["fvcore"] if counts else None,
+        "openmmlab": counts.flops["openmmlab"] if counts else None,
+    }
+
+
+def _accuracy_json(figure: Figure, accuracy: Accuracy | None, correct: int | None) -> AccuracyJson:
+    interval = None
+    if accuracy is not None and correct is not None:
+        interval = list(wilson_interval(correct, accuracy.images))
+    return {
+        "measured": None if figure.measured is None else float(figure.measured),
+        "reported": None if figure.reported is None else float(figure.reported.value),
+        "reported_text": None if figure.reported is None else figure.reported.text,
+        "delta": None if figure.delta is None else float(figure.delta),
+        "verdict": figure.verdict,
+        "reason": figure.reason,
+        "correct": correct,
+        "images": accuracy.images if accuracy else None,
+        "ci95": interval,
+    }
