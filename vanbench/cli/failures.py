@@ -62,12 +62,12 @@ def asks_for_json(arguments: Sequence[str]) -> bool:
     return "--json" in options or variable
 
 
-def exit_for(errors: Mapping[str, VanbenchError]) -> None:
-    """Print why models failed, and exit with the code of the worst failure, if there is one."""
+def exit_for(errors: Mapping[str, VanbenchError], *codes: int) -> None:
+    """Print why models failed, and exit with the worst of their codes and ``codes``, if not 0."""
     print_failures(errors)
-    if errors:
-        codes = [error.exit_code for error in errors.values()]
-        click.get_current_context().exit(overall_exit_code(codes))
+    code = overall_exit_code([*codes, *(error.exit_code for error in errors.values())])
+    if code:
+        click.get_current_context().exit(code)
 
 
 def print_failures(errors: Mapping[str, VanbenchError]) -> None:
