@@ -28,6 +28,18 @@ ELSEWHERE = ("/data/", "~/")
 
 DIGITS = "0123abcd"
 
+METAFILE = """\
+Models:
+  - Name: van-b0_8xb128_in1k
+    Metadata: {FLOPs: 880000000, Parameters: 4110000}
+    In Collection: Visual-Attention-Network
+    Results:
+      - Dataset: ImageNet-1k
+        Metrics: {Top 1 Accuracy: 75.41, Top 5 Accuracy: 93.02}
+        Task: Image Classification
+    Weights: https://example.org/van-b0_8xb128_in1k-385941af.pth
+"""
+
 README = "# Mine\n\n<!-- vanbench:results:begin -->\n<!-- vanbench:results:end -->\n"
 
 
@@ -56,6 +68,7 @@ def build(root: Path) -> None:
         (root / folder).mkdir(parents=True)
         shutil.copy(root / claims[0].url, root / folder)
     (root / "README.md").write_text(README, encoding="utf-8")
+    (root / "metafile.yml").write_text(METAFILE, encoding="utf-8")
     _own_files(root)
 
 
