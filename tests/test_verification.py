@@ -239,7 +239,7 @@ def test_an_edited_record_is_not_believed(shell, server, model, section, changes
     shell.record().write_text(json.dumps(record))
     for command in (("table",), ("table", "--json"), ("verify", "--all")):
         outcome = shell(*command, code=3)
-        assert (outcome.stdout == "") == (command[0] == "table")
+        assert (outcome.stdout == "") == (command == ("table",))
         assert f"{shell.record()}: the record contradicts itself: " in outcome.stderr
         assert message in outcome.stderr
         assert "delete it and run vanbench verify again." in outcome.stderr
@@ -302,8 +302,12 @@ def test_weights_that_are_not_finite_are_a_failure_of_that_model_only(shell, ser
 def test_the_terminal_shows_every_model_and_the_reasons(shell, server, model):
     wrong = claim(server, model, "van_wrong.in1k", file="van-test-00000000.pth")
     write_zoo(shell.zoo, CLASSES, claim(server, model), wrong)
-    output = shell("verify", "--all", "--data", shell.data, "--workers", "0", code=3).output
-    assert "van_test.in1k" in output
+    command = ("verify", "--all", "--data", shell.data, "--workers", "0", "--details")
+    output = shell(*command, code=3).output
+    assert re.search(r"van_test\.in1k +✓ \w{8} .* ✓ 54\.17", output)
+    assert re.search(r"van_wrong\.in1k +✗ mismatch", output)
+    assert "INCOMPLETE: " in output
+    assert "van_wrong.in1k: file mismatch: " in output
     assert re.search(r"Top-1, % +54\.17 +54\.167 +−0\.003 +reproduced", output)
     assert re.search(r"SHA-256 +00000000 +mismatch \[1\]", output)
     assert "[1] " in output
@@ -319,7 +323,7 @@ def test_each_failure_gets_its_own_advice_whatever_comes_first(shell, server, mo
         other.url = f"http://127.0.0.1:9/{other.url.rsplit('/', 1)[1]}"
     write_zoo(shell.zoo, CLASSES, garbage, *down)
     outcome = shell("verify", "--all", code=3)
-    assert re.search(r"SHA-256 .* unreadable \[1\]", outcome.stdout)
+    assert re.search(r"van_garbage\.in1k +✗ unreadable", outcome.stdout)
     advice = "Give another source with --mirror"
     assert outcome.stderr.count(advice) == 1
     assert f"van_down1.in1k, van_down2.in1k: {advice}" in outcome.stderr

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import shutil
 import warnings
 
@@ -129,7 +130,9 @@ def test_a_page_in_place_of_a_file(title, tmp_path):
     assert text.count("<!-- vanbench:results:end -->") == 1
     assert text.endswith("<!-- vanbench:results:end -->\nlast\n")
     assert (in_table or r"\[bold\]") in text
-    assert "![" not in text
+    figures = re.findall(r"!\[[^\]]*\]\([^)]*\)?", text)
+    assert all(figure.endswith("(r/test/counts.svg)") for figure in figures)
+    assert text.count("![") == len(figures)
     assert "<img" not in text
     shown("table", "--check", document, *common)
 

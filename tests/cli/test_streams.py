@@ -29,6 +29,9 @@ ARGUMENTS = {
     "convert": [demo_checkpoint(), "{tmp}/out.safetensors"],
     "compare-weights": [demo_checkpoint(), demo_checkpoint()],
     "table": [],
+    "report": ["-o", "{tmp}/report.html"],
+    "zoo": ["check", ROOT / "vanbench/zoos/demo.toml"],
+    "hash": [demo_checkpoint()],
 }
 
 

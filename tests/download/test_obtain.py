@@ -57,6 +57,7 @@ def test_a_failure_does_not_stop_the_others(zoo, cache, tmp_path):
             "status": "verified",
             "reason": None,
         },
+        "error": None,
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from vanbench.checkpoints.weights import EMA
 from vanbench.report import records
 from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import (
@@ -65,8 +66,9 @@ class Answer:
 
     ``headline`` is ``DEVIATES`` if any number deviates, else ``REPRODUCED`` if every published
     number was measured and every file verified, else ``INCOMPLETE``. ``discoveries`` are numbers
-    that deviate, then misprints. ``reasons`` say why numbers and files are missing, each once.
-    ``date`` is that of the latest measurement, as YYYY-MM-DD, or None.
+    that deviate, then misprints, then what is unusual about weights and images. ``reasons`` say
+    why numbers and files are missing, each once. ``date`` is that of the latest measurement, as
+    YYYY-MM-DD, or None.
     """
 
     headline: str
@@ -87,7 +89,7 @@ def answer(rows: Sequence[ModelRow]) -> Answer:
     return Answer(
         headline=_headline(tally),
         tally=tally,
-        discoveries=_merged([*_deviations(rows), *_misprints(rows)]),
+        discoveries=_merged([*_deviations(rows), *_misprints(rows), *_remarks(rows)]),
         reasons=_merged([*_file_reasons(rows), *_number_reasons(rows)]),
         date=max(_dates(rows), default=None),
     )
@@ -147,6 +149,19 @@ def _misprints(rows: Iterable[ModelRow]) -> Iterator[Finding]:
         if found and row.entry.erratum:
             name = row.entry.name
             yield Finding(f"{name} is misprinted: {'; '.join(found)}", (name,))
+
+
+def _remarks(rows: Iterable[ModelRow]) -> Iterator[Finding]:
+    """What a reader has to know of the weights and of the images that were used."""
+    for row in rows:
+        checkpoint, accuracy, names = row.record.checkpoint, row.record.accuracy, (row.entry.name,)
+        for text in (checkpoint and checkpoint.oddities) or ():
+            yield Finding(text, names)
+        if checkpoint and checkpoint.weights == EMA:
+            yield Finding("the averaged (EMA) weights of the file were read", names)
+        if accuracy and accuracy.data.unreadable:
+            count = len(accuracy.data.unreadable)
+            yield Finding(f"{count:,} unreadable images counted as wrong", names)
 
 
 def _file_reasons(rows: Iterable[ModelRow]) -> Iterator[Finding]:

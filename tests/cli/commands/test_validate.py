@@ -94,8 +94,11 @@ def test_every_model_asked_for_is_in_the_document_and_equal_reasons_are_told_onc
     assert all(list(model) == list(models[0]) for model in models)
     for failed in (models[0], models[2]):
         assert f"/{failed['name'][:-2]}.pth" in failed["reason"]
-        figures = [failed[name] for name in failed if name not in ("name", "status", "reason")]
+        figures = [
+            failed[name] for name in failed if name not in ("name", "status", "reason", "error")
+        ]
         assert set(figures) == {None}
+        assert failed["error"]["message"] == failed["reason"]
     assert (models[1]["images"], models[1]["reason"]) == (10, None)
     (line,) = [line for line in outcome.stderr.splitlines() if line.startswith("Error:")]
     assert line.startswith("Error: first.x, second.x: ")

@@ -35,9 +35,10 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @option("--write", type=FILE, help="Put the results between the markers of FILE.")
 @option("--check", type=FILE, help="Exit with 1 and a diff if the results in FILE are out of date.")
 def command(settings: Settings, write: Path | None, check: Path | None) -> None:
-    """Print the results as Markdown: what was found, a table, and the details folded.
+    """Print the results as Markdown.
 
-    They are generated from the zoo and the records under results/. FILE must hold these two lines:
+    What was found, a table, and the details folded: generated from the zoo and the records under
+    results/. FILE must hold these two lines:
 
     \b
     <!-- vanbench:results:begin -->
