@@ -31,7 +31,7 @@ from vanbench.evaluation.result import ValidationResult
 from vanbench.evaluation.validate import validate_candidates
 from vanbench.flops import count_as_reported
 from vanbench.model.architecture import Architecture
-from vanbench.progress import Progress, silent
+from vanbench.progress import Progress, guarded_progress, raising_callers_errors, silent
 from vanbench.report import record_files, records
 from vanbench.report.records import Accuracy, Counts, FileRecord, Record
 from vanbench.report.rows import ModelRow, make_row, unjudged_row
@@ -58,7 +58,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class _Examined:
-    """An entry whose file and counts are done; ``checkpoint`` None when there is no sound file.
+    """An entry with what this run found of its file and counts.
 
     ``old`` is the latest full record. ``error`` is the first failure.
     """
@@ -66,10 +66,10 @@ class _Examined:
     entry: Entry
     old: Record | None
     record: Record
-    checkpoint: Checkpoint | None
     error: VanbenchError | None
 
 
+@raising_callers_errors()
 def verify(
     zoo: Zoo,
     entries: Sequence[Entry],
@@ -84,14 +84,16 @@ def verify(
     One model's failure is its row's verdict; the others are still done. A record that cannot be
     used raises RecordError before anything is measured.
     """
+    progress = guarded_progress(progress)
     device = choose_device(options.device)
     old = {entry.name: _old_record(results, zoo, entry) for entry in entries}
     examined, opened = [], {}
     for entry in entries:
-        item = _examine(zoo, entry, sources, device, old[entry.name], options.weights, progress)
-        examined.append(replace(item, checkpoint=None))  # only ``opened`` refers to the weights
-        if item.checkpoint:
-            opened[entry.name] = item.checkpoint
+        item, checkpoint = _examine(zoo, entry, sources, old[entry.name], options.weights, progress)
+        examined.append(item)
+        if checkpoint:
+            opened[entry.name] = checkpoint  # only this refers to the weights
+    examined = _count_all(examined, device, progress)
     paths = {name: checkpoint.path for name, checkpoint in opened.items()}
     passes: dict[str, ValidationResult] = {}
     errors: dict[str, VanbenchError] = {}
@@ -202,25 +204,40 @@ def _examine(
     zoo: Zoo,
     entry: Entry,
     sources: Sources,
-    device: torch.device,
     old: Record | VanbenchError | None,
     weights: str | None,
     progress: Progress,
-) -> _Examined:
-    """Download and open the file, and count the network it holds, or else the declared one."""
+) -> tuple[_Examined, Checkpoint | None]:
+    """Download and open the file; None in its place when there is no sound file."""
     error = old if isinstance(old, VanbenchError) else None
     recorded = None if isinstance(old, VanbenchError) else old
     found, checkpoint, failure = _file(zoo, entry, sources, recorded, weights, progress)
-    architecture = checkpoint.architecture if checkpoint else entry.architecture
-    counts, no_counts = None, None
+    record = Record(zoo.name, entry.name, found, None)
+    return _Examined(entry, recorded, record, error or failure), checkpoint
+
+
+def _count_all(
+    items: Sequence[_Examined], device: torch.device, progress: Progress
+) -> list[_Examined]:
+    """The items with the counts of the network in each file, or else of the declared one."""
+    counted = []
+    with progress("counting parameters and FLOPs", "models") as update:
+        for number, item in enumerate(items):
+            update(number, len(items), item.entry.name)
+            counted.append(_with_counts(item, device))
+    return counted
+
+
+def _with_counts(item: _Examined, device: torch.device) -> _Examined:
+    entry, file = item.entry, item.record.checkpoint
+    found = file.architecture if file else None
     try:
         with unexpected_as_errors():
-            source = "checkpoint" if checkpoint else "architecture"
-            counts = _count(entry, architecture, source, device)
+            source = "checkpoint" if found else "architecture"
+            counts = _count(entry, found or entry.architecture, source, device)
     except VanbenchError as reason:
-        no_counts = reason
-    record = Record(zoo.name, entry.name, found, counts)
-    return _Examined(entry, recorded, record, checkpoint, error or failure or no_counts)
+        return replace(item, error=item.error or reason)
+    return replace(item, record=replace(item.record, counts=counts))
 
 
 def _file(

@@ -60,11 +60,17 @@ def test_without_a_published_hash_a_file_is_unverifiable(server, cache):
 
 
 def test_progress_ends_at_the_length(server, cache):
-    seen = []
+    seen: dict[str, list[tuple[int, int]]] = {}
+
+    def note(done, total, text=""):
+        seen.setdefault(text, []).append((done, total))
+
     url = server.put(f"/{NAME}", CONTENT, ["in_pieces"])
-    fetch(Wanted(NAME, (url,)), cache, progress=lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (len(CONTENT), len(CONTENT))
-    assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+    fetch(Wanted(NAME, (url,)), cache, progress=note)
+    assert list(seen) == ["", "checking the hash"]
+    for amounts in seen.values():
+        assert amounts[-1] == (len(CONTENT), len(CONTENT))
+        assert [done for done, _ in amounts] == sorted({done for done, _ in amounts})
 
 
 def test_a_wrong_file_in_the_cache_is_replaced_and_kept_aside(server, cache):
@@ -269,7 +275,7 @@ def test_a_wait_for_another_process_is_reported(server, cache):
     url = server.put(f"/{NAME}", CONTENT)
 
     def note(done, total, text=""):
-        if text:
+        if text.startswith("waiting"):
             notes.append(text)
             lock.release()
 

@@ -15,6 +15,7 @@ from vanbench.download.partial import Origin, Part
 from vanbench.download.transfer import local_path, resume_headers
 from vanbench.download.wanted import Wanted
 from vanbench.errors import StorageError
+from vanbench.interrupts import Interrupted
 
 
 def test_a_path_in_the_home_folder():
@@ -95,10 +96,14 @@ def test_an_interrupt_keeps_the_part(server, cache):
         raise KeyboardInterrupt
 
     url = server.put(f"/{NAME}", CONTENT, ["in_pieces", "right"])
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted) as interrupted:
         fetch(Wanted(NAME, (url,)), cache, progress=interrupt)
-    kept = Part(cache / ".vanbench", NAME).size
+    part = Part(cache / ".vanbench", NAME)
+    kept = part.size
     assert kept > 0
+    assert str(interrupted.value) == (
+        f"{kept} bytes of the file are kept in {part.path}. The same command resumes the download."
+    )
     fetch(Wanted(NAME, (url,)), cache)
     assert server.requests[-1].sent == len(CONTENT) - kept
 

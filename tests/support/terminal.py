@@ -64,7 +64,11 @@ def split_tokens(narrow: str, wide: str) -> set[str]:
 
 
 def too_wide(text: str, columns: int) -> list[str]:
-    """The lines that are wider than the terminal and hold more than one word."""
+    """The lines that are wider than the terminal, but for a command to copy or one long word."""
     return [
-        line for line in text.splitlines() if cell_len(line) > columns and len(line.split()) > 1
+        line
+        for line in text.splitlines()
+        if cell_len(line) > columns
+        and not line.lstrip().startswith(("Next: ", "vanbench "))
+        and max(map(len, line.split())) < 50
     ]

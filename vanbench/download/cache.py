@@ -4,7 +4,7 @@ One transfer is in ``transfer``, an unfinished file in ``partial``. No torch her
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from vanbench.errors import (
 )
 from vanbench.file_types import HEAD_BYTES, describe_bytes
 from vanbench.files import HashedFile, hash_file, sha256_of
+from vanbench.interrupts import keeping
 from vanbench.outside.files import check_regular, open_regular
 from vanbench.outside.safe_text import for_terminal
 from vanbench.progress import Update, ignore
@@ -91,7 +92,7 @@ def fetch(
     and what was received so far is kept for the next try.
     """
     _check_name(wanted.filename)
-    found = look(wanted, cache)
+    found = look(wanted, cache, progress)
     if isinstance(found, Fetched):
         return found
     sources = _sources(wanted, mirrors, offline)
@@ -99,15 +100,24 @@ def fetch(
         raise _failure(wanted, cache, [found]) if found else _missing(wanted, cache)
     try:
         with locked(cache, wanted.cache_name, progress) as part:
-            found = look(wanted, cache)  # another process may have been faster
+            found = look(wanted, cache, progress)  # another process may have been faster
             if isinstance(found, Fetched):
                 return found
-            return _from_sources(wanted, cache, sources, part, found, progress, policy)
+            with keeping(lambda: _kept(part)):
+                return _from_sources(wanted, cache, sources, part, found, progress, policy)
     except OSError as error:
         raise disk_error(error, cache) from error
 
 
-def look(wanted: Wanted, cache: Path) -> Fetched | MismatchError | None:
+def _kept(part: Part) -> str:
+    """What an interrupted download leaves, and how to go on."""
+    if not part.size:
+        return "Nothing was received yet. The same command starts the download again."
+    size = f"{part.size / 1e6:.1f} MB" if part.size >= 10**5 else f"{part.size} bytes"
+    return f"{size} of the file are kept in {part.path}. The same command resumes the download."
+
+
+def look(wanted: Wanted, cache: Path, progress: Update = ignore) -> Fetched | MismatchError | None:
     """The file if it is in the cache, or another one that has its name, or None.
 
     A file that ``torch.hub`` or mmcv saved under the plain name is found by its hash. Raises
@@ -116,8 +126,8 @@ def look(wanted: Wanted, cache: Path) -> Fetched | MismatchError | None:
     _check_kind(cache / wanted.cache_name)
     try:
         if (cache / wanted.cache_name).is_file():
-            return _proven(wanted, cache / wanted.cache_name, None)
-        file = _under_plain_name(wanted, cache)
+            return _proven(wanted, cache / wanted.cache_name, None, progress)
+        file = _under_plain_name(wanted, cache, progress)
     except MismatchError as error:
         return error
     except OSError as error:
@@ -138,12 +148,12 @@ def _check_kind(path: Path) -> None:
             raise
 
 
-def _under_plain_name(wanted: Wanted, cache: Path) -> HashedFile | None:
+def _under_plain_name(wanted: Wanted, cache: Path, progress: Update = ignore) -> HashedFile | None:
     """The file under its published name, which another file may have, if the hash shows it."""
     path = cache / wanted.filename
     if wanted.published and wanted.cache_name != wanted.filename and path.is_file():
         with suppress(OSError):  # another file that cannot be read does not matter
-            file = hash_file(path)
+            file = hash_file(path, _hashing(progress))
             return file if matches(wanted, file.sha256) else None
     return None
 
@@ -249,7 +259,7 @@ def _from_source(
             source, part, hashed=hashed, policy=policy, progress=progress, is_complete=is_complete
         )
         try:
-            return _proven(wanted, part.path, source)
+            return _proven(wanted, part.path, source, progress)
         except MismatchError as error:
             aside = part.set_aside(str(error))
             if last:
@@ -263,10 +273,15 @@ def matches(wanted: Wanted, sha256: str) -> bool:
     return _difference(wanted, sha256) is None
 
 
-def _proven(wanted: Wanted, path: Path, source: str | None) -> Fetched:
+def _hashing(progress: Update) -> Callable[[int, int], None]:
+    """Reports how much of a file is hashed."""
+    return lambda done, total: progress(done, total, "checking the hash")
+
+
+def _proven(wanted: Wanted, path: Path, source: str | None, progress: Update) -> Fetched:
     """The file at ``path`` if it is the one wanted; MismatchError if not."""
     try:
-        file = hash_file(path)
+        file = hash_file(path, _hashing(progress))
     except OSError as error:
         raise read_error(error, path) from error
     if problem := _difference(wanted, file.sha256):

@@ -11,7 +11,7 @@ from vanbench.download.wanted import Wanted
 from vanbench.errors import FetchError, VanbenchError, error_json, unexpected_as_errors
 from vanbench.model.architecture import Architecture
 from vanbench.model.expected_counts import expected_params
-from vanbench.progress import Progress, silent
+from vanbench.progress import Progress, guarded_progress, raising_callers_errors, silent
 from vanbench.report import record_files, records
 from vanbench.report.records import Record
 from vanbench.zoo.entries import Entry, Zoo
@@ -106,6 +106,7 @@ def obtain(
         )
 
 
+@raising_callers_errors()
 def obtain_all(
     zoo: Zoo,
     entries: Sequence[Entry],
@@ -114,6 +115,7 @@ def obtain_all(
     progress: Progress = silent,
 ) -> list[Outcome]:
     """Each entry's file, or the reason why there is none; one failure does not stop the others."""
+    progress = guarded_progress(progress)
     outcomes = []
     for entry in entries:
         recorded = record_files.read(results, zoo.name, entry)

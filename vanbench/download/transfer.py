@@ -205,6 +205,8 @@ def _append(
     done = part.size
     _check_size(part, source, length or done, policy)
     _check_room(part.path.parent, (length or done) - done)
+    if done:
+        report(done, length)
     with part.append() as file:
         for chunk in chunks:
             done += _write(file, chunk)

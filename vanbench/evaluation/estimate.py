@@ -4,9 +4,9 @@ The trial is a pass over a few images whose predictions are not kept, so that it
 costs, and changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from time import perf_counter
 
 import torch
@@ -15,14 +15,15 @@ from torch import nn
 from vanbench.data.layouts.images import ImageSet
 from vanbench.devices import available_cores, default_batch_size, default_workers
 from vanbench.evaluation.plan import COUNT_WRONG, RunOptions
-from vanbench.evaluation.predict import predict
+from vanbench.evaluation.predict import BatchPredictions, predict
 from vanbench.evaluation.resume import Work
 from vanbench.progress import MINUTE, duration
 from vanbench.zoo.entries import EvaluationProtocol
 
 WORTH_SAYING = MINUTE  # seconds; a shorter pass needs no estimate
-MOST_SHARE = 25  # a pass is at least so many times as long as its trial
-SLOW = 1.0  # seconds; a batch that takes longer is not repeated without its warm-up
+MOST_SHARE = 16  # batches that a pass has at least, so that a first one costs little beside it
+BATCHES = 4  # of the trial, for each model
+LONGEST = 1.0  # seconds after which no other batch is tried with a model
 SHORTER_HELPS = 5 * MINUTE  # seconds from which a line says how long fewer images take
 FEWER = 2000
 
@@ -57,30 +58,41 @@ class Trial:
             return images * max(forward + decode / cores, decode / self.workers)
         return images * max(forward, decode / min(self.workers, cores))
 
+    def of(self, work: Sequence[Work]) -> float:
+        """How long some work takes, one piece after the other."""
+        return sum(self.seconds(piece.models, len(piece.indices)) for piece in work)
+
 
 def try_models(
     models: Mapping[str, nn.Module],
     images: ImageSet,
     protocol: EvaluationProtocol,
-    indices: Sequence[int],
+    work: Sequence[Work],
     device: torch.device,
     options: RunOptions,
 ) -> Trial | None:
-    """A trial over some of the images at ``indices``; None where it would take long beside them.
+    """A trial over some of the images of ``work``; None where the work is short.
 
     Compiled models have none, because a first batch of another size would compile them for it.
     """
     batch = _trial_batch(device, options)
-    if options.compile or len(indices) < 2 * MOST_SHARE * batch:
+    left = max((piece.indices for piece in work), key=len, default=[])
+    if options.compile or len(left) < MOST_SHARE * batch:
         return None
-    workers = default_workers(device) if options.workers is None else options.workers
-    few = [indices[i * len(indices) // (2 * batch)] for i in range(2 * batch)]
+    few = left[:: len(left) // (BATCHES * batch)][: BATCHES * batch]
     how = replace(options, workers=0, batch_size=batch, on_error=COUNT_WRONG)
-    decode, forward = [], {}
-    for name, model in models.items():
-        decoded, forward[name] = _seconds_per_image(name, model, images, protocol, few, device, how)
-        decode.append(decoded)
-    return Trial(Cost(min(decode, default=0.0), forward), device, workers)
+    passes = {
+        name: _costs(predict({name: model}, images, protocol, few, device, how))
+        for name, model in models.items()
+    }
+    workers = default_workers(device) if options.workers is None else options.workers
+    first = {name: next(costs) for name, costs in passes.items()}
+    at_most = Trial(_cost(first), device, workers)
+    if at_most.of(work) < WORTH_SAYING:
+        return None
+    slow = {name for name, costs in first.items() if sum(costs) * batch > LONGEST}
+    warm = {name: first[name] if name in slow else _warm(costs) for name, costs in passes.items()}
+    return Trial(_cost(warm), device, workers)
 
 
 def _trial_batch(device: torch.device, options: RunOptions) -> int:
@@ -89,27 +101,34 @@ def _trial_batch(device: torch.device, options: RunOptions) -> int:
     return min(enough, options.batch_size or default_batch_size(device))
 
 
-def _seconds_per_image(
-    name: str,
-    model: nn.Module,
-    images: ImageSet,
-    protocol: EvaluationProtocol,
-    indices: Sequence[int],
-    device: torch.device,
-    options: RunOptions,
-) -> tuple[float, float]:
-    """Seconds to decode an image, and to run it: of the second batch, where the first is quick."""
-    batches = predict({name: model}, images, protocol, indices, device, options)
-    decode = forward = 0.0
-    with closing(batches):
+Seconds = tuple[float, float]
+"""For one image: to decode it, and to run it through one model."""
+
+
+def _costs(batches: Iterator[BatchPredictions]) -> Iterator[Seconds]:
+    """The seconds of each batch; the first has what happens once."""
+    start = perf_counter()
+    for batch in batches:
+        n, taken = len(batch.indices), perf_counter() - start
+        yield batch.waited / n, (taken - batch.waited) / n
         start = perf_counter()
-        for batch in batches:
-            n, now = len(batch.indices), perf_counter()
-            decode, forward = batch.waited / n, (now - start - batch.waited) / n
-            if now - start > SLOW:
-                break
-            start = perf_counter()
-    return decode, forward
+
+
+def _warm(costs: Iterator[Seconds]) -> Seconds:
+    """The median of some batches after the first."""
+    start = perf_counter()
+    found = []
+    for seconds in costs:
+        found.append(seconds)
+        if perf_counter() - start > LONGEST:
+            break
+    decode, forward = zip(*found, strict=True)
+    return median(decode), median(forward)
+
+
+def _cost(seconds: Mapping[str, Seconds]) -> Cost:
+    decode = min((decode for decode, _ in seconds.values()), default=0.0)
+    return Cost(decode, {name: forward for name, (_, forward) in seconds.items()})
 
 
 def note_estimate(
@@ -125,11 +144,10 @@ def note_estimate(
 
     ``total`` is how many images the pass is over; those that no piece of work has are stored.
     """
-    left = max((piece.indices for piece in work), key=len, default=[])
-    trial = try_models(models, images, protocol, left, device, options)
+    trial = try_models(models, images, protocol, work, device, options)
     if trial is None:
         return
-    seconds = sum(trial.seconds(piece.models, len(piece.indices)) for piece in work)
+    seconds = trial.of(work)
     if seconds >= WORTH_SAYING:
         stored = total - len({index for piece in work for index in piece.indices})
         count = (

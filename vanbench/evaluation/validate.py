@@ -149,8 +149,7 @@ def validate(
         batches = _batches(collected, state, modules, protocol, report.content, device, options)
         kept = keeping(lambda: collected.kept(options))
         with kept, progress("validating", "images") as update, closing(batches):
-            if collected.done:
-                update(collected.done, len(indices))
+            update(collected.done, len(indices))
             for batch in batches:
                 collected.add(batch)
                 update(collected.done, len(indices), note=collected.note())

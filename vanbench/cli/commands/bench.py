@@ -16,6 +16,7 @@ from vanbench.cli.options import (
     rewriting_options,
 )
 from vanbench.cli.output import echo, print_json, print_table
+from vanbench.cli.tables import MIDDLE, Column
 from vanbench.report.bench_records import BenchModel, measured_json, not_measured_json
 from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.zoo.each import for_each
@@ -105,8 +106,19 @@ def command(
 
 
 def _print(entries: tuple[Entry, ...], records: dict[str, "BenchRecord"]) -> None:
-    columns = ["model", ">batch", ">reference/s", ">optimized/s", ">speed-up", ">of ceiling"]
-    columns += [">p50 ms, batch 1", ">p95", ">p99", ">memory MiB, reference", ">optimized"]
+    columns: list[str | Column] = [
+        Column("model", fit=MIDDLE),
+        ">batch",
+        Column(">reference/s", drop=1),
+        ">optimized/s",
+        ">speed-up",
+        Column(">of ceiling", drop=2),
+        ">p50 ms, batch 1",
+        Column(">p95", drop=5),
+        Column(">p99", drop=4),
+        Column(">memory MiB, reference", drop=6),
+        Column(">memory MiB, optimized", drop=3),
+    ]
     missing = [""] * (len(columns) - 3)
     rows = [
         row

@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 
 from vanbench.cli.options import Settings, common_options, option, run_argument
 from vanbench.cli.output import echo, print_json, print_table
+from vanbench.cli.tables import MIDDLE, Column
 from vanbench.prediction_store.compare import AgreementJson
 
 if TYPE_CHECKING:
@@ -21,6 +22,15 @@ class Document(TypedDict):
     comparison: AgreementJson
     """The comparison."""
 
+
+FLIPS: list[str | Column] = [
+    Column("image", fit=MIDDLE),
+    Column("class", drop=2),
+    "before",
+    "after",
+    "effect",
+    Column(">margin", drop=1),
+]
 
 EXAMPLES = """\b
 Examples:
@@ -113,4 +123,4 @@ def _print_flips(a: "Agreement", shown: int) -> None:
     if rows:
         title = f"{len(a.flips):,} images flipped"
         title += f"; the first {shown}" if shown < len(a.flips) else ""
-        print_table(["image", "class", "before", "after", "effect", ">margin"], rows, title=title)
+        print_table(FLIPS, rows, title=title)

@@ -134,6 +134,7 @@ def command(
 
 def _print(diagnosis: "Diagnosis") -> None:
     from vanbench.cli.output import echo, print_table
+    from vanbench.cli.tables import WORDS, Column
 
     rows = [
         [
@@ -148,7 +149,15 @@ def _print(diagnosis: "Diagnosis") -> None:
         for e in diagnosis.explanations
     ]
     title = f"What gives {diagnosis.target}? {diagnosis.images:,} of {diagnosis.total:,} images"
-    columns = ["mistake", ">correct", ">Top-1 %", ">95 % interval", ">off by", "fits", ""]
+    columns: list[str | Column] = [
+        Column("mistake", fit=WORDS),
+        Column(">correct", drop=2),
+        ">Top-1 %",
+        Column(">95 % interval", drop=1),
+        ">off by",
+        "fits",
+        Column("", fit=WORDS),
+    ]
     print_table(columns, rows, title=title)
     if diagnosis.anchored:
         echo(

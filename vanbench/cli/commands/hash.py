@@ -125,7 +125,7 @@ def _print(path: Path, found: "Identity") -> None:
     echo(f"  SHA-256  {found.file.sha256}", wrap=False)
     echo(f"  size     {size_of(found.file.bytes)} ({counted(found.file.bytes, 'byte')})")
     own = " (its own; it ends in digits of the hash)" if found.digits == "own" else ""
-    echo(f"  name     {found.name}{own}", wrap=False)
+    echo(f"  name     {found.name}{own}")
     for label, models in (("model", found.models), ("not", found.namesakes)):
         if models:
             names = ", ".join(f"{name} of {zoo}" for zoo, name in models)

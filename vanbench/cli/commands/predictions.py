@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 
 from vanbench.cli.options import Settings, common_options, option, run_argument
 from vanbench.cli.output import print_json, print_table
+from vanbench.cli.tables import MIDDLE, WORDS, Column
 from vanbench.prediction_store.rows import RunJson
 
 if TYPE_CHECKING:
@@ -70,8 +71,18 @@ def command(settings: Settings, run: str | None, write: Path | None) -> None:
         _print(runs)
 
 
-COLUMNS = [">run", "model", "sha256", ">images", ">Top-1 %", "precision", "device", "torch",
-           "started", "differs in"]  # fmt: skip
+COLUMNS: list[str | Column] = [
+    ">run",
+    Column("model", fit=MIDDLE),
+    Column("sha256", drop=3),
+    ">images",
+    ">Top-1 %",
+    Column("precision", drop=1),
+    Column("device", drop=2),
+    Column("torch", drop=4),
+    Column("started", drop=5),
+    Column("differs in", fit=WORDS),
+]
 SHOWN = ("checkpoint", "numerics.precision", "numerics.device", "numerics.torch")
 
 

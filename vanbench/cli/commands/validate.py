@@ -21,6 +21,7 @@ from vanbench.cli.options import (
     source_options,
 )
 from vanbench.cli.output import print_json, print_table
+from vanbench.cli.tables import MIDDLE, Column
 from vanbench.evaluation.result_json import UsedData, ValidatedModel
 
 if TYPE_CHECKING:
@@ -103,7 +104,15 @@ def command(
     exit_for(validated.errors)
 
 
-COLUMNS = ["model", ">images", ">Top-1 %", ">95 % interval", ">Top-5 %", ">correct", ">in top 5"]
+COLUMNS: list[str | Column] = [
+    Column("model", fit=MIDDLE),
+    ">images",
+    ">Top-1 %",
+    ">95 % interval",
+    ">Top-5 %",
+    Column(">correct", drop=1),
+    Column(">in top 5", drop=2),
+]
 
 
 def _print(documents: list[ValidatedModel]) -> None:
