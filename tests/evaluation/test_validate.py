@@ -7,11 +7,15 @@ import pytest
 import torch
 
 from tests.support import drawing
+from tests.support.command_line import DEMO_IMAGES, demo_checkpoint
 from tests.support.models import TINY, randomized
 from tests.support.runs import AMONG5, PROTOCOL, RIGHT, TOTAL, counts, during
+from vanbench.checkpoints.load import open_checkpoint
 from vanbench.errors import DataError, ScoringError
-from vanbench.evaluation.validate import ReadyModel, refuse_head, validate
+from vanbench.evaluation.plan import Candidate
+from vanbench.evaluation.validate import ReadyModel, refuse_head, validate, validate_candidates
 from vanbench.prediction_store.store import Store
+from vanbench.zoo.reader import load_zoo
 
 
 def test_other_numerics_or_files_do_not_share_predictions(models, data, run):
@@ -162,3 +166,28 @@ def test_runs_of_an_older_vanbench_stay_and_are_not_used(models, data, run):
     assert validate({"a": models["a"]}, data, PROTOCOL, run).computed == TOTAL
     with Store(run.store) as store:
         assert [stored.images for stored in store.runs()] == [TOTAL, TOTAL]
+
+
+@pytest.mark.parametrize("label", ["preparing models", "checking images", "validating"])
+def test_an_exception_of_the_callers_display_ends_the_run(label, data, run):
+    """It is no failure of a model."""
+
+    def fail(number):
+        raise ZeroDivisionError(label)
+
+    candidate = Candidate("van_nano", load_zoo("demo").entries[0].protocol, open_demo)
+    with pytest.raises(ZeroDivisionError, match=label):
+        validate_candidates([candidate], DEMO_IMAGES, replace(run, limit=4), during(label, fail))
+
+
+def test_an_exception_of_a_listener_ends_the_run(run):
+    def fail(message):
+        raise ZeroDivisionError(message)
+
+    candidate = Candidate("van_nano", load_zoo("demo").entries[0].protocol, open_demo)
+    with pytest.raises(ZeroDivisionError, match="after a trial"):
+        validate_candidates([candidate], DEMO_IMAGES, replace(run, limit=4, on_message=fail))
+
+
+def open_demo():
+    return open_checkpoint(demo_checkpoint(), layer_norm_eps=1e-5)

@@ -91,7 +91,7 @@ def try_models(
     if at_most.of(work) < WORTH_SAYING:
         return None
     slow = {name for name, costs in first.items() if sum(costs) * batch > LONGEST}
-    warm = {name: first[name] if name in slow else _warm(costs) for name, costs in passes.items()}
+    warm = {n: first[n] if n in slow else _warm(costs) or first[n] for n, costs in passes.items()}
     return Trial(_cost(warm), device, workers)
 
 
@@ -114,14 +114,16 @@ def _costs(batches: Iterator[BatchPredictions]) -> Iterator[Seconds]:
         start = perf_counter()
 
 
-def _warm(costs: Iterator[Seconds]) -> Seconds:
-    """The median of some batches after the first."""
+def _warm(costs: Iterator[Seconds]) -> Seconds | None:
+    """The median of some batches after the first; None for a model that failed."""
     start = perf_counter()
     found = []
     for seconds in costs:
         found.append(seconds)
         if perf_counter() - start > LONGEST:
             break
+    if not found:
+        return None
     decode, forward = zip(*found, strict=True)
     return median(decode), median(forward)
 

@@ -9,7 +9,6 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from vanbench.checkpoints.load import Checkpoint
 from vanbench.checkpoints.weights import PLAIN
 from vanbench.data.decoder_check import check_decoder
 from vanbench.data.inspect import DataReport, inspect, refuse_broken
@@ -83,13 +82,15 @@ def _validate_candidates(
             options = resolve(options, device)
     except VanbenchError as error:
         return {}, {candidate.name: error for candidate in candidates}
-    for candidate in candidates:
-        try:
-            with unexpected_as_errors():
-                ready = _prepare_checkpoint(candidate.open(), candidate.protocol, device, options)
-                groups.setdefault(candidate.protocol, {})[candidate.name] = ready
-        except VanbenchError as error:
-            errors[candidate.name] = error
+    with progress("preparing models", "models") as update:
+        for number, candidate in enumerate(candidates):
+            update(number, len(candidates), candidate.name)
+            try:
+                with unexpected_as_errors():
+                    ready = _prepare(candidate, device, options)
+                    groups.setdefault(candidate.protocol, {})[candidate.name] = ready
+            except VanbenchError as error:
+                errors[candidate.name] = error
     for protocol, models in groups.items():
         try:
             with unexpected_as_errors():
@@ -204,17 +205,13 @@ def prepare(model: VAN, device: torch.device, options: RunOptions) -> nn.Module:
     return (compiled if options.compile else optimize)(model, config=options.rewrite)
 
 
-def _prepare_checkpoint(
-    checkpoint: Checkpoint,
-    protocol: EvaluationProtocol,
-    device: torch.device,
-    options: RunOptions,
-) -> ReadyModel:
-    """The checkpoint's model ready to compute.
+def _prepare(candidate: Candidate, device: torch.device, options: RunOptions) -> ReadyModel:
+    """The candidate's model ready to compute.
 
-    The caller keeps no reference to the checkpoint, so that each model is held once.
+    Nothing refers to its checkpoint afterwards, so that each model is held once.
     """
-    refuse_head(checkpoint.architecture, protocol)
+    checkpoint = candidate.open()
+    refuse_head(checkpoint.architecture, candidate.protocol)
     checkpoint.warn()
     if checkpoint.choice:
         options.on_note(f"{checkpoint.path.name}: {checkpoint.choice}.")
