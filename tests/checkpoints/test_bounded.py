@@ -201,10 +201,10 @@ def test_what_is_no_file_is_named_and_not_opened(special, read):
 def test_a_file_that_becomes_shorter_while_it_is_read(tmp_path, monkeypatch):
     """Cut after it was checked, before its tensors are read."""
     path = tmp_path / "f.pth"
-    torch.save({"a": torch.rand(10_000)}, path, _use_new_zipfile_serialization=False)
+    torch.save({"a": torch.rand(100_000)}, path, _use_new_zipfile_serialization=False)
 
     def cut(*args):
-        os.truncate(path, 20_000)
+        os.truncate(path, 200_000)
         return original(*args)
 
     from vanbench.checkpoints import state_dict

@@ -1,5 +1,6 @@
 """Zoo files: from TOML to entries, strictly; docs/zoo.md describes the keys."""
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -207,9 +208,19 @@ def _absolute(url: str, folder: Path) -> str:
     if "://" in url:
         return url
     try:
-        return (folder / url).resolve().as_uri()
+        path = (folder / url).resolve()
+        return "" if _is_loop(path) else path.as_uri()
     except (OSError, RuntimeError, ValueError):  # such as a NUL, or a loop of links
         return ""
+
+
+def _is_loop(path: Path) -> bool:
+    """Whether links in a path lead in a circle, which ``resolve`` lets pass from Python 3.13 on."""
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def _read_sha256(table: Table) -> str | None:

@@ -63,7 +63,10 @@ def test_headers_that_would_take_time_or_memory_are_an_error(kind, tmp_path):
     with path.open("wb") as file:
         file.write(SOUND + BAD[kind] + bytes(4096))
         file.truncate(4 << 30 if "gigabytes" in kind else file.tell())
-    with pytest.raises(DataError, match=r"val.tar: expected a complete, uncompressed tar archive"):
+    expected = "expected a complete, uncompressed tar archive"
+    if "negative" in kind:  # which newer versions of tarfile refuse themselves
+        expected += "|the archive has a damaged header at byte 1,024"
+    with pytest.raises(DataError, match=rf"val.tar: ({expected})"):
         read_members(path)
 
 

@@ -87,6 +87,7 @@ def read_members(path: Path) -> Members:
     """
     check_regular(path, DataError)
     files, special = [], []
+    end = 0  # of the last member; ``tarfile`` goes past headers that it does not understand
     try:
         with (
             open(path, "rb", buffering=0) as raw,
@@ -97,7 +98,7 @@ def read_members(path: Path) -> Members:
                     files.append(Member(member.name, member.offset_data, member.size))
                 elif not member.isdir() and not is_hidden(member.name):
                     special.append(member.name)
-            end = archive.offset
+                end = archive.offset
         with path.open("rb") as file:
             after = _check_end(file, path, end)
     except BAD_TAR as error:
