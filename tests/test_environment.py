@@ -18,7 +18,8 @@ from vanbench.environment import Environment, cpu_name, environment
 from vanbench.typed_json import from_json, to_json
 
 ROOT = Path(vanbench.__file__).parents[1]
-BUILD_FILES = ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in")
+BUILD_FILES = ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in",
+               "tools/outside_links.py")  # fmt: skip
 
 
 def git(folder, *arguments):

@@ -32,7 +32,7 @@ def place(tmp_path_factory):
 
 @pytest.mark.parametrize("command", PUBLISHED)
 def test_no_token_is_split_at_any_width(command, place):
-    arguments = [str(word) for word in PUBLISHED[command]]
+    arguments = [*map(str, PUBLISHED[command]), "-q"]  # progress of slow work is in between
     arguments += ["--cache", str(place / "cache"), "--results", str(place / "results")]
     wide = run_in_terminal(arguments, 1000)
     for columns in (60, 80, 120):
