@@ -25,8 +25,24 @@ QUICK = BenchOptions(batch_size=2, seconds=0, rewrite=RewriteConfig())
 
 
 @pytest.fixture(scope="module")
-def record():
-    return bench("tiny.test", TINY, QUICK)
+def updates():
+    return []
+
+
+@pytest.fixture(scope="module")
+def record(updates):
+    def progress(done, total, note=""):
+        updates.append((done, total, note))
+
+    return bench("tiny.test", TINY, QUICK, progress=progress)
+
+
+def test_progress_tells_what_is_measured(record, updates):
+    assert list(dict.fromkeys(note for _, _, note in updates)) == [
+        "batch 1", "batch 2", "convolutions alone", "memory",
+    ]  # fmt: skip
+    assert [done for done, _, _ in updates] == sorted(done for done, _, _ in updates)
+    assert all(done < total for done, total, _ in updates)
 
 
 class Logged(nn.Module):

@@ -1,7 +1,11 @@
 """The high-water mark of a process, on Linux and without its counters."""
 
+import multiprocessing
 import os
+import signal
 import sys
+import threading
+import time
 from collections import namedtuple
 
 import psutil
@@ -37,6 +41,45 @@ def test_a_new_process_does_not_begin_with_the_size_of_this_one():
 
 def test_a_new_process_is_another_one():
     assert in_new_process(os.getpid) != os.getpid()
+
+
+def fail():
+    raise ZeroDivisionError("in the process")
+
+
+def kill_itself():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_the_function_raises_is_raised():
+    with pytest.raises(ZeroDivisionError, match="in the process"):
+        in_new_process(fail)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_process_that_the_system_kills_had_not_enough_memory():
+    with pytest.raises(MemoryError, match="exit code -9"):
+        in_new_process(kill_itself)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_process_ignores_ctrl_c_and_ends_with_the_call():
+    def interrupt():
+        (child,) = [psutil.Process(process.pid) for process in multiprocessing.active_children()]
+        children.append(child)
+        child.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        alive.append(child.is_running() and child.status() != psutil.STATUS_ZOMBIE)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    children, alive = [], []
+    timer = threading.Timer(0.5, interrupt)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        in_new_process(time.sleep, 60)
+    timer.join()
+    assert alive == [True]
+    assert not children[0].is_running()
 
 
 def test_without_proc_on_another_system(monkeypatch, tmp_path):

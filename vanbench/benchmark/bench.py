@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from vanbench.benchmark.ceiling import measure_ceiling, multiply_adds
 from vanbench.benchmark.memory import high_water, in_new_process
+from vanbench.benchmark.steps import Steps, ignore_seconds
 from vanbench.benchmark.system_load import SystemLoad
 from vanbench.devices import choose_device, cpu_threads, numerics, synchronize
 from vanbench.environment import environment, today
@@ -25,6 +26,7 @@ from vanbench.model.architecture import Architecture
 from vanbench.model.build import random_normal, random_weights
 from vanbench.model.van import VAN
 from vanbench.prediction_store.prediction import TOP
+from vanbench.progress import Update, ignore
 from vanbench.report.bench_records import (
     BatchFigures,
     BenchRecord,
@@ -85,14 +87,22 @@ def bench(
     architecture: Architecture,
     options: BenchOptions,
     on_message: Callable[[str], None] = ignore_message,
+    progress: Update = ignore,
 ) -> BenchRecord:
     """The full record of one model: figures, samples, configuration, ceiling, environment.
 
-    ``on_message`` gets the outcome of the trial. Memory is measured in new processes, which import
+    ``on_message`` gets the outcome of the trial, ``progress`` how many seconds of work are done, of
+    about how many, and what is measured now. Memory is measured in new processes, which import
     the script that calls this: its code must be under ``if __name__ == "__main__":``.
     """
     with cpu_threads(options.threads):
-        return _bench(name, architecture, options, on_message)
+        return _bench(
+            name,
+            architecture,
+            options,
+            on_message,
+            Steps(options.seconds, options.batch_sizes, progress),
+        )
 
 
 def _bench(
@@ -100,6 +110,7 @@ def _bench(
     architecture: Architecture,
     options: BenchOptions,
     on_message: Callable[[str], None],
+    steps: Steps,
 ) -> BenchRecord:
     load = SystemLoad()
     device = options.device
@@ -108,18 +119,25 @@ def _bench(
     models = {REFERENCE: reference, OPTIMIZED: _optimized(reference, config, options)}
     with numerics(device, options.precision), torch.inference_mode():
         samples = {
-            batch: interleaved(models, _images(batch, device), _share(options))
+            batch: interleaved(
+                models, _images(batch, device), _share(options), steps.of_batch(batch)
+            )
             for batch in options.batch_sizes
         }
+        steps.rest(0, "convolutions alone")
         error, same_top5 = compare_logits(models, _images(options.batch_size, device))
         ceiling = measure_ceiling(architecture, RESOLUTION, device)
     table = {batch: summarize(batch, taken) for batch, taken in samples.items()}
     headline = table[options.batch_size]
+    peaks = {}
+    for number, kind in enumerate((REFERENCE, OPTIMIZED), 1):
+        steps.rest(number, "memory")
+        peaks[kind] = peak_memory(architecture, options, config, kind)
     figures = {
         kind: ModelFigures(
             images_per_s=rate,
             latency_ms=percentiles([seconds for seconds, _ in samples[1][kind]]),
-            peak_memory=peak_memory(architecture, options, config, kind),
+            peak_memory=peaks[kind],
         )
         for kind, rate in ((REFERENCE, headline.reference), (OPTIMIZED, headline.optimized))
     }
@@ -156,19 +174,26 @@ def _bench(
 
 
 def interleaved(
-    models: Mapping[str, nn.Module], x: Tensor, seconds: float
+    models: Mapping[str, nn.Module],
+    x: Tensor,
+    seconds: float,
+    on_round: Callable[[float], None] = ignore_seconds,
 ) -> dict[str, list[Sample]]:
     """Forward passes of each model on ``x``, taken in turns after a warm-up.
 
-    Stops after about ``seconds``, with at least 3 and at most 200 samples of each.
+    Stops after about ``seconds``, with at least 3 and at most 200 samples of each. ``on_round`` is
+    called between the rounds with how many of the seconds are over.
     """
+    on_round(0.0)
     for model in models.values():
         warm_up(model, x)
     samples: dict[str, list[Sample]] = {name: [] for name in models}
     end = perf_counter() + seconds
     for taken in range(MOST):
-        if taken >= LEAST and perf_counter() > end:
+        now = perf_counter()
+        if taken >= LEAST and now > end:
             break
+        on_round(min(seconds, seconds - (end - now)))
         for name, model in models.items():
             samples[name].append(sample(model, x))
     return samples

@@ -1,13 +1,18 @@
 """Memory of a process: its high-water mark, and fresh processes to measure one in."""
 
+import signal
 import sys
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import psutil
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 T = TypeVar("T")
 STATUS = Path("/proc/self/status")  # Linux
@@ -43,6 +48,54 @@ def max_resident(*, children: bool) -> int | None:
 
 
 def in_new_process(function: Callable[..., T], *arguments: object) -> T:
-    """``function(*arguments)``, computed in a fresh interpreter of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
+    """``function(*arguments)``, computed in a fresh interpreter of its own.
+
+    The process ends with the call, also if that is interrupted. Raises what the function raises,
+    and MemoryError if the system killed the process.
+    """
+    context = get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send, args=(sender, function, arguments))
+    with _ctrl_c_ignored():
+        process.start()
+    sender.close()
+    try:
+        succeeded, outcome = receiver.recv()
+    except EOFError:
+        process.join()
+        kind = MemoryError if process.exitcode == -9 else RuntimeError
+        raise kind(f"a process ended with exit code {process.exitcode}") from None
+    finally:
+        process.terminate()
+        process.join()
+    if not succeeded:
+        raise outcome
+    return outcome
+
+
+def _send(
+    sender: "Connection", function: Callable[..., object], arguments: tuple[object, ...]
+) -> None:
+    """Send what the function returns, or raises."""
+    try:
+        outcome = True, function(*arguments)
+    except Exception as error:
+        outcome = False, error
+    sender.send(outcome)
+
+
+@contextmanager
+def _ctrl_c_ignored() -> Iterator[None]:
+    """Let processes that are started inside ignore Ctrl-C: this one ends them.
+
+    Otherwise each prints a traceback. Only the main thread can set a handler.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

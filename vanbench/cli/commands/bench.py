@@ -1,10 +1,12 @@
 """``vanbench bench``."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 from typing_extensions import TypedDict
 
+from vanbench.benchmark.steps import expected_seconds
 from vanbench.cli.failures import exit_for
 from vanbench.cli.options import (
     Settings,
@@ -16,7 +18,10 @@ from vanbench.cli.options import (
     rewriting_options,
 )
 from vanbench.cli.output import echo, print_json, print_table
+from vanbench.cli.phrases import counted, next_command
 from vanbench.cli.tables import MIDDLE, Column
+from vanbench.interrupts import keeping
+from vanbench.progress import MINUTE, duration
 from vanbench.report.bench_records import BenchModel, measured_json, not_measured_json
 from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.zoo.each import for_each
@@ -32,6 +37,9 @@ class Document(TypedDict):
     models: list[BenchModel]
     """The models, in the order in which they were asked for."""
 
+
+BUSY = 0.1  # the share of the cores that other processes may use
+FEW_SECONDS = 10
 
 EXAMPLES = """\b
 Examples:
@@ -60,6 +68,7 @@ Examples:
     show_default=True,
     help="For the timed runs of each model; a slow one takes longer.",
 )
+@option("--details", is_flag=True, help="Print every batch size, all percentiles and the ceiling.")
 def command(
     settings: Settings,
     entries: tuple[Entry, ...],
@@ -68,6 +77,7 @@ def command(
     precision: str,
     threads: int | None,
     seconds: float,
+    details: bool,
     **rewriting: Any,
 ) -> None:
     """Measure throughput, latency and peak memory.
@@ -82,14 +92,28 @@ def command(
     from vanbench.report import bench_records
 
     options = bench_options(device, precision, batch_size, seconds, threads, **rewriting)
+    if text := estimate_text(len(entries), seconds, options.device.type):
+        settings.say(text)
+    written: list[str] = []
+    with (
+        keeping(lambda: _kept(entries, written, settings)),
+        settings.progress("measuring", "%") as update,
+    ):
 
-    def measure(entry: Entry) -> "BenchRecord":
-        settings.detail(f"measuring {entry.name}")
-        record = bench(entry.name, entry.architecture, options, settings.detail)
-        bench_records.write(settings.results, record)
-        return record
+        def measure(entry: Entry) -> "BenchRecord":
+            settings.detail(f"measuring {entry.name}")
 
-    records, errors = for_each(entries, measure)
+            def progress(done: int, total: int | None, note: str = "") -> None:
+                whole = total or 1
+                before = entries.index(entry) * whole
+                update(before + done, len(entries) * whole, f"{entry.name}, {note}")
+
+            record = bench(entry.name, entry.architecture, options, settings.detail, progress)
+            bench_records.write(settings.results, record)
+            written.append(entry.name)
+            return record
+
+        records, errors = for_each(entries, measure)
     if settings.as_json:
         document: Document = {
             "models": [
@@ -101,11 +125,91 @@ def command(
         }
         print_json(**document)
     else:
-        _print(entries, records)
+        (_print_details if details else _print)(entries, records)
+        for sentence in _answer(list(records.values()), settings):
+            echo(sentence)
     exit_for(errors)
 
 
+def estimate_text(models: int, seconds: float, device: str) -> str:
+    """About how long a benchmark takes, in one line; empty where that is not worth saying.
+
+    >>> estimate_text(8, 60, "cpu")
+    '≈ 11 min on this CPU for 8 models; --seconds 10 takes 4 min.'
+    """
+    expected = models * expected_seconds(seconds)
+    if expected <= MINUTE:
+        return ""
+    where = "CPU" if device == "cpu" else "GPU"
+    text = f"≈ {duration(expected)} on this {where} for {counted(models, 'model')}"
+    if seconds > FEW_SECONDS:
+        quick = duration(models * expected_seconds(FEW_SECONDS))
+        text += f"; --seconds {FEW_SECONDS} takes {quick}"
+    return f"{text}."
+
+
+def _kept(entries: tuple[Entry, ...], written: list[str], settings: Settings) -> str:
+    """What an interruption leaves, and how to go on."""
+    if not written:
+        return "No model is recorded yet. The same command starts again."
+    left = [entry.name for entry in entries if entry.name not in written]
+    return (
+        f"{len(written)} of {counted(len(entries), 'model')} are recorded in "
+        f"{settings.results / 'bench'}. To measure the others: {next_command('bench', *left)}"
+    )
+
+
 def _print(entries: tuple[Entry, ...], records: dict[str, "BenchRecord"]) -> None:
+    """A row for each model: one image at a time, the largest batch, and memory."""
+    largest = max((record.batch_size for record in records.values()), default=0)
+    columns: list[str | Column] = [
+        Column("model", fit=MIDDLE),
+        ">images/s, batch 1",
+        Column(">speed-up", drop=2),
+        Column(">p50, ms", drop=1),
+        f">images/s, batch {largest}",
+        ">speed-up",
+        Column(">memory, MiB", drop=3),
+    ]
+    print_table(columns, [_row(entry.name, records.get(entry.name)) for entry in entries])
+
+
+def _row(name: str, record: "BenchRecord | None") -> list[str]:
+    if record is None:
+        return [name, NOT_MEASURED, "", "", "", "", ""]
+    one, many = record.at(1), record.at(record.batch_size)
+    return [
+        name,
+        f"{one.optimized:.1f}",
+        f"{one.speedup:.2f}",
+        f"{record.optimized.latency_ms.p50:.1f}",
+        f"{many.optimized:.1f}",
+        f"{many.speedup:.2f}",
+        _mebibytes(record.optimized.peak_memory),
+    ]
+
+
+def _answer(records: "list[BenchRecord]", settings: Settings) -> Iterator[str]:
+    """What was found, what makes it doubtful, and what to do next."""
+    if not records:
+        return
+    speedups = [record.speedup for record in records]
+    low, high = f"{min(speedups):.1f}", f"{max(speedups):.1f}"
+    times = low if low == high else f"{low} to {high}"
+    where = "CPU" if records[0].device == "cpu" else "GPU"
+    yield (
+        f"The optimized model is {times} times as fast as the reference at batch "
+        f"{records[0].batch_size} on this {where}; records in {settings.results / 'bench'}."
+    )
+    if different := [record.name for record in records if not record.same_top5]:
+        yield f"Its five best classes differ from the reference's: {', '.join(different)}."
+    busy = [record.load.other_cores or 0.0 for record in records]
+    if max(busy) > BUSY * records[0].load.cores:
+        yield f"Other processes used up to {max(busy):.1f} cores meanwhile: run it again."
+    yield f"Next: {next_command('report')}"
+
+
+def _print_details(entries: tuple[Entry, ...], records: dict[str, "BenchRecord"]) -> None:
     columns: list[str | Column] = [
         Column("model", fit=MIDDLE),
         ">batch",
@@ -161,8 +265,8 @@ def _remark(record: "BenchRecord") -> str:
         f"which would be {ceiling.images_per_s:.1f} images/s, "
         f"{ceiling.images_per_s / record.reference.images_per_s:.2f} of the reference"
     )
-    if other is not None and other > 0.1 * record.load.cores:
-        text += f"; other processes used {other:.1f} cores, so run it again"
+    if other is not None:
+        text += f"; other processes used {other:.1f} cores"
     return text + "."
 
 
