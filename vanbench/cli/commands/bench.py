@@ -127,7 +127,7 @@ def command(
     else:
         (_print_details if details else _print)(entries, records)
         for sentence in _answer(list(records.values()), settings):
-            echo(sentence)
+            echo(sentence, wrap=not sentence.startswith("Next: "))
     exit_for(errors)
 
 
