@@ -16,8 +16,12 @@ class DataJson(TypedDict):
     """How many images there are."""
     classes: int
     """How many classes they have."""
+    of_classes: int
+    """How many classes images of such a set can have."""
     verdict: str
     """``official``, ``altered``, ``subset`` or ``custom``."""
+    sentence: str
+    """The verdict in words, as it is shown first."""
     fingerprint: str
     """A hash over the images and their labels."""
     whole: bool

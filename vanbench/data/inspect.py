@@ -58,6 +58,7 @@ class DataReport:
     no fault), or ``altered`` (a fault). For other classes: ``custom``, or ``altered``, or
     ``subset`` if images of the set are missing or were not looked at.
 
+    ``of_classes`` is how many classes images can have, ``classes`` how many have any.
     ``whole`` says that broken images are the only faults and no image is missing. ``decoded`` says
     whether every image was decoded, not only its header read. ``content`` has the SHA-256 of each
     image by its index, without those that could not be read.
@@ -67,6 +68,7 @@ class DataReport:
     path: str
     images: int
     classes: int
+    of_classes: int
     verdict: str
     fingerprint: str
     problems: tuple[Finding, ...]
@@ -78,6 +80,16 @@ class DataReport:
     def faults(self) -> tuple[Finding, ...]:
         """The problems because of which the set is not the one that it should be."""
         return tuple(problem for problem in self.problems if problem.fault)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict and what it is about, in one sentence without a period."""
+        where = f"in {self.classes:,} of {self.of_classes:,} classes"
+        if self.verdict == OFFICIAL:
+            where = f"{PER_CLASS} in each of the {self.of_classes:,} classes of ImageNet-1k"
+        faults = len(self.faults)
+        found = {0: "without a fault", 1: "with a fault"}.get(faults, f"with {faults} faults")
+        return f"{self.verdict}: {self.images:,} images, {where}, {found}"
 
     def summary(self, total: int, unreadable: Mapping[str, str]) -> DataSummary:
         """What is recorded of these images, of a set that has ``total``."""
@@ -102,7 +114,9 @@ class DataReport:
             "path": self.path,
             "images": self.images,
             "classes": self.classes,
+            "of_classes": self.of_classes,
             "verdict": self.verdict,
+            "sentence": self.sentence,
             "fingerprint": self.fingerprint,
             "whole": self.whole,
             "decoded": self.decoded,
@@ -157,6 +171,7 @@ def inspect(
         path=encodable(str(images.path)),
         images=len(chosen),
         classes=len(counts),
+        of_classes=len(images.class_ids),
         verdict=data_verdict(images, counts, problems),
         fingerprint=fingerprint(
             (images.class_ids[images.labels[index]], content.get(index)) for index in chosen

@@ -24,12 +24,48 @@ def run(*arguments):
     return CliRunner().invoke(main, ["data", *map(str, arguments)])
 
 
-def test_the_command_prints_the_report(folders):
+def test_the_verdict_comes_first_and_the_next_command_last(folders):
     result = run(folders)
     assert result.exit_code == 0
-    assert "layout       class folders\nimages       12\nclasses      4 of 1,000\n" in result.stdout
-    assert "verdict      subset\n" in result.stdout
-    assert "note         996 of 1,000 classes have no images (" in result.stdout
+    first, missing, few_images, *details, _, last = result.stdout.splitlines()
+    assert first == "subset: 12 images, in 4 of 1,000 classes, without a fault."
+    assert missing.startswith("  note: 996 of 1,000 classes have no images (")
+    assert few_images.startswith("  note: 4 classes have fewer than 50 images (")
+    assert details == [
+        "",
+        f"data         {folders}",
+        "layout       class folders",
+        "checked      headers (--decode for the rest)",
+        f"fingerprint  {json.loads(run(folders, '--json').stdout)['data']['fingerprint']}",
+    ]
+    assert last == f"Next: vanbench validate --all --data {folders} (a partial result)"
+
+
+def test_a_set_of_its_own_classes():
+    result = run("--zoo", "demo")
+    assert result.stdout.startswith("custom: 360 images, in 10 of 10 classes, without a fault.\n")
+    assert result.stdout.splitlines()[-1].startswith("Next: vanbench verify --all --data ")
+    assert result.stdout.splitlines()[-1].endswith(" --zoo demo")
+
+
+def test_an_altered_set_names_its_faults_and_what_to_do(folders, few):
+    (folders / few[0].wnid / few[0].name).write_bytes(b"")
+    result = run(folders)
+    assert result.exit_code == 1
+    first, fault, *_, last = result.stdout.splitlines()
+    assert first == "altered: 12 images, in 4 of 1,000 classes, with a fault."
+    assert fault.startswith("  fault: 1 files are empty (zero bytes) (")
+    assert last == f"Next: vanbench data {folders} (when the faults are repaired)"
+
+
+def test_an_interruption_says_that_nothing_was_written(folders, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vanbench.data.inspect.inspect", interrupt)
+    result = run(folders)
+    assert result.exit_code == 130
+    assert result.stderr == "Interrupted. Nothing was written. The same command starts again.\n"
 
 
 def test_the_command_says_altered_with_its_exit_code(folders, few):
@@ -38,6 +74,8 @@ def test_the_command_says_altered_with_its_exit_code(folders, few):
     assert result.exit_code == 1
     document = json.loads(result.stdout)["data"]
     assert document["verdict"] == "altered"
+    assert document["of_classes"] == 1000
+    assert document["sentence"] == "altered: 12 images, in 4 of 1,000 classes, with a fault"
     assert document["problems"][0]["examples"] == [f"{few[0].wnid}/{few[0].name}"]
 
 

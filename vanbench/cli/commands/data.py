@@ -7,7 +7,9 @@ import click
 from typing_extensions import TypedDict
 
 from vanbench.cli.options import Settings, common_options, option
+from vanbench.cli.phrases import next_command
 from vanbench.data.data_json import DataJson
+from vanbench.interrupts import keeping
 
 if TYPE_CHECKING:
     from vanbench.data.inspect import DataReport
@@ -21,6 +23,8 @@ class Document(TypedDict):
     data: DataJson
     """The data set."""
 
+
+NOTHING_KEPT = "Nothing was written. The same command starts again."
 
 EXAMPLES = """\b
 Examples:
@@ -55,29 +59,42 @@ def command(settings: Settings, path: Path | None, decode: bool, workers: int | 
         raise click.UsageError("Which data set? Give its PATH (or set VANBENCH_DATA).")
     protocol = zoo.entries[0].protocol
     images = open_images(path, protocol.class_ids)
-    with settings.progress("reading images", "images") as update:
+    with keeping(lambda: NOTHING_KEPT), settings.progress("reading images", "images") as update:
         report = inspect(images, protocol=protocol, decode=decode, workers=workers, progress=update)
     if settings.as_json:
         document: Document = {"models": (), "data": report.as_json()}
         print_json(**document)
     else:
-        _print(report, len(images.class_ids))
+        _print(report)
     if report.faults:
         click.get_current_context().exit(1)
 
 
-def _print(report: "DataReport", classes: int) -> None:
+def _print(report: "DataReport") -> None:
+    """The verdict, what it is made of, and what to do next."""
     from vanbench.cli.output import echo
 
+    echo(f"{report.sentence}.")
+    for problem in report.problems:
+        echo(f"  {'fault' if problem.fault else 'note'}: {problem}")
+    echo()
     for name, value in {
         "data": report.path,
         "layout": report.layout,
-        "images": f"{report.images:,}",
-        "classes": f"{report.classes:,} of {classes:,}",
         "checked": "every image decoded" if report.decoded else "headers (--decode for the rest)",
-        "verdict": report.verdict,
         "fingerprint": report.fingerprint,
     }.items():
         echo(f"{name:12} {value}")
-    for problem in report.problems:
-        echo(f"{'fault' if problem.fault else 'note':12} {problem}")
+    echo()
+    echo(f"Next: {_next(report)}", wrap=False)
+
+
+def _next(report: "DataReport") -> str:
+    """The command to type now."""
+    from vanbench.data.summary import ALTERED, SUBSET
+
+    if report.verdict == ALTERED:
+        return f"{next_command('data', report.path)} (when the faults are repaired)"
+    if report.verdict == SUBSET:
+        return f"{next_command('validate', '--all', '--data', report.path)} (a partial result)"
+    return next_command("verify", "--all", "--data", report.path)
