@@ -226,3 +226,19 @@ def test_a_csv_file_alone_does_not_say_what_changed(store, tmp_path):
     with Store(store) as opened:
         write(tmp_path / "a.csv", stored_rows(opened, find_run(opened, "1")))
     assert load_run(store, str(tmp_path / "a.csv")).key is None
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "text"),
+    [
+        (3, 2, "5 of 1,000 images flipped; Top-1 −0.100 points; not more than chance (p = 1)"),
+        (2, 12, "14 of 1,000 images flipped; Top-1 +1.000 points; more than chance (p = 0.013)"),
+    ],
+)
+def test_the_conclusion_says_whether_flips_are_chance(lost, gained, text):
+    right = [row(f"{i:04}", "p", "pq", (2.0, 1.0)) for i in range(1000)]
+    wrong = [row(f"{i:04}", "p", "qp", (2.0, 1.0)) for i in range(1000)]
+    before = [*right[: 1000 - gained], *wrong[1000 - gained :]]
+    after = [*wrong[:lost], *right[lost:]]
+    agreement = compare_runs(predicted("a", *before), predicted("b", *after))
+    assert agreement.conclusion == text

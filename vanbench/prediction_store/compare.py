@@ -22,6 +22,7 @@ from vanbench.prediction_store.rows import PredictionRow, find_run, stored_rows
 from vanbench.prediction_store.store import RunKey, Store
 
 LONGEST = 80  # characters of a value that is shown; a SHA-256 has 64
+SIGNIFICANT = 0.05  # a smaller p-value is called more than chance
 Pair = tuple[PredictionRow, PredictionRow]
 
 
@@ -74,6 +75,8 @@ class FlipJson(TypedDict):
 class AgreementJson(TypedDict):
     """How two runs relate, image by image."""
 
+    conclusion: str
+    """What was found in words, as it is shown first."""
     images: int
     """How many images both runs have."""
     only_first: int
@@ -147,10 +150,24 @@ class Agreement:
         gained, lost = self.gained, self.lost
         return None if gained is None or lost is None else mcnemar(gained, lost)
 
+    @property
+    def conclusion(self) -> str:
+        """How many images flipped, and whether that is chance, in one sentence without a period."""
+        flipped = f"{len(self.flips):,} of {self.images:,} images flipped"
+        if self.correct is None or self.p is None:
+            return f"{flipped}; for {self.relabelled:,} the labels differ"
+        if not self.flips:
+            return f"no image flipped: the same first choice for all {self.images:,} images"
+        before, after = self.correct
+        points = f"{100 * (after - before) / self.images:+.3f}".replace("-", "−")
+        chance = "more than" if self.p < SIGNIFICANT else "not more than"
+        return f"{flipped}; Top-1 {points} points; {chance} chance (p = {self.p:.2g})"
+
     def as_dict(self) -> AgreementJson:
         """The JSON form."""
         changed = self.changed
         return {
+            "conclusion": self.conclusion,
             "images": self.images,
             "only_first": self.only_first,
             "only_second": self.only_second,

@@ -31,6 +31,12 @@ def test_a_run_equals_its_own_export(results, tmp_path):
     assert (found["same_top1"], found["same_top5"], found["flips"]) == (TOTAL, TOTAL, [])
     assert found["largest_logit_difference"] == 0
     assert found["changed"] == {}
+    assert found["conclusion"] == f"no image flipped: the same first choice for all {TOTAL} images"
+    shown = run("compare", tmp_path / "a.csv", 1, "--results", results).stdout
+    assert (
+        shown.splitlines()[0] == f"No image flipped: the same first choice for all {TOTAL} images."
+    )
+    assert shown.splitlines()[-1].startswith("Next: vanbench predictions 1 --write FILE.csv")
 
 
 def test_a_csv_file_alone_does_not_say_what_changed(results, tmp_path):
@@ -51,6 +57,12 @@ def test_what_changed_between_runs_is_named_with_its_flips(results):
     assert f"checkpoint: {'aa' * 32} → {'bb' * 32}\n" in shown
     assert f"{len(found['flips'])} images flipped; the first 2" in shown
     assert f"gained, lost         {gained}, {lost} (McNemar's exact p = " in shown
+    assert shown.splitlines()[0] == found["conclusion"].capitalize().replace("top", "Top") + "."
+    assert found["conclusion"].startswith(
+        f"{len(found['flips'])} of {TOTAL} images flipped; Top-1 "
+    )
+    more = f"Next: vanbench compare 1 2 --flips {len(found['flips'])} --results {results}"
+    assert shown.splitlines()[-1] == more
 
 
 def test_labels_that_differ_and_images_with_equal_bytes_are_said(results, tmp_path):
@@ -62,6 +74,7 @@ def test_labels_that_differ_and_images_with_equal_bytes_are_said(results, tmp_pa
     shown = run("compare", *files, "--results", results, code=1).stdout
     assert "labels differ        for 3 of 3 images: only predictions are compared" in shown
     assert "same bytes           2 images have those of another one" in shown
+    assert shown.splitlines()[0] == "0 of 3 images flipped; for 3 the labels differ."
     assert "McNemar" not in shown
     assert "correct" not in shown
 

@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 
 from vanbench.cli.options import Settings, common_options, option, run_argument
 from vanbench.cli.output import echo, print_json, print_table
+from vanbench.cli.phrases import next_command
 from vanbench.cli.tables import MIDDLE, Column
 from vanbench.prediction_store.compare import AgreementJson
 
@@ -55,7 +56,7 @@ Examples:
 def command(settings: Settings, first: str, second: str, flips: int) -> None:
     """Compare the predictions of two runs, image by image.
 
-    Prints how far they agree, which images flipped, and McNemar's test.
+    Prints how many images flipped and whether that is more than chance, then which ones.
     Each run is the number of a stored run, a model's name for its last run, or a CSV file of
     predictions. Exits with 1 if any first choice differs.
     """
@@ -69,6 +70,7 @@ def command(settings: Settings, first: str, second: str, flips: int) -> None:
         print_json(**document)
     else:
         _print(runs, agreement, flips)
+        echo(f"Next: {_next(first, second, agreement, flips)}", wrap=False)
     if agreement.flips or agreement.relabelled:
         click.get_current_context().exit(1)
 
@@ -77,6 +79,8 @@ def _print(runs: "list[RunPredictions]", agreement: "Agreement", shown: int) -> 
     from vanbench.prediction_store.compare import shorten
 
     a, n = agreement, agreement.images
+    echo(f"{a.conclusion[0].upper()}{a.conclusion[1:]}.")
+    echo()
     echo(f"{runs[0].title} → {runs[1].title}, over {n:,} images that both have")
     if a.changed is None:
         unknown = " and ".join(run.title for run in runs if run.key is None)
@@ -91,6 +95,13 @@ def _print(runs: "list[RunPredictions]", agreement: "Agreement", shown: int) -> 
     if a.largest_logit_difference is not None:
         echo(f"logits differ by     at most {a.largest_logit_difference:.3g}")
     _print_flips(a, shown)
+
+
+def _next(first: str, second: str, agreement: "Agreement", shown: int) -> str:
+    """The command to type now: for all the flips, else for the data behind the second run."""
+    if len(agreement.flips) > shown:
+        return next_command("compare", first, second, "--flips", str(len(agreement.flips)))
+    return next_command("predictions", second, "--write", "FILE.csv")
 
 
 def _describe_labels(a: "Agreement") -> str:
@@ -109,6 +120,7 @@ def _describe_labels(a: "Agreement") -> str:
 
 
 def _print_flips(a: "Agreement", shown: int) -> None:
+    echo()
     rows = [
         [
             flip.name,
