@@ -67,10 +67,9 @@ def test_the_line():
     )
 
 
-@pytest.mark.parametrize(("seconds", "total", "fewer"), [(200, 50_000, 10), (900, 3000, 600),
-                                                         (900, 50_000, 800)])  # fmt: skip
-def test_fewer_images_are_no_advice_where_they_help_little(seconds, total, fewer):
-    assert "--limit" not in estimate_text(seconds, "images", 0, total, CPU, fewer)
+@pytest.mark.parametrize(("seconds", "fewer"), [(200, 10), (900, 600)])
+def test_fewer_images_are_no_advice_where_they_help_little(seconds, fewer):
+    assert "--limit" not in estimate_text(seconds, "images", 0, 50_000, CPU, fewer)
 
 
 ALL = [Work(("a", "b"), list(range(TOTAL)))]

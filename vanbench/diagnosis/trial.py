@@ -9,6 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+from torch import nn
+
 from vanbench.checkpoints.load import Checkpoint, model_from_state
 from vanbench.checkpoints.weights import EMA, PLAIN
 from vanbench.data.layouts.images import ImageSet
@@ -17,14 +20,18 @@ from vanbench.data.published import size_findings
 from vanbench.devices import choose_device
 from vanbench.diagnosis.mistakes import ClassOrder, Preprocessing, class_orders, preprocessings
 from vanbench.errors import located
+from vanbench.evaluation.estimate import WORTH_SAYING, estimate_text, try_models
 from vanbench.evaluation.plan import Candidate, RunOptions, spread
 from vanbench.evaluation.predict import BatchPredictions, predict
+from vanbench.evaluation.resume import Work
 from vanbench.evaluation.validate import refuse_head
 from vanbench.inference.optimized import optimize
+from vanbench.interrupts import keeping
 from vanbench.model.van import VAN
 from vanbench.progress import Progress, silent
 
 AS_IS = "the protocol as it is"
+FEWER = 500  # images of a quick sample
 EPSILONS = (1e-5, 1e-6)
 OTHER_WEIGHTS = {
     PLAIN: "averaged (EMA) weights in place of the plain ones",
@@ -67,9 +74,13 @@ def run_trial(
     untried |= {name: why for name, why in orders.items() if isinstance(why, str)}
     answers: dict[str, dict[int, int]] = {}
     variants = {AS_IS: Preprocessing(candidate.protocol), **preprocessings(candidate.protocol)}
-    done = 0
-    batches = _batches(models, variants, images, indices, options)
-    with progress("diagnosing", "images") as update, closing(batches):
+    done, device = 0, choose_device(options.device)
+    ready = {name: optimize(model.to(device)) for name, model in models.items()}
+    _note_estimate(ready, variants, images, indices, device, options)
+    batches = _batches(ready, variants, images, indices, device, options)
+    kept = keeping(lambda: "Nothing is kept. A smaller --sample takes less time.")
+    with kept, progress("diagnosing", "images") as update, closing(batches):
+        update(0, len(variants) * len(indices))
         for batch in batches:
             for error in batch.failures.values():
                 raise error
@@ -102,16 +113,36 @@ def _models(checkpoint: Checkpoint) -> tuple[dict[str, VAN], dict[str, str]]:
     return models, {}
 
 
-def _batches(
-    models: Mapping[str, VAN],
+def _note_estimate(
+    ready: Mapping[str, nn.Module],
     variants: Mapping[str, Preprocessing],
     images: ImageSet,
     indices: Sequence[int],
+    device: torch.device,
+    options: RunOptions,
+) -> None:
+    """Tell ``options.on_note`` how long it takes, if it is worth saying."""
+    alone = Work((AS_IS,), list(indices))
+    work = [Work(tuple(ready), list(indices)), *[alone] * (len(variants) - 1)]
+    trial = try_models(ready, images, variants[AS_IS].protocol, work, device, options)
+    if trial is None or (seconds := trial.of(work)) < WORTH_SAYING:
+        return
+    fewer = seconds * min(FEWER, len(indices)) / len(indices)
+    count = f"{len(variants)} variants × {len(indices):,} images"
+    option = f"--sample {FEWER}"
+    text = estimate_text(seconds, count, 0, len(indices), device, fewer, option)
+    options.on_note(text)
+
+
+def _batches(
+    ready: Mapping[str, nn.Module],
+    variants: Mapping[str, Preprocessing],
+    images: ImageSet,
+    indices: Sequence[int],
+    device: torch.device,
     options: RunOptions,
 ) -> Generator[BatchPredictions, None, None]:
     """The predictions of every model as it should be run, and of the plain one by each mistake."""
-    device = choose_device(options.device)
-    ready = {name: optimize(model.to(device)) for name, model in models.items()}
     for name, variant in variants.items():
         chosen = ready if name == AS_IS else {name: ready[AS_IS]}
         yield from predict(

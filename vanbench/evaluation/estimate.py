@@ -155,14 +155,20 @@ def note_estimate(
         count = (
             f"{len(models)} models × {total:,} images" if len(models) > 1 else f"{total:,} images"
         )
-        fewer = trial.seconds(list(models), FEWER)
+        fewer = trial.seconds(list(models), min(total, FEWER))
         options.on_note(estimate_text(seconds, count, stored, total, device, fewer))
 
 
 def estimate_text(
-    seconds: float, count: str, stored: int, total: int, device: torch.device, fewer: float
+    seconds: float,
+    count: str,
+    stored: int,
+    total: int,
+    device: torch.device,
+    fewer: float,
+    option: str = f"--limit {FEWER}",
 ) -> str:
-    """The estimate in one line; ``fewer`` is how long FEWER images take.
+    """The estimate in one line; ``fewer`` is how long it takes with ``option``.
 
     >>> estimate_text(17400, "5 models × 50,000 images", 0, 50000, torch.device("cpu"), 720)
     '≈ 4 h 50 min on this CPU for 5 models × 50,000 images; --limit 2000 takes 12 min.'
@@ -171,6 +177,6 @@ def estimate_text(
     text = f"≈ {duration(seconds)} on this {where} for {count}"
     if stored:
         text += f", of which {stored:,} are stored"
-    if seconds >= SHORTER_HELPS and total >= 2 * FEWER and fewer < seconds / 2:
-        text += f"; --limit {FEWER} takes {duration(fewer)}"
+    if seconds >= SHORTER_HELPS and fewer < seconds / 2:
+        text += f"; {option} takes {duration(fewer)}"
     return f"{text}."

@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 from tests.support.command_line import run
+from tests.support.terminal import split_tokens, too_wide
 from vanbench.diagnosis.trial import AS_IS
 from vanbench.zoo.reader import load_zoo
 
@@ -24,7 +27,25 @@ def test_the_command_shows_a_table_and_the_conclusion():
     assert "What gives 95.83? 20 of 360 images" in output
     assert "no effect on these images" in output
     assert "Not tried: averaged (EMA) weights" in output
-    assert "No mistake is needed" in output
+    assert output.startswith("No mistake is needed: the protocol as it is fits 95.83.")
+    assert output.splitlines()[-1].startswith("Next: vanbench diagnose van_nano.digits --data ")
+    assert output.splitlines()[-1].endswith(" --sample 80 --zoo demo")
+
+
+def test_where_one_explanation_is_left_the_next_command_checks_the_numbers():
+    output = command("van_nano", "--zoo", "demo").stdout
+    assert output.startswith("No mistake is needed: the protocol as it is gives 95.83.")
+    assert output.splitlines()[-1].startswith("Next: vanbench verify van_nano.digits --data ")
+
+
+@pytest.mark.parametrize(("columns"), [60, 80, 120])
+def test_the_table_fits(columns, monkeypatch):
+    arguments = ("van_nano", "--zoo", "demo", "--sample", "20", "--observed", "87.22")
+    wide = command(*arguments).stdout
+    monkeypatch.setattr("vanbench.cli.output.width_of", lambda stream: columns)
+    narrow = command(*arguments).stdout
+    assert split_tokens(narrow, wide) == set()
+    assert too_wide(narrow, columns) == []
 
 
 def test_the_command_refuses_what_it_cannot_use():

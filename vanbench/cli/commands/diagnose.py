@@ -17,6 +17,9 @@ from vanbench.cli.options import (
     option,
     source_options,
 )
+from vanbench.cli.output import echo, print_json, print_table
+from vanbench.cli.phrases import next_command
+from vanbench.cli.tables import WORDS, Column
 from vanbench.diagnosis.diagnosis_json import DiagnosisJson
 from vanbench.outside.safe_text import shorten
 from vanbench.zoo.reported import Reported
@@ -96,11 +99,11 @@ def command(
     """Find the mistake that would give an unexpected Top-1.
 
     Runs a sample of the images as the protocol says and under each plausible mistake alone:
-    mean and std, channel order, EXIF, resizing, class order, weights, LayerNorm's eps. Ranks them
-    by how near each comes to the observed figure, or says what the sample cannot tell apart.
+    mean and std, channel order, EXIF, resizing, class order, weights, LayerNorm's eps. Says which
+    would give the observed figure, or what the sample cannot tell apart, and ranks them by how near
+    each comes.
     """
     from vanbench.checkpoints.load import open_checkpoint
-    from vanbench.cli.output import print_json
     from vanbench.diagnosis.ranking import diagnose
     from vanbench.diagnosis.trial import run_trial
     from vanbench.download.obtain import Sources, obtain
@@ -121,7 +124,12 @@ def command(
     take = partial(open_checkpoint, file.file, layer_norm_eps=entry.layer_norm_eps)
     candidate = Candidate(entry.name, entry.protocol, take)
     options = RunOptions(
-        device=device, batch_size=batch_size, workers=workers, limit=sample, on_error=on_error
+        device=device,
+        batch_size=batch_size,
+        workers=workers,
+        limit=sample,
+        on_error=on_error,
+        on_note=settings.say,
     )
     found = run_trial(candidate, data, options, settings.progress)
     diagnosis = diagnose(found, target, entry.claims.top1 if observed else None)
@@ -130,12 +138,25 @@ def command(
         print_json(**document)
     else:
         _print(diagnosis)
+        echo(f"Next: {_next(diagnosis, entry.name, data, observed)}", wrap=False)
+
+
+def _next(diagnosis: "Diagnosis", name: str, data: Path, observed: Reported | None) -> str:
+    """The command to type now: on more images where they may tell, else the check of all numbers.
+
+    A fault of the data set comes first.
+    """
+    fitting = sum(explanation.fits for explanation in diagnosis.explanations)
+    if diagnosis.data:
+        return next_command("data", str(data))
+    if fitting == 1 or diagnosis.images == diagnosis.total:
+        return next_command("verify", name, "--data", str(data))
+    given = ["--observed", str(observed)] if observed else []
+    more = str(min(diagnosis.total, 4 * diagnosis.images))
+    return next_command("diagnose", name, "--data", str(data), *given, "--sample", more)
 
 
 def _print(diagnosis: "Diagnosis") -> None:
-    from vanbench.cli.output import echo, print_table
-    from vanbench.cli.tables import WORDS, Column
-
     rows = [
         [
             e.name,
@@ -158,6 +179,8 @@ def _print(diagnosis: "Diagnosis") -> None:
         "fits",
         Column("", fit=WORDS),
     ]
+    echo(diagnosis.conclusion)
+    echo()
     print_table(columns, rows, title=title)
     if diagnosis.anchored:
         echo(
@@ -168,4 +191,3 @@ def _print(diagnosis: "Diagnosis") -> None:
         echo(f"Not tried: {name}: {reason}.")
     for fault in diagnosis.data:
         echo(f"The data set may be the reason: {fault}.")
-    echo(diagnosis.conclusion)
