@@ -10,7 +10,7 @@ from tests.support.command_line import run
 from tests.support.models import randomized
 from tests.support.runs import AMONG5, CLASSES, PROTOCOL, RIGHT, TOTAL, WRONG, store_run
 from vanbench.prediction_store.export import COLUMNS
-from vanbench.prediction_store.store import FILE
+from vanbench.prediction_store.store import FILE, Store
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +44,31 @@ def test_the_list_shows_what_distinguishes_the_runs(results):
     assert f"{100 * RIGHT / TOTAL:.3f}" in first
     assert "numerics.layer_norm_eps = 1e-05" in first
     assert "numerics.layer_norm_eps = 1e-06" in second
+
+
+def test_the_list_says_how_many_and_ends_with_the_next_command(results):
+    lines = run("predictions", "--results", results).stdout.splitlines()
+    assert lines[0] == f"3 runs are stored in {results / FILE}."
+    assert lines[-1] == f"Next: vanbench compare 2 3 --results {results}"
+
+
+def test_a_single_run_can_be_exported_next(results, tmp_path):
+    model = randomized(seed=0)
+    data = arrange(tmp_path / "data", model, list(CLASSES), RIGHT, AMONG5, WRONG)
+    store_run(model, "aa" * 32, data, tmp_path / FILE)
+    lines = run("predictions", "--results", tmp_path).stdout.splitlines()
+    assert lines[0] == f"1 run is stored in {tmp_path / FILE}."
+    assert lines[-1] == f"Next: vanbench predictions 1 --write FILE.csv --results {tmp_path}"
+
+
+def test_no_stored_run_names_the_command_that_makes_one(tmp_path):
+    with Store(tmp_path / FILE):
+        pass
+    lines = run("predictions", "--results", tmp_path).stdout.splitlines()
+    assert lines == [
+        f"0 runs are stored in {tmp_path / FILE}.",
+        f"Next: vanbench validate --all --data PATH --results {tmp_path}",
+    ]
 
 
 def test_an_export_has_the_counts_of_the_run(results, tmp_path):
@@ -83,3 +108,10 @@ def test_without_stored_predictions(tmp_path):
     outcome = run("predictions", "--results", tmp_path, code=3)
     assert "expected stored predictions, found no file" in outcome.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_an_export_with_json_prints_the_run_that_was_exported(results, tmp_path):
+    arguments = ("predictions", 2, "--write", tmp_path / "a.csv", "--results", results, "--json")
+    (exported,) = json.loads(run(*arguments).stdout)["runs"]
+    listed = json.loads(run("predictions", "--results", results, "--json").stdout)["runs"]
+    assert exported == listed[1]

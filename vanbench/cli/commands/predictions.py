@@ -7,7 +7,8 @@ import click
 from typing_extensions import TypedDict
 
 from vanbench.cli.options import Settings, common_options, option, run_argument
-from vanbench.cli.output import print_json, print_table
+from vanbench.cli.output import echo, print_json, print_table
+from vanbench.cli.phrases import counted, next_command
 from vanbench.cli.tables import MIDDLE, WORDS, Column
 from vanbench.prediction_store.rows import RunJson
 
@@ -55,20 +56,20 @@ def command(settings: Settings, run: str | None, write: Path | None) -> None:
     if (run is None) != (write is None):
         raise click.UsageError("Give a RUN and --write FILE to export, or neither for the list.")
     with Store(settings.results / FILE, create=False) as store:
+        shown = store.runs()
         if run is not None and write is not None:
-            found = find_run(store, run)
+            shown = [found := find_run(store, run)]
             count = write_table(write, stored_rows(store, found), found)
-            settings.say(f"{write}: {count:,} predictions.")
-            return
-        runs = [(stored, stored_tally(store, stored)) for stored in store.runs()]
+            settings.say(f"{write}: {count:,} predictions of run {found.id} ({found.model}).")
+        runs = [(stored, stored_tally(store, stored)) for stored in shown]
     if settings.as_json:
         document: Document = {
             "models": (),
             "runs": [run_json(stored, tally) for stored, tally in runs],
         }
         print_json(**document)
-    else:
-        _print(runs)
+    elif write is None:
+        _print(runs, settings)
 
 
 COLUMNS: list[str | Column] = [
@@ -86,9 +87,17 @@ COLUMNS: list[str | Column] = [
 SHOWN = ("checkpoint", "numerics.precision", "numerics.device", "numerics.torch")
 
 
-def _print(runs: "list[tuple[StoredRun, Tally]]") -> None:
+def _print(runs: "list[tuple[StoredRun, Tally]]", settings: Settings) -> None:
+    """How many runs there are, which ones, and what to do with them."""
     from vanbench.prediction_store.compare import distinctions, shorten
+    from vanbench.prediction_store.store import FILE
 
+    are = "is" if len(runs) == 1 else "are"
+    echo(f"{counted(len(runs), 'run')} {are} stored in {settings.results / FILE}.")
+    if not runs:
+        echo(f"Next: {next_command('validate', '--all', '--data', 'PATH')}", wrap=False)
+        return
+    echo()
     others = distinctions([stored.key for stored, _ in runs], without=SHOWN)
     rows = [
         [
@@ -106,3 +115,14 @@ def _print(runs: "list[tuple[StoredRun, Tally]]") -> None:
         for (stored, tally), differing in zip(runs, others, strict=True)
     ]
     print_table(COLUMNS, rows)
+    echo(f"Next: {_next([stored for stored, _ in runs])}", wrap=False)
+
+
+def _next(runs: "list[StoredRun]") -> str:
+    """To compare the last run with an earlier one over the same images, else to export it."""
+    last = runs[-1]
+    earlier = [run for run in runs[:-1] if run.fingerprint == last.fingerprint]
+    alike = [run for run in earlier if run.model == last.model] or earlier
+    if alike:
+        return next_command("compare", str(alike[-1].id), str(last.id))
+    return next_command("predictions", str(last.id), "--write", "FILE.csv")
