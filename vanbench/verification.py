@@ -33,7 +33,7 @@ from vanbench.flops import count_as_reported
 from vanbench.model.architecture import Architecture
 from vanbench.progress import Progress, guarded_progress, raising_callers_errors, silent
 from vanbench.report import record_files, records
-from vanbench.report.records import Accuracy, Counts, FileRecord, Record
+from vanbench.report.records import Counts, FileRecord, Record
 from vanbench.report.rows import ModelRow, make_row, unjudged_row
 from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.zoo.addresses import portable
@@ -192,8 +192,7 @@ def _conclude(
     name = item.entry.name
     record, result = item.record, passes.get(name)
     if result is not None:
-        assert record.checkpoint is not None
-        record = replace(record, accuracy=_accuracy(name, record.checkpoint, result))
+        record = replace(record, accuracy=result.accuracy(name))
     reason = str(errors.get(name, ""))
     if record.counts is None and item.error:
         return make_row(item.entry, record, reason=reason, why_no_counts=item.error.cause)
@@ -303,24 +302,6 @@ def _count(entry: Entry, architecture: Architecture, source: str, device: torch.
         environment=environment(device),
         by_operator=complexity.by_operator,
         by_module=complexity.by_module,
-    )
-
-
-def _accuracy(name: str, checkpoint: FileRecord, result: ValidationResult) -> Accuracy:
-    tally = result.tallies[name]
-    return Accuracy(
-        sha256=str(checkpoint.sha256),
-        images=tally.images,
-        correct1=tally.correct1,
-        correct5=tally.correct5,
-        data=result.data,
-        protocol=result.protocol,
-        numerics=result.numerics,
-        seconds=result.seconds,
-        waited=result.waited,
-        date=today(),
-        environment=result.environment,
-        weights=result.weights[name],
     )
 
 

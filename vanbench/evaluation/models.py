@@ -1,7 +1,7 @@
 """Validation of the models of a zoo, or of one file: their files, one pass, a document for each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,16 +13,22 @@ from vanbench.evaluation.result import ValidationResult, not_measured_json
 from vanbench.evaluation.result_json import UsedData, ValidatedModel
 from vanbench.evaluation.validate import validate_candidates
 from vanbench.progress import Progress, silent
+from vanbench.report.records import Record
+from vanbench.report.rows import ModelRow, make_row
 from vanbench.zoo.entries import Entry, EvaluationProtocol, Zoo
 
 
 @dataclass(frozen=True)
 class Validated:
-    """For each of ``names``, in the order asked for, the pass it took part in, or why in none."""
+    """For each of ``names``, in the order asked for, the pass it took part in, or why in none.
+
+    ``rows`` has what was measured of the models of a zoo, judged against its claims.
+    """
 
     names: tuple[str, ...]
     passes: Mapping[str, ValidationResult]
     errors: Mapping[str, VanbenchError]
+    rows: Mapping[str, ModelRow]
 
     @property
     def distinct_passes(self) -> list[ValidationResult]:
@@ -34,7 +40,7 @@ class Validated:
         return [
             not_measured_json(name, self.errors[name])
             if name in self.errors
-            else self.passes[name].as_json(name)
+            else self.passes[name].as_json(name, self.rows.get(name))
             for name in self.names
         ]
 
@@ -67,7 +73,13 @@ def validate_entries(
             )
             candidates.append(Candidate(entry.name, entry.protocol, take))
     names = tuple(entry.name for entry in entries)
-    return _validated(names, candidates, missing, data, options, progress)
+    found = _validated(names, candidates, missing, data, options, progress)
+    records = {
+        name: Record(zoo.name, name, accuracy=result.accuracy(name))
+        for name, result in found.passes.items()
+    }
+    rows = {e.name: make_row(e, records[e.name]) for e in entries if e.name in records}
+    return replace(found, rows=rows)
 
 
 def validate_file(
@@ -93,4 +105,4 @@ def _validated(
 ) -> Validated:
     passes, errors = validate_candidates(candidates, data, options, progress)
     errors |= missing
-    return Validated(names, passes, {name: errors[name] for name in names if name in errors})
+    return Validated(names, passes, {name: errors[name] for name in names if name in errors}, {})

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import cast
 
 from vanbench.data.summary import OFFICIAL, DataSummary
+from vanbench.environment import today
 from vanbench.errors import CheckpointError, FetchError, InternalError, VanbenchError, error_json
-from vanbench.evaluation.result_json import UsedData, ValidatedModel
+from vanbench.evaluation.result_json import ClaimJson, ClaimsJson, UsedData, ValidatedModel
 from vanbench.intervals import wilson_interval
 from vanbench.prediction_store.prediction import Tally
-from vanbench.report.records import Numerics, ValidationEnvironment
+from vanbench.report.records import Accuracy, Numerics, ValidationEnvironment
+from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.typed_json import to_json
 from vanbench.zoo.class_ids import imagenet_1k
@@ -24,7 +26,8 @@ class ValidationResult:
 
     ``seconds`` is the wall time of the pass, ``waited`` the part of it in which the models waited
     for images, ``computed`` how many images went through a model; the predictions for the others
-    were stored before. ``weights`` has the kind of each model's weights, ``plain`` or ``ema``.
+    were stored before. ``weights`` has the kind of each model's weights, ``plain`` or ``ema``, and
+    ``sha256`` its file's hash.
     """
 
     tallies: Mapping[str, Tally]
@@ -37,6 +40,25 @@ class ValidationResult:
     waited: float
     computed: int
     weights: Mapping[str, str]
+    sha256: Mapping[str, str]
+
+    def accuracy(self, name: str) -> Accuracy:
+        """What a record has of one model."""
+        tally = self.tallies[name]
+        return Accuracy(
+            sha256=self.sha256[name],
+            images=tally.images,
+            correct1=tally.correct1,
+            correct5=tally.correct5,
+            data=self.data,
+            protocol=self.protocol,
+            numerics=self.numerics,
+            seconds=self.seconds,
+            waited=self.waited,
+            date=today(),
+            environment=self.environment,
+            weights=self.weights[name],
+        )
 
     @property
     def images_per_s(self) -> float | None:
@@ -87,8 +109,11 @@ class ValidationResult:
             f"images.{hint}"
         )
 
-    def as_json(self, name: str) -> ValidatedModel:
-        """The form of ``validate --json`` for one model; ``ci95`` is Top-1's."""
+    def as_json(self, name: str, row: ModelRow | None = None) -> ValidatedModel:
+        """The form of ``validate --json`` for one model; ``ci95`` is Top-1's.
+
+        ``row`` has the figures as judged against the claims of a zoo.
+        """
         tally = self.tallies[name]
         return {
             "name": name,
@@ -105,7 +130,22 @@ class ValidationResult:
             "images_per_s": self.images_per_s,
             "partial": self.partial,
             "weights": self.weights[name],
+            "claims": None if row is None else _claims_json(row),
         }
+
+
+def _claims_json(row: ModelRow) -> ClaimsJson:
+    return {"top1": _claim_json(row.top1), "top5": _claim_json(row.top5)}
+
+
+def _claim_json(figure: Figure) -> ClaimJson:
+    return {
+        "reported": None if figure.reported is None else float(figure.reported.value),
+        "reported_text": None if figure.reported is None else figure.reported.text,
+        "delta": None if figure.delta is None else float(figure.delta),
+        "verdict": figure.verdict,
+        "reason": figure.reason,
+    }
 
 
 def not_measured_json(name: str, error: VanbenchError) -> ValidatedModel:

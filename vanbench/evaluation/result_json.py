@@ -56,6 +56,30 @@ class UsedData(TypedDict):
     """Whether not all images took part, or the set is not the official one."""
 
 
+class ClaimJson(TypedDict):
+    """Top-1 or Top-5 beside the published number."""
+
+    reported: float | None
+    """The published number in percent; null if there is none."""
+    reported_text: str | None
+    """The published number as it was printed."""
+    delta: float | None
+    """Measured minus reported, in percentage points."""
+    verdict: str
+    """``reproduced``, ``close``, ``erratum``, ``deviates``, ``partial`` or ``not reported``."""
+    reason: str | None
+    """Why it is partial, or what may explain that it deviates."""
+
+
+class ClaimsJson(TypedDict):
+    """What the measured accuracies say about the published ones."""
+
+    top1: ClaimJson
+    """Top-1."""
+    top5: ClaimJson
+    """Top-5."""
+
+
 class ValidatedModel(TypedDict):
     """What was measured of one model."""
 
@@ -89,3 +113,6 @@ class ValidatedModel(TypedDict):
     measured."""
     weights: str | None
     """The kind of the weights, ``plain`` or ``ema`` (averaged); null where nothing was measured."""
+    claims: ClaimsJson | None
+    """What this says about the published numbers; null where nothing was measured, and for a file
+    that no zoo has."""

@@ -169,6 +169,7 @@ def validate(
         waited=collected.waited,
         computed=collected.computed,
         weights={name: model.weights for name, model in models.items()},
+        sha256={name: model.sha256 for name, model in models.items()},
     )
 
 

@@ -1,9 +1,9 @@
 """``vanbench validate``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from typing_extensions import TypedDict
@@ -20,11 +20,15 @@ from vanbench.cli.options import (
     run_options,
     source_options,
 )
-from vanbench.cli.output import print_json, print_table
+from vanbench.cli.output import echo, print_json, print_table
+from vanbench.cli.phrases import next_command
 from vanbench.cli.tables import MIDDLE, Column
-from vanbench.evaluation.result_json import UsedData, ValidatedModel
+from vanbench.errors import FetchError
+from vanbench.evaluation.result_json import ClaimJson, UsedData, ValidatedModel
+from vanbench.report.verdicts import DEVIATES, SYMBOLS
 
 if TYPE_CHECKING:
+    from vanbench.evaluation.models import Validated
     from vanbench.evaluation.plan import RunOptions
 
 
@@ -98,38 +102,98 @@ def command(
         document: Document = {"models": validated.models_json(), "data": validated.data_json()}
         print_json(**document)
     else:
-        _print(validated.models_json())
-        for result in validated.distinct_passes:
-            settings.say(result.describe(), multiline=True)
+        names = ["--all"] if all_ else list(validated.names)
+        source = [] if data == settings.zoo.data else ["--data", str(data)]
+        _print(validated, settings, _next(validated, names, source, checkpoint))
     exit_for(validated.errors)
 
 
-COLUMNS: list[str | Column] = [
+COLUMNS = (
     Column("model", fit=MIDDLE),
+    ">Top-1, %",
+    Column("95 % interval", drop=1),
+    Column(">reported", drop=3),
+    Column(">difference", drop=2),
+    Column(">Top-5, %", drop=4),
     ">images",
-    ">Top-1 %",
-    ">95 % interval",
-    ">Top-5 %",
-    Column(">correct", drop=1),
-    Column(">in top 5", drop=2),
-]
+    Column(">correct", drop=6),
+    Column(">in top 5", drop=5),
+)
 
 
-def _print(documents: list[ValidatedModel]) -> None:
-    """A row for each model; one that failed has its status in place of the figures."""
+def _print(validated: "Validated", settings: Settings, next_line: str) -> None:
+    """The table, what it says about the published numbers, where the time went, what to do next."""
+    documents = validated.models_json()
     print_table(COLUMNS, [_row(document) for document in documents])
+    for line in _meanings(documents):
+        echo(line)
+    for result in validated.distinct_passes:
+        settings.say(result.describe(), multiline=True)
+    if next_line:
+        echo(f"Next: {next_line}", wrap=False)
 
 
-def _row(model: Mapping[str, Any]) -> list[str]:
+def _row(model: ValidatedModel) -> list[str]:
+    """One that failed has its status in place of the figures."""
     if model["images"] is None:
-        return [model["name"], "", model["status"], "", "", "", ""]
+        return [model["name"], model["status"], "", "", "", "", "", "", ""]
+    assert model["ci95"] is not None
     low, high = model["ci95"]
+    claim = model["claims"]["top1"] if model["claims"] else None
+    symbol = f"{SYMBOLS[claim['verdict']]} " if claim else ""
+    delta = claim["delta"] if claim else None
     return [
         model["name"],
-        f"{model['images']:,}",
-        f"{model['top1']:.3f}",
+        f"{symbol}{model['top1']:.3f}".lstrip(),
         f"{low:.2f} – {high:.2f}",
+        (claim and claim["reported_text"]) or "",
+        "" if delta is None else f"{delta:+.3f}".replace("-", "−"),
         f"{model['top5']:.3f}",
+        f"{model['images']:,}",
         f"{model['correct1']:,}",
         f"{model['correct5']:,}",
     ]
+
+
+def _meanings(documents: list[ValidatedModel]) -> Iterator[str]:
+    """What the figures say about the published ones, each once with its models."""
+    names: dict[str, list[str]] = {}
+    for model in documents:
+        for name, claim in _reported(model):
+            reason = f": {claim['reason']}" if claim["reason"] else ""
+            text = f"{SYMBOLS[claim['verdict']]} {name} {claim['verdict']}{reason}"
+            names.setdefault(text, []).append(model["name"])
+    for text, models in names.items():
+        yield f"{text} ({', '.join(models)})."
+
+
+def _reported(model: ValidatedModel) -> Iterator[tuple[str, ClaimJson]]:
+    """Top-1 and Top-5 where a number was published; together where both say the same."""
+    claims = model["claims"]
+    if claims is None:
+        return
+    one, five = claims["top1"], claims["top5"]
+    found = [
+        (name, claim) for name, claim in (("Top-1", one), ("Top-5", five)) if claim["reported_text"]
+    ]
+    if len(found) == 2 and (one["verdict"], one["reason"]) == (five["verdict"], five["reason"]):
+        found = [("Top-1 and Top-5", one)]
+    yield from found
+
+
+def _next(
+    validated: "Validated", names: list[str], source: list[str], checkpoint: Path | None
+) -> str:
+    """The command to type now; empty where the failures above say what to do."""
+    rows = validated.rows.values()
+    if wrong := [r for r in rows if DEVIATES in (r.top1.verdict, r.top5.verdict)]:
+        observed = ["--observed", f"{float(wrong[0].top1.measured or 0):.2f}"]
+        return next_command("diagnose", wrong[0].entry.name, *source, *observed)
+    if any(isinstance(error, FetchError) for error in validated.errors.values()):
+        return next_command("validate", *names, *source, "--mirror", "URL|FOLDER")
+    if validated.passes and any(r.data.used < r.data.total for r in validated.distinct_passes):
+        again = ["--checkpoint", str(checkpoint)] if checkpoint else names
+        return f"{next_command('validate', *again, *source)} (without --limit, on the whole set)"
+    if validated.passes and not checkpoint:
+        return f"{next_command('verify', *names, *source)} (records it)"
+    return next_command("predictions") if validated.passes else ""
