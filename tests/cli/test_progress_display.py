@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from tests.cli.test_output import CONTROL, SHOWN
+from tests.support.terminal import raw_in_terminal
 from vanbench.cli import output, progress_display
 from vanbench.cli.progress_display import Display, Meter, bar_line, plain_line, progress
 
@@ -240,3 +241,32 @@ def test_labels_and_notes_have_no_control_characters(clock, monkeypatch):
     assert f"b{SHOWN}" in terminal.getvalue()
     assert "\x07" not in terminal.getvalue()
     assert "\u202e" not in terminal.getvalue()
+
+
+SCRIPT = """
+import time
+from vanbench.cli import progress_display
+from vanbench.cli.output import echo
+progress_display.BAR_AFTER = 0.05
+with progress_display.progress("validating", unit="images", quiet=False) as update:
+    for done in range(0, 50_001, 10_000):
+        update(done, 50_000, "van_b0 75.41")
+        time.sleep(0.21)
+    echo("a message", err=True)
+    update(50_000, 50_000)
+    time.sleep(0.21)
+    update(50_000, 50_000)
+print("the answer")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("columns", [30, 60, 80, 120])
+def test_a_real_terminal_shows_one_line_that_is_erased(columns):
+    text = raw_in_terminal([sys.executable, "-c", SCRIPT], columns)
+    bars = [part for part in text.split("\r\x1b[K") if "of 50,000 images" in part]
+    assert len(bars) >= 4
+    assert all(cell_len(bar) < columns and "\n" not in bar for bar in bars)
+    assert text.count("\r\n") == 2
+    assert text.endswith("\r\x1b[Kthe answer\r\n")
+    assert "\r\x1b[Ka message\r\n" in text

@@ -19,6 +19,14 @@ def run_in_terminal(
 
     A pseudo-terminal, so only on POSIX systems; stderr goes there too.
     """
+    shown = raw_in_terminal([sys.executable, "-m", "vanbench", *args], columns, env=env, cwd=cwd)
+    return ANSI.sub("", shown).replace("\r\n", "\n")
+
+
+def raw_in_terminal(
+    command: list[str], columns: int, *, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> str:
+    """All that a command writes to a terminal of this width, as it is."""
     import fcntl
     import pty
     import struct
@@ -28,7 +36,7 @@ def run_in_terminal(
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "vanbench", *args],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=other,
         stderr=other,
@@ -48,7 +56,7 @@ def run_in_terminal(
         chunks.append(chunk)
     os.close(main)
     process.wait(timeout=60)
-    return ANSI.sub("", b"".join(chunks).decode()).replace("\r\n", "\n")
+    return b"".join(chunks).decode()
 
 
 def split_tokens(narrow: str, wide: str) -> set[str]:
