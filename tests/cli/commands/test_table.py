@@ -4,6 +4,9 @@ import pytest
 
 from tests.support.command_line import ROOT, run
 from vanbench.report import markers
+from vanbench.report.formats.registry import FORMATS
+from vanbench.report.rows import rows_on_record
+from vanbench.zoo.reader import load_zoo
 
 
 def test_check_finds_a_stale_readme(tmp_path):
@@ -56,3 +59,23 @@ def test_a_wrong_command_gets_one_message(case, monkeypatch):
     outcome = run("table", *arguments, code=2)
     assert message in outcome.stderr
     assert outcome.stdout == ""
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_another_format_is_whole_on_stdout(name, tmp_path):
+    rows = rows_on_record(load_zoo("openmmlab"), tmp_path)
+    outcome = run("table", "--format", name, "--results", tmp_path)
+    assert outcome.stdout == FORMATS[name].render(rows)
+    missing = FORMATS[name].left_out(rows)
+    assert all(model in outcome.stderr for model in missing)
+    assert bool(missing) == ("not in it" in outcome.stderr)
+
+
+@pytest.mark.parametrize("other", [["--write"], ["--check"], ["--json"]])
+def test_another_format_is_for_stdout_alone(other, tmp_path):
+    path = tmp_path / "a.md"
+    path.write_text("before")
+    arguments = [*other, path] if other != ["--json"] else other
+    outcome = run("table", "--format", "junit", *arguments, code=2)
+    assert "go with --format markdown alone" in outcome.stderr
+    assert path.read_text() == "before"

@@ -8,7 +8,9 @@ import click
 from typing_extensions import TypedDict
 
 from vanbench.cli.options import Settings, common_options, option
+from vanbench.report.formats.registry import FORMATS
 from vanbench.report.row_json import RowJson, as_json
+from vanbench.report.rows import ModelRow
 
 
 class Document(TypedDict):
@@ -25,6 +27,7 @@ Examples:
   vanbench table
   vanbench table --write README.md
   vanbench table --check README.md
+  vanbench table --format junit
 """
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -34,8 +37,16 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @common_options
 @option("--write", type=FILE, help="Put the results between the markers of FILE.")
 @option("--check", type=FILE, help="Exit with 1 and a diff if the results in FILE are out of date.")
-def command(settings: Settings, write: Path | None, check: Path | None) -> None:
-    """Print the results as Markdown.
+@option(
+    "--format",
+    "format_",
+    type=click.Choice(("markdown", *FORMATS)),
+    default="markdown",
+    show_default=True,
+    help="Form in which the results are printed, such as that of other tools.",
+)
+def command(settings: Settings, write: Path | None, check: Path | None, format_: str) -> None:
+    """Print the results as Markdown, or in the form of another tool.
 
     What was found, a table, and the details folded: generated from the zoo and the records under
     results/. FILE must hold these two lines:
@@ -54,7 +65,11 @@ def command(settings: Settings, write: Path | None, check: Path | None) -> None:
 
     if write and check:
         raise click.UsageError("Give --write or --check, not both.")
+    if format_ != "markdown" and (write or check or settings.as_json):
+        raise click.UsageError("--write, --check and --json go with --format markdown alone.")
     rows = rows_on_record(settings.zoo, settings.results)
+    if format_ != "markdown":
+        return _print_format(settings, rows, format_)
     drawn = complexity_svg(rows)
     figure = settings.results / settings.zoo.name / "counts.svg"
     text = summary(rows, _link(figure, write or check) if drawn else None)
@@ -73,6 +88,17 @@ def command(settings: Settings, write: Path | None, check: Path | None) -> None:
             err=True,
         )
         click.get_current_context().exit(1)
+
+
+def _print_format(settings: Settings, rows: list[ModelRow], name: str) -> None:
+    """Print the results in a form of another tool, whole on stdout; the rest goes to stderr."""
+    from vanbench.cli.output import echo
+
+    form = FORMATS[name]
+    for line in form.render(rows).splitlines():
+        echo(line, wrap=False)
+    if missing := form.left_out(rows):
+        settings.say(f"Without a measured result, and so not in it: {', '.join(missing)}.")
 
 
 def _link(figure: Path, document: Path | None) -> str:

@@ -1,0 +1,1 @@
+"""Results in the forms of other tools, one module for each; docs/formats.md describes them."""

@@ -1,0 +1,63 @@
+"""CSV: one line for each published number, with what was measured and the verdict."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from vanbench.outside.safe_text import for_terminal
+from vanbench.report.answer import named_figures
+from vanbench.report.formats.values import UNITS
+from vanbench.report.rows import ModelRow
+
+COLUMNS = (
+    "model", "number", "unit", "convention", "reported", "measured", "difference", "verdict",
+    "reason", "file_status", "sha256", "images", "date", "source",
+)  # fmt: skip
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def render(rows: Sequence[ModelRow]) -> str:
+    """A header and a line for each number; what was not measured or not reported is empty."""
+    return csv_text(COLUMNS, (line for row in rows for line in _lines(row)))
+
+
+def csv_text(columns: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A CSV text with line feeds, quoted where it must be."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(lines)
+    return stream.getvalue()
+
+
+def safe_cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: such a one gets an apostrophe in front.
+
+    >>> safe_cell("=1+1"), safe_cell("van_b0.in1k")
+    ("'=1+1", 'van_b0.in1k')
+    """
+    shown = for_terminal(text)
+    return f"'{shown}" if shown.startswith(FORMULA) else shown
+
+
+def _lines(row: ModelRow) -> Iterable[list[str]]:
+    checkpoint, counts, accuracy = row.record.checkpoint, row.record.counts, row.record.accuracy
+    for number, figure in named_figures(row).items():
+        section = counts if number in ("params", "flops") else accuracy
+        measured = "" if figure.measured is None else repr(float(figure.measured))
+        yield [
+            safe_cell(row.entry.name),
+            number,
+            UNITS[number][1],
+            row.entry.counting.convention if number == "flops" else "",
+            figure.reported.text if figure.reported else "",
+            measured,
+            "" if figure.delta is None else repr(float(figure.delta)),
+            figure.verdict,
+            safe_cell(figure.reason or ""),
+            row.file_status,
+            (checkpoint and checkpoint.sha256) or "",
+            str(accuracy.images) if accuracy and number in ("top1", "top5") else "",
+            section.date if section else "",
+            safe_cell(row.entry.source),
+        ]
