@@ -3,7 +3,8 @@
     python tools/write_schemas.py check    # exit with 1 and a diff if a file is out of date
     python tools/write_schemas.py write
 
-Each module of ``vanbench.cli.commands`` whose command prints JSON has a TypedDict ``Document``. The
+Each module of ``vanbench.cli.commands`` whose command prints JSON has a TypedDict ``Document``, and
+that of a group has ``DOCUMENTS``, from the names of its commands to theirs. The
 docstring under each key, of the nested types too, is the key's description; a key without one is an
 error. (pydantic finds no docstrings in the base classes of a TypedDict: write all keys into one.)
 """
@@ -62,12 +63,17 @@ class UndocumentedError(Exception):
 
 def command_schemas() -> dict[str, dict[str, Any]]:
     """The JSON Schema of each command that prints JSON, by the command's name."""
-    schemas = {}
+    return {name: command_schema(name, document) for name, document in _documents()}
+
+
+def _documents() -> Iterator[tuple[str, Any]]:
+    """Each command that prints JSON, with its TypedDict; ``DOCUMENTS`` has those of a group."""
     for name, module in COMMANDS.items():
-        document = getattr(import_module(f"vanbench.cli.commands.{module}"), "Document", None)
-        if document is not None:
-            schemas[name] = command_schema(name, document)
-    return schemas
+        found = import_module(f"vanbench.cli.commands.{module}")
+        if hasattr(found, "Document"):
+            yield name, found.Document
+        for inner, document in getattr(found, "DOCUMENTS", {}).items():
+            yield f"{name} {inner}", document
 
 
 def command_schema(name: str, document: Any) -> dict[str, Any]:
@@ -80,7 +86,7 @@ def command_schema(name: str, document: Any) -> dict[str, Any]:
         _add_version(definitions[_name_of(reference)])
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:vanbench:schemas:{SCHEMA}:{name}",
+        "$id": f"urn:vanbench:schemas:{SCHEMA}:{name.replace(' ', '-')}",
         "title": f"vanbench {name} --json",
         "description": f"What vanbench {name} prints with --json: its document, or a failure.",
         "anyOf": found["anyOf"],
@@ -223,7 +229,8 @@ def generated() -> dict[str, str]:
 
     schemas = command_schemas()
     texts = {
-        f"{SCHEMAS}/{name}.json": json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+        f"{SCHEMAS}/{name.replace(' ', '-')}.json": json.dumps(schema, indent=2, ensure_ascii=False)
+        + "\n"
         for name, schema in schemas.items()
     }
     return {**texts, PAGE: page(schemas)}

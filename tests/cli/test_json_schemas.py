@@ -9,8 +9,10 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
+from tests.docs.sandbox import METAFILE
 from tests.support.command_line import DEMO_IMAGES, ROOT, demo_checkpoint
 from vanbench.cli.group import COMMANDS, main
+from vanbench.zoo.reader import load_zoo
 
 DEMO = ("--zoo", "demo")
 IMAGES = ("--data", DEMO_IMAGES, "--workers", 0)
@@ -29,9 +31,12 @@ SCHEMAS = {path.stem: json.loads(path.read_text("utf-8"))
            for path in Path(str(files("vanbench") / "schemas")).glob("*.json")}  # fmt: skip
 
 
+WORDS = {"zoo-import": ("zoo", "import"), "zoo-check": ("zoo", "check")}
+
+
 def check(command, *arguments, code=0, env=None):
     """The document that a command prints; it must satisfy the schema."""
-    words = [str(word) for word in (command, *arguments, "--json")]
+    words = [str(word) for word in (*WORDS.get(command, (command,)), *arguments, "--json")]
     outcome = CliRunner().invoke(main, words, env=env)
     assert outcome.exit_code == code, outcome.output
     document = json.loads(outcome.stdout)
@@ -119,6 +124,27 @@ def case_hash(place):
     check("hash", place / "none", code=3)
 
 
+def case_zoo_import(place):
+    path = place / "metafile.yml"
+    path.write_text(METAFILE)
+    document = check("zoo-import", path)
+    assert [model["name"] for model in document["models"]] == ["van_b0.in1k"]
+    check("zoo-import", path, "-o", place / "imported.toml")
+    check("zoo-import", place / "none.yml", code=2)
+
+
+def case_zoo_check(place):
+    assert check("zoo-check", "openmmlab")["safe"]
+    path = place / "wrong.toml"
+    path.write_text("schema = 2\n")
+    assert not check("zoo-check", path, code=2)["usable"]
+    text = Path(load_zoo("openmmlab").path).read_text("utf-8").replace("-385941af", "")
+    path.write_text(text, encoding="utf-8")
+    safe = {m["name"]: m["safe"] for m in check("zoo-check", path, code=1)["models"]}
+    assert not safe.pop("van_b0.in1k")
+    assert all(safe.values())
+
+
 def case_verify(place):
     check("verify", "van_b0", "--offline", *shared(place), code=3)
     command = ("verify", "--all", *DEMO, *IMAGES, "--cache", place / "cache", "--limit", 40)
@@ -146,15 +172,15 @@ def test_the_documents_of_a_command_satisfy_its_schema(command, place):
 
 
 def test_every_schema_has_a_case():
-    assert SCHEMAS.keys() - {"zoo"} <= CASES.keys()
+    assert SCHEMAS.keys() == CASES.keys()
 
 
 def test_every_command_has_a_schema():
-    without = {"zoo"}  # a group: its commands print documents of their own
-    assert COMMANDS.keys() - without <= SCHEMAS.keys()
+    groups = {"zoo"}
+    assert COMMANDS.keys() - groups | WORDS.keys() == SCHEMAS.keys()
 
 
-@pytest.mark.parametrize("command", sorted(SCHEMAS.keys() - {"zoo"}))
+@pytest.mark.parametrize("command", sorted(SCHEMAS))
 def test_a_failure_satisfies_the_schema(command):
     document = check(command, "--no-such-option", code=2)
     assert document["models"] == []

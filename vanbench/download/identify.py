@@ -37,13 +37,13 @@ class Identity:
 
 
 def identify(path: Path, zoos: Iterable[Zoo], progress: Update = ignore) -> Identity:
-    """Hash a file and find out whose it is; an error if it cannot be read."""
+    """Hash a file and find out whose it is; an error without ``where`` if it cannot be read."""
     try:
         file = hash_file(path, progress)
     except FileNotFoundError:
-        raise MissingError("there is no such file", where=path) from None
+        raise MissingError("there is no such file") from None
     except OSError as error:
-        raise UnreadableError(f"cannot be read: {error.strerror}", where=path) from error
+        raise UnreadableError(f"cannot be read: {error.strerror}") from error
     models, namesakes = [], []
     for zoo in zoos:
         for entry in zoo.entries:

@@ -15,6 +15,7 @@ from vanbench.zoo.reported import Reported
 
 SIDES = (192, 224, 240, 256, 288, 320, 384, 448, 512)
 M, G = 10**6, 10**9
+UNKNOWN = "no published architecture and no convention known here gives it"
 
 
 def params_misfit(entry: Entry) -> str | None:
@@ -23,8 +24,8 @@ def params_misfit(entry: Entry) -> str | None:
     total, backbone = expected_params(entry.architecture)
     if reported is None or _is(reported, total, M):
         return None
-    found = next(_what_else_params(entry, reported, backbone), "of nothing that is known here")
-    return f"{reported} M parameters reported, {total / M:.3f} M expected; the figure is {found}"
+    found = next(_what_else_params(entry, reported, backbone), UNKNOWN)
+    return f"{reported} M parameters reported, {total / M:.3f} M expected; {found}"
 
 
 def flops_misfit(entry: Entry) -> str | None:
@@ -35,10 +36,10 @@ def flops_misfit(entry: Entry) -> str | None:
     if reported is None or _is(reported, expected, G):
         return None
     title = CONVENTIONS[convention].title
-    found = next(_what_else_flops(entry, reported), "of nothing that is known here")
+    found = next(_what_else_flops(entry, reported), UNKNOWN)
     return (
         f"{reported} G FLOPs reported, {expected / G:.3f} G expected at {side}×{side} under "
-        f"{title}'s convention; the figure is {found}"
+        f"{title}'s convention; {found}"
     )
 
 
@@ -54,33 +55,33 @@ def _right(entry: Entry, key: str) -> Reported | None:
 def _what_else_params(entry: Entry, reported: Reported, backbone: int) -> Iterator[str]:
     flops = entry.claims.flops_g
     if flops and _is(flops, expected_params(entry.architecture)[0], M):
-        yield "that of the FLOPs: the two are exchanged"
+        yield "it is that of the FLOPs: the two are exchanged"
     if _is(reported, backbone, M):
-        yield "that of the network without its head"
+        yield "it is that of the network without its head"
     for name, other in ARCHITECTURES.items():
         for classes in (other.num_classes, entry.counting.num_classes):
             if _is(reported, expected_params(_with_head(other, classes))[0], M):
-                yield f"that of {name} with {classes:,} classes"
+                yield f"it is that of {name} with {classes:,} classes"
     total = expected_params(entry.architecture)[0]
     if _is(reported, total, 1) or _is(reported, total, 1000):
-        yield "in another unit: write it in millions"
+        yield "it is in another unit: write it in millions"
 
 
 def _what_else_flops(entry: Entry, reported: Reported) -> Iterator[str]:
     params = entry.claims.params_m
     total = expected_flops(entry.architecture, entry.counting.resolution)
     if params and any(_is(params, count, G) for count in total.values()):
-        yield "that of the parameters: the two are exchanged"
+        yield "it is that of the parameters: the two are exchanged"
     for side in dict.fromkeys((entry.counting.resolution, *SIDES)):
         for title, count in _counters(entry.architecture, side):
             if _is(reported, count, G):
-                yield f"the count of {title} at {side}×{side}"
+                yield f"it is the count of {title} at {side}×{side}"
     for name, other in ARCHITECTURES.items():
         for title, count in _counters(other, entry.counting.resolution):
             if _is(reported, count, G):
-                yield f"that of {name}, by {title}"
+                yield f"it is that of {name}, by {title}"
     if any(_is(reported, count, 1) or _is(reported, count, M) for count in total.values()):
-        yield "in another unit: write it in billions"
+        yield "it is in another unit: write it in billions"
 
 
 def _counters(architecture: Architecture, side: int) -> Iterator[tuple[str, int]]:

@@ -34,6 +34,17 @@ Exit codes:
 """
 
 
+class ImportedModel(TypedDict):
+    """One model of the zoo file."""
+
+    name: str
+    """The model, ARCH.TAG."""
+    architecture: str
+    """The published architecture."""
+    url: str
+    """The address of its checkpoint, without secrets."""
+
+
 class ImportDocument(TypedDict):
     """The zoo file that was made of a source."""
 
@@ -45,8 +56,8 @@ class ImportDocument(TypedDict):
     """The file that was written; null without -o."""
     toml: str
     """The text of the zoo file."""
-    models: list[str]
-    """The names of its models."""
+    models: list[ImportedModel]
+    """Its models, in the order of the source."""
     left_out: list[str]
     """The models of the source that name no checkpoint, as the source names them."""
 
@@ -68,6 +79,15 @@ class AdviceJson(TypedDict):
     """What to do; may be empty."""
 
 
+class CheckedModel(TypedDict):
+    """One model of a zoo file."""
+
+    name: str
+    """The model, ARCH.TAG."""
+    safe: bool
+    """Whether verdicts on its claims are safe."""
+
+
 class CheckDocument(TypedDict):
     """What was found in a zoo file."""
 
@@ -79,8 +99,8 @@ class CheckDocument(TypedDict):
     """Whether the file can be used."""
     safe: bool
     """Whether verdicts on its claims are safe."""
-    models: list[str]
-    """The names of its models; empty if the file cannot be used."""
+    models: list[CheckedModel]
+    """Its models; empty if the file cannot be used."""
     advice: list[AdviceJson]
     """Everything to correct, the worst first."""
 
@@ -166,7 +186,10 @@ def _import_document(imported: "ImportedZoo", output: Path | None) -> ImportDocu
         "source": imported.zoo.source,
         "file": str(output) if output else None,
         "toml": imported.text,
-        "models": [entry.name for entry in imported.zoo.entries],
+        "models": [
+            {"name": e.name, "architecture": e.architecture.name, "url": e.public_url}
+            for e in imported.zoo.entries
+        ],
         "left_out": list(imported.left_out),
     }
 
@@ -199,13 +222,17 @@ def check(settings: Settings, file: str) -> None:
     path = shipped_zoos().get(file, Path(file))
     zoo, found = advice(path, read_toml(path, most=MOST_BYTES, error=ZooError))
     levels = {one.level for one in found}
+    levels_of_models = {(one.level, one.model) for one in found}
     if settings.as_json:
         document: CheckDocument = {
             "file": file,
             "zoo": zoo.name if zoo else None,
             "usable": zoo is not None,
             "safe": not levels & {UNUSABLE, UNSAFE},
-            "models": [entry.name for entry in zoo.entries] if zoo else [],
+            "models": [
+                {"name": e.name, "safe": (UNSAFE, e.name) not in levels_of_models}
+                for e in (zoo.entries if zoo else ())
+            ],
             "advice": [_advice_json(one) for one in found],
         }
         print_json(**document)
