@@ -2,6 +2,7 @@
 
 import json
 import random
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ from tests.fuzz.mutators import json_value, toml_value
 from tests.support.recorded import entry_in, full_record
 from vanbench.cli.options import rewriting_options
 from vanbench.download.partial import Origin, Part
-from vanbench.errors import VanbenchError
+from vanbench.errors import VanbenchError, ZooError
 from vanbench.model.expected_counts import expected_flops, expected_params
+from vanbench.outside.text import read_text
 from vanbench.report import bench_records, markers, record_files
+from vanbench.zoo.advice import advice
+from vanbench.zoo.importing.convert import MOST_BYTES, import_zoo
 from vanbench.zoo.reader import load_zoo
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +39,20 @@ def _read_zoo(folder: Path, path: Path) -> Any:
         for entry in zoo.entries
     ]
     return repr(zoo.entries), repr(counts)
+
+
+def _published(folder: Path) -> list[Path]:
+    for name in ("readme.md", "metafile.yml"):
+        (folder / name).write_bytes((ROOT / "tests/fixtures/zoo" / name).read_bytes())
+    return sorted(folder.iterdir())
+
+
+def _read_published(folder: Path, path: Path) -> Any:
+    """The zoo that is made of a page; what it advises has to be made without a failure, too."""
+    imported = import_zoo(read_text(path, most=MOST_BYTES, error=ZooError), path.name)
+    zoo, found = advice(path, tomllib.loads(imported.text))
+    assert zoo is not None, "what was written cannot be read"
+    return repr((zoo.entries, found))
 
 
 def _record(folder: Path) -> list[Path]:
@@ -117,6 +135,7 @@ def toml_with_odd_architecture(data: bytes, chance: random.Random) -> bytes:
 
 KINDS = {
     "zoo": Kind(_zoo, _read_zoo, (toml_value, toml_value, toml_with_odd_architecture)),
+    "published-table": Kind(_published, _read_published),
     "record": Kind(_record, _read_record, (json_value,)),
     "bench-record": Kind(_bench, _read_bench, (json_value,)),
     "readme": Kind(_readme, _read_readme),

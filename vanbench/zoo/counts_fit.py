@@ -55,13 +55,13 @@ def _right(entry: Entry, key: str) -> Reported | None:
 def _what_else_params(entry: Entry, reported: Reported, backbone: int) -> Iterator[str]:
     flops = entry.claims.flops_g
     if flops and _is(flops, expected_params(entry.architecture)[0], M):
-        yield "it is that of the FLOPs: the two are exchanged"
+        yield "it fits the FLOPs: the two are exchanged"
     if _is(reported, backbone, M):
-        yield "it is that of the network without its head"
+        yield "it fits the network without its head"
     for name, other in ARCHITECTURES.items():
         for classes in (other.num_classes, entry.counting.num_classes):
             if _is(reported, expected_params(_with_head(other, classes))[0], M):
-                yield f"it is that of {name} with {classes:,} classes"
+                yield f"it fits {name} with {classes:,} classes"
     total = expected_params(entry.architecture)[0]
     if _is(reported, total, 1) or _is(reported, total, 1000):
         yield "it is in another unit: write it in millions"
@@ -71,15 +71,15 @@ def _what_else_flops(entry: Entry, reported: Reported) -> Iterator[str]:
     params = entry.claims.params_m
     total = expected_flops(entry.architecture, entry.counting.resolution)
     if params and any(_is(params, count, G) for count in total.values()):
-        yield "it is that of the parameters: the two are exchanged"
+        yield "it fits the parameters: the two are exchanged"
     for side in dict.fromkeys((entry.counting.resolution, *SIDES)):
         for title, count in _counters(entry.architecture, side):
             if _is(reported, count, G):
-                yield f"it is the count of {title} at {side}×{side}"
+                yield f"it fits the count of {title} at {side}×{side}"
     for name, other in ARCHITECTURES.items():
         for title, count in _counters(other, entry.counting.resolution):
             if _is(reported, count, G):
-                yield f"it is that of {name}, by {title}"
+                yield f"it fits {name}, by {title}"
     if any(_is(reported, count, 1) or _is(reported, count, M) for count in total.values()):
         yield "it is in another unit: write it in billions"
 

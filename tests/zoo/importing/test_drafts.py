@@ -59,5 +59,5 @@ def test_a_choice_must_be_about_a_model_and_an_architecture():
     source = Source("w", "t", (SourceModel("A", "https://h/x.pth"),))
     with pytest.raises(ZooError, match="no model 'B'; the source has A"):
         check_chosen(source, {"B": "van_b0"})
-    with pytest.raises(ZooError, match="expected one of van_b0, .* found 'van_b9'"):
+    with pytest.raises(ZooError, match=r"expected one of van_b0, .* found 'van_b9'"):
         check_chosen(source, {"A": "van_b9"})

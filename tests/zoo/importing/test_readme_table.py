@@ -1,6 +1,7 @@
 """Tables of models in Markdown."""
 
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -52,13 +53,11 @@ def test_what_is_refused(old, new, problem):
 
 @pytest.mark.parametrize(
     "piece",
-    ["[", "[a](", "`", "|", "\\|", "# ", "| Model | Download |\n", "```\n@a{", "\\*", "[a]("],
+    ["[", "[a](", "`", "|", "\\|", "# ", "| Model | Download |\n", "```\n@a{", "\\*"],
 )
 def test_any_text_takes_little_time(piece):
     text = LATER.replace("From scratch", (piece * 3000)[:9000].replace("\n", "")) + piece * 50_000
     begin = time.perf_counter()
-    try:
+    with suppress(ZooError):
         read_readme(text[:1_000_000], "README.md")
-    except ZooError:
-        pass
     assert time.perf_counter() - begin < 5
