@@ -5,7 +5,12 @@ import threading
 
 import pytest
 
-from vanbench.interrupts import Interrupted, keeping, sigterm_interrupts
+from vanbench.interrupts import (
+    Interrupted,
+    children_ignore_ctrl_c,
+    keeping,
+    sigterm_interrupts,
+)
 
 
 def test_the_innermost_text_is_the_one_that_is_said():
@@ -47,14 +52,22 @@ def test_a_programs_own_handler_stays():
     assert received == ["own"]
 
 
+def test_children_ignore_ctrl_c_and_the_handler_is_set_back():
+    before = signal.getsignal(signal.SIGINT)
+    with children_ignore_ctrl_c():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGINT) is before is signal.default_int_handler
+
+
 def test_nothing_changes_in_another_thread():
     handlers = []
 
     def work():
-        with sigterm_interrupts():
+        with sigterm_interrupts(), children_ignore_ctrl_c():
             handlers.append(signal.getsignal(signal.SIGTERM))
+            handlers.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert handlers == [signal.SIG_DFL]
+    assert handlers == [signal.SIG_DFL, signal.default_int_handler]

@@ -44,5 +44,24 @@ def sigterm_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
+@contextmanager
+def children_ignore_ctrl_c() -> Iterator[None]:
+    """Let processes that are started inside ignore Ctrl-C: this one ends them.
+
+    A terminal sends Ctrl-C to all of them, and each would print a traceback. Nothing changes in
+    another thread than the main one, or where the program has a handler that Python cannot restore.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT)
+    if not main or before is None:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt

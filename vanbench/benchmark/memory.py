@@ -1,15 +1,14 @@
 """Memory of a process: its high-water mark, and fresh processes to measure one in."""
 
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import psutil
+
+from vanbench.interrupts import children_ignore_ctrl_c
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -56,7 +55,7 @@ def in_new_process(function: Callable[..., T], *arguments: object) -> T:
     context = get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_send, args=(sender, function, arguments))
-    with _ctrl_c_ignored():
+    with children_ignore_ctrl_c():
         process.start()
     sender.close()
     try:
@@ -82,20 +81,3 @@ def _send(
     except Exception as error:
         outcome = False, error
     sender.send(outcome)
-
-
-@contextmanager
-def _ctrl_c_ignored() -> Iterator[None]:
-    """Let processes that are started inside ignore Ctrl-C: this one ends them.
-
-    Otherwise each prints a traceback. Only the main thread can set a handler.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    if before is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

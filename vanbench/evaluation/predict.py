@@ -5,9 +5,11 @@ an explicit list of image indices, and each prediction carries its image's index
 """
 
 import hashlib
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +28,7 @@ from vanbench.devices import (
 )
 from vanbench.errors import DataError, VanbenchError, unexpected_as_errors
 from vanbench.evaluation.plan import STOP, RunOptions
+from vanbench.interrupts import children_ignore_ctrl_c
 from vanbench.prediction_store.prediction import TOP
 from vanbench.zoo.entries import EvaluationProtocol
 
@@ -99,7 +102,8 @@ def predict(
     )
     with worker_signals():
         asked = time.perf_counter()
-        with torch.device("cpu"):  # the loader's seed, whatever the default device is
+        # The loader's seed is drawn on the CPU, whatever the default device is.
+        with torch.device("cpu"), children_ignore_ctrl_c():
             batches = iter(loader)
         for samples in batches:
             waited = time.perf_counter() - asked
@@ -119,6 +123,18 @@ def predict(
 def _start_worker(number: int) -> None:
     """Prepare a process that decodes images, and does nothing else."""
     log_pillow_warnings()
+    sys.excepthook = _show_unless_interrupted
+
+
+def _show_unless_interrupted(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print an exception of a thread, but none for a connection that the main process closed.
+
+    That happens where the main process is interrupted while it takes images from a worker.
+    """
+    if not issubclass(kind, ConnectionError | EOFError):
+        sys.__excepthook__(kind, error, trace)
 
 
 class _Samples(Dataset[Sample]):
