@@ -1,5 +1,6 @@
 """Mistakes of colour, detail, weights, eps and class order, planted in drawn images."""
 
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -159,3 +160,24 @@ def test_plain_weights_are_a_mistake_where_the_averaged_ones_were_taken(tmp_path
     assert found.right[name] == [choice == 0 for choice in choices(plain, encoded)]
     assert found.right[AS_IS] == [choice == 0 for choice in choices(averaged, encoded)]
     assert EMA not in found.right
+
+
+def test_the_time_of_all_variants_is_estimated(drawn, tmp_path, monkeypatch):
+    """Each variant runs all images, as the protocol says also under the other models."""
+    monkeypatch.setattr("vanbench.diagnosis.trial.WORTH_SAYING", 0.0)
+    monkeypatch.setattr("vanbench.evaluation.estimate.WORTH_SAYING", 0.0)
+    _, _, _, encoded, labels = drawn
+    for number, (image, label) in enumerate(zip(encoded, labels, strict=True)):
+        folder = tmp_path / "images" / CLASSES[label]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:04d}.jpg").write_bytes(image)
+    torch.save(from_native(randomized(seed=3).state_dict(), OPENMMLAB), tmp_path / "van.pth")
+    protocol = EvaluationProtocol(resize_short_edge=SHORT, center_crop=CROP, classes=CLASSES)
+    notes = []
+    options = replace(RUN, on_note=notes.append)
+    found = run_trial(
+        candidate_of("van", tmp_path / "van.pth", protocol), tmp_path / "images", options
+    )
+    assert found.images == len(encoded)
+    (note,) = notes
+    assert re.fullmatch(r"≈ \d+ s on this CPU for \d+ variants × 132 images\.", note)
