@@ -20,6 +20,7 @@ EXIT_CODES = [
     (r".*: vanbench verify (?!.*--limit).*--data /data/", 3,
      "the drawn set is a part of ImageNet, so that the result is partial"),
     (r".*: vanbench hash \*\.pth", 1, "one file has the name of another published file"),
+    (r"docs/zoo.md: vanbench zoo check", 1, "the imported page does not say the protocol"),
     (r".*: vanbench compare 1 4", 1, "two models do not agree on all images"),
 ]  # fmt: skip
 """Exit codes other than 0 for ``PAGE: LINE``, with the reason; the first pattern that fits counts."""
