@@ -53,8 +53,8 @@ def write_figures(sources: Sources, folder: Path) -> list[Path]:
         import matplotlib as mpl
     except ImportError as error:
         raise DependencyError(
-            "--figures needs matplotlib, which is not installed",
-            remedy="pip install 'vanbench[figures]'",
+            "figures need matplotlib",
+            remedy="Install it with: pip install 'vanbench[figures]'",
         ) from error
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context():
@@ -130,9 +130,10 @@ def _scatter(chart: ScatterChart) -> "Figure":
     figure = Figure(figsize=(WIDTH / 2 + 1, 3), layout="constrained")
     ax = figure.subplots()
     named: set[str] = set()
+    sides = ((6, -9, "left"), (-6, 4, "right"))  # by turns, so that names of neighbours are apart
     for series in chart.series:
         color = FILLED if series.filled else INK
-        for point in series.points:
+        for place, point in enumerate(sorted(series.points, key=lambda p: p.x)):
             ax.errorbar(
                 point.x,
                 point.y,
@@ -146,8 +147,9 @@ def _scatter(chart: ScatterChart) -> "Figure":
             )
             if point.label not in named and len(series.points) <= MOST_NAMED:
                 named.add(point.label)
-                ax.annotate(point.label, (point.x, point.y), (6, -9), fontsize=6.5,
-                            textcoords="offset points", annotation_clip=True)  # fmt: skip
+                dx, dy, align = sides[place % 2]
+                ax.annotate(point.label, (point.x, point.y), (dx, dy), fontsize=6.5, ha=align,
+                            textcoords="offset points")  # fmt: skip
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

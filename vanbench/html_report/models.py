@@ -131,7 +131,7 @@ def by_stage(parts: Mapping[str, int]) -> dict[str, int]:
     for name, flops in parts.items():
         first, _, rest = name.partition(".")
         index = rest.partition(".")[0]
-        stage = f"stage {int(index) + 1}" if first == "stages" and index in "0123" else name
+        stage = f"stage {int(index) + 1}" if first == "stages" and index in tuple("0123") else name
         stages[stage] = stages.get(stage, 0) + flops
     return stages
 

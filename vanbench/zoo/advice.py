@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -15,7 +15,10 @@ from vanbench.zoo.entries import Claims, Entry, Zoo
 from vanbench.zoo.reader import read_zoo
 from vanbench.zoo.reported import Reported
 
-UNUSABLE, UNSAFE, NOTE = "unusable", "unsafe", "note"
+Level = Literal["unusable", "unsafe", "note"]
+UNUSABLE: Level = "unusable"
+UNSAFE: Level = "unsafe"
+NOTE: Level = "note"
 LEVELS = (UNUSABLE, UNSAFE, NOTE)
 
 ACCURACIES = ("top1", "top5")
@@ -30,7 +33,7 @@ class Advice:
     impossible, a ``note`` leaves the verdicts as they are.
     """
 
-    level: str
+    level: Level
     model: str | None
     key: str | None
     problem: str

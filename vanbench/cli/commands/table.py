@@ -46,7 +46,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Form in which the results are printed, such as that of other tools.",
 )
 def command(settings: Settings, write: Path | None, check: Path | None, format_: str) -> None:
-    """Print the results as Markdown, or in the form of another tool.
+    """Print the results as Markdown or in another format.
 
     What was found, a table, and the details folded: generated from the zoo and the records under
     results/. FILE must hold these two lines:

@@ -10,6 +10,7 @@ from vanbench.cli.completion import complete_zoos
 from vanbench.cli.options import Settings, common_options, option
 from vanbench.cli.output import echo, print_json
 from vanbench.cli.phrases import counted, next_command
+from vanbench.files import write_atomically
 
 if TYPE_CHECKING:
     from vanbench.zoo.advice import Advice
@@ -157,7 +158,7 @@ def import_(
     name = zoo_name(output.stem) if output else ""
     imported = import_zoo(text, where, name=name, architectures=chosen)
     if output:
-        _write(output, imported.text)
+        write_atomically(output, imported.text)
     if settings.as_json:
         print_json(**_import_document(imported, output))
     elif not output:
@@ -172,12 +173,6 @@ def _choice(text: str) -> tuple[str, str]:
             f"expected MODEL=ARCH, found {text!r}", param_hint="--architecture"
         )
     return name, architecture
-
-
-def _write(path: Path, text: str) -> None:
-    from vanbench.files import write_atomically
-
-    write_atomically(path, text)
 
 
 def _import_document(imported: "ImportedZoo", output: Path | None) -> ImportDocument:
@@ -242,11 +237,8 @@ def check(settings: Settings, file: str) -> None:
 
 
 def _advice_json(one: "Advice") -> AdviceJson:
-    level: Literal["unusable", "unsafe", "note"] = (
-        "unusable" if one.level == "unusable" else "unsafe" if one.level == "unsafe" else "note"
-    )
     return {
-        "level": level,
+        "level": one.level,
         "model": one.model,
         "key": one.key,
         "problem": one.problem,

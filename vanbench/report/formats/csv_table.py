@@ -5,8 +5,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from vanbench.outside.safe_text import for_terminal
-from vanbench.report.answer import named_figures
-from vanbench.report.formats.values import UNITS
+from vanbench.report.answer import NUMBERS, named_figures
 from vanbench.report.rows import ModelRow
 
 COLUMNS = (
@@ -48,7 +47,7 @@ def _lines(row: ModelRow) -> Iterable[list[str]]:
         yield [
             safe_cell(row.entry.name),
             number,
-            UNITS[number][1],
+            NUMBERS[number][1],
             row.entry.counting.convention if number == "flops" else "",
             figure.reported.text if figure.reported else "",
             measured,

@@ -10,9 +10,6 @@ from vanbench.zoo.class_ids import imagenet_1k
 IMAGENET_1K = "ImageNet-1k"
 IMAGE_CLASSIFICATION = "Image Classification"
 MADE_BY = f"vanbench {__version__}"
-UNITS = {"params": ("params_m", "M"), "flops": ("flops_g", "G"), "top1": ("top1", "%"),
-         "top5": ("top5", "%")}  # fmt: skip
-"""The numbers of a row: the key of the zoo file and the unit of each."""
 
 
 def percent(figure: Figure) -> float | None:

@@ -90,8 +90,7 @@ def _name(model: SourceModel, architecture: str) -> str:
 def _alias(model: SourceModel) -> str:
     """The model's name in the name of its file, such as ``van-tiny``; empty if it says no more."""
     alias = filename_of(model.url).split("_")[0]
-    known = normal_name(alias) in ARCHITECTURES
-    return alias if is_alias(alias) and normal_name(alias) in ALIASES and not known else ""
+    return alias if is_alias(alias) and normal_name(alias) in ALIASES else ""
 
 
 def _distinct(names: list[str]) -> list[str]:
