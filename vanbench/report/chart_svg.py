@@ -22,10 +22,11 @@ from vanbench.report.charts import (
 )
 from vanbench.report.rows import ModelRow
 
-WIDTH, MARGIN, FONT = 800, 16, 20  # pixels
+WIDTH, MARGIN, FONT = 800, 16, 25  # pixels: 11 of text where the page is 360 wide
 CHARACTER = 0.57 * FONT  # a width that few letters exceed
+BOLD = 1.15  # how much wider bold letters are
 LONGEST_LABEL = 24  # characters
-BAR, GAP, NOTE, ROW_GAP = 10, 2, 24, 12
+BAR, GAP, NOTE, ROW_GAP = 12, 2, FONT + 4, 12
 PLOT_HEIGHT = 360
 RADIUS = 6
 
@@ -33,17 +34,17 @@ LIGHT = {"ink": "#1f2328", "muted": "#59636e", "surface": "#ffffff", "line": "#d
          "data": "#0969da", "alert": "#a63c00"}  # fmt: skip
 DARK = {"ink": "#e6edf3", "muted": "#9da7b3", "surface": "#0d1117", "line": "#3d444d",
         "data": "#58a6ff", "alert": "#f0a35e"}  # fmt: skip
-CLASSES = """\
-.chart text { fill: var(--ink); font-size: 20px; }
-.chart .muted { fill: var(--muted); }
-.chart .alert { fill: var(--alert); }
-.chart .strong { font-weight: 600; }
-.chart .grid { stroke: var(--line); stroke-width: 1; }
-.chart .whisker { stroke: var(--ink); stroke-width: 2; }
-.chart .hollow { fill: var(--surface); stroke: var(--ink); stroke-width: 2; }
-.chart .filled { fill: var(--data); }
-.chart .marked.hollow { stroke: var(--alert); }
-.chart .marked.filled { fill: var(--alert); }
+CLASSES = f"""\
+.chart text {{ fill: var(--ink); font-size: {FONT}px; }}
+.chart .muted {{ fill: var(--muted); }}
+.chart .alert {{ fill: var(--alert); }}
+.chart .strong {{ font-weight: 600; }}
+.chart .grid {{ stroke: var(--line); stroke-width: 1; }}
+.chart .whisker {{ stroke: var(--ink); stroke-width: 2; }}
+.chart .hollow {{ fill: var(--surface); stroke: var(--ink); stroke-width: 2; }}
+.chart .filled {{ fill: var(--data); }}
+.chart .marked.hollow {{ stroke: var(--alert); }}
+.chart .marked.filled {{ fill: var(--alert); }}
 """
 
 
@@ -139,30 +140,41 @@ def _width(text: str) -> float:
 
 
 def _bars(chart: BarChart) -> tuple[list[str], int]:
+    """The panels beside each other, or one below the other where their titles are too wide."""
     labels = [shortened(row.label) for row in chart.panels[0].rows]
     left = MARGIN + max(map(_width, labels), default=0) + 8
-    width = (WIDTH - MARGIN - left) / len(chart.panels)
-    top = MARGIN + 2 * FONT + 36
-    places = list(_places(chart, top))
-    body = _legend(chart.series, "rect")
-    body += [
-        _text(MARGIN, y + len(chart.series) * BAR / 2 + FONT / 3, label)
-        for label, y in zip(labels, places[:-1], strict=True)
-    ]
-    for number, panel in enumerate(chart.panels):
+    title = BOLD * max(_width(panel.title) for panel in chart.panels)
+    beside = len(chart.panels)
+    if title > (WIDTH - MARGIN - left) / beside:
+        beside = 1
+    body, top = _legend(chart.series, "rect"), float(MARGIN + FONT)
+    for start in range(0, len(chart.panels), beside):
+        top += FONT + 36
+        panels = chart.panels[start : start + beside]
+        places = list(_places(panels, len(chart.series), top))
+        body += _block(panels, labels, left, places, len(chart.series))
+        top = places[-1]
+    return body, math.ceil(top)
+
+
+def _block(
+    panels: Sequence[Panel], labels: Sequence[str], left: float, places: Sequence[float], bars: int
+) -> Iterator[str]:
+    """Panels beside each other, with the labels of their rows; ``bars`` is how many a row has."""
+    for y, label in zip(places[:-1], labels, strict=True):
+        yield _text(MARGIN, y + bars * BAR / 2 + FONT / 3, label)
+    width = (WIDTH - MARGIN - left) / len(panels)
+    for number, panel in enumerate(panels):
         x = left + number * width
-        body.append(_text(x, top - 14, panel.title, "strong"))
-        body += _panel(panel, x, width - 12, places)
-    return body, math.ceil(places[-1])
+        yield _text(x, places[0] - 14, panel.title, "strong")
+        yield from _panel(panel, x, width - 12, places)
 
 
-def _places(chart: BarChart, top: float) -> Iterator[float]:
-    """The upper edge of each row, and where the chart ends."""
-    for rows in zip(*(panel.rows for panel in chart.panels), strict=True):
+def _places(panels: Sequence[Panel], bars: int, top: float) -> Iterator[float]:
+    """The upper edge of each row, and where the panels end."""
+    for rows in zip(*(panel.rows for panel in panels), strict=True):
         yield top
-        top += (
-            len(chart.series) * (BAR + GAP) + ROW_GAP + (NOTE if any(r.note for r in rows) else 0)
-        )
+        top += bars * (BAR + GAP) + ROW_GAP + (NOTE if any(r.note for r in rows) else 0)
     yield top + 4
 
 
@@ -272,10 +284,11 @@ def linear_ticks(low: float, high: float, about: int = 5) -> Iterator[float]:
 
 def _scatter(chart: ScatterChart) -> tuple[list[str], int]:
     points = [point for series in chart.series for point in series.points]
-    top, bottom = MARGIN + FONT + 44, MARGIN + FONT + 44 + PLOT_HEIGHT
+    top = MARGIN + 2 * FONT + 40
+    bottom = top + PLOT_HEIGHT
     height = bottom + 2 * FONT + 34
     body = _legend([series.name for series in chart.series], "circle")
-    body.append(_text(MARGIN, top - 10, chart.y_title, "strong"))
+    body.append(_text(MARGIN, top - FONT, chart.y_title, "strong"))
     if not points:
         return [*body, _text(MARGIN, top + 2 * FONT, "no points yet", "muted")], height
     x = _axis([p.x for p in points], MARGIN + 66, WIDTH - MARGIN - 8, log=True)
@@ -313,12 +326,12 @@ def _labels(points: Sequence[Point], x: Axis, y: Axis) -> Iterator[str]:
         label = shortened(point.label)
         width, px, py = _width(label), x(point.x), y(point.y)
         sides = (
-            (px - width / 2, py - 34),
+            (min(px - width / 2, x.end + 8 - width), py - FONT - 12),
             (px + 12, py - FONT / 2),
             (px - width - 12, py - FONT / 2),
-            (px - width / 2, py + 14),
-            (px + 10, py + 12),
-            (px - width - 10, py - 32),
+            (min(px - width / 2, x.end + 8 - width), py + 14),
+            (min(px + 10, x.end + 8 - width), py + 14),
+            (px - width - 10, py - FONT - 10),
         )
         boxes = [_box(left, upper, width, FONT) for left, upper in sides]
         inside = [b for b in boxes if b[0] >= x.start and b[2] <= x.end + 8 and b[3] <= y.start]

@@ -108,8 +108,8 @@ def complexity_chart(rows: Sequence[ModelRow]) -> BarChart | None:
     rows = [row for row in rows if _has_number(row.params) or _has_number(row.flops)]
     if not rows:
         return None
-    titles = dict.fromkeys(CONVENTIONS[row.entry.counting.convention].title for row in rows)
-    quantities = (("params", "Parameters, M"), ("flops", f"FLOPs, G ({' or '.join(titles)})"))
+    conventions = dict.fromkeys(CONVENTIONS[row.entry.counting.convention].title for row in rows)
+    quantities = (("params", "Parameters, M"), ("flops", "FLOPs, G"))
     panels = tuple(
         Panel(title, tuple(_count_row(row, named_figures(row)[key]) for row in rows))
         for key, title in quantities
@@ -124,7 +124,8 @@ def complexity_chart(rows: Sequence[ModelRow]) -> BarChart | None:
     return BarChart(
         "complexity",
         "Parameters and FLOPs, reported and counted",
-        f"Two bars for each model, the reported number and the counted one. {description}.",
+        "Two bars for each model, the reported number and the counted one. FLOPs are counted as by "
+        f"{' or '.join(conventions)}. {description}.",
         ("reported", "counted"),
         panels,
         _missing(rows, [(row, row.params.reason) for row in rows if row.params.measured is None]),

@@ -74,7 +74,7 @@ def cells(row: ModelRow, notes: Footnotes) -> list[str]:
     ]
 
 
-SUMMARY_COLUMNS = ("Model", "Params, M", "FLOPs, G", *ACCURACIES, "Verdict")
+SUMMARY_COLUMNS = ("Model", "Params, M", "FLOPs, G", "<br>".join(ACCURACIES))
 SUMMARY_LEGEND = (
     "✓ reproduced at the printed precision, ≈ within 0.05 points, ! misprint and its correction, "
     "✗ deviates, ◐ partial, ○ not measured. FLOPs are under the convention of the claim."
@@ -91,6 +91,11 @@ def summary_cell(figure: Figure) -> str:
     return f"{text} → {float(figure.measured):.{figure.reported.decimals + 1}f}"
 
 
+def _narrow_cell(figure: Figure) -> str:
+    """The cell for a narrow page: a line ends before the arrow only."""
+    return summary_cell(figure).replace(" → ", "<br>→ ").replace(" ", "&nbsp;")
+
+
 def compact_cell(figure: Figure) -> str:
     """The symbol of the verdict and one number: the measured one where it is not the published."""
     if figure.measured is None or figure.verdict == REPRODUCED or figure.reported is None:
@@ -100,13 +105,19 @@ def compact_cell(figure: Figure) -> str:
 
 
 def summary(rows: Sequence[ModelRow], figure: str | None = None) -> str:
-    """What was found, as GitHub Markdown of at most six columns; the details are folded.
+    """What was found, as GitHub Markdown of four columns; the details are folded.
 
     ``figure`` is the address of the figure of the counts, relative to the document.
     """
     found = answer(rows)
     body = [
-        [for_markdown(row.entry.name), *map(summary_cell, row.figures), row.verdict] for row in rows
+        [
+            for_markdown(row.entry.name),
+            _narrow_cell(row.params),
+            _narrow_cell(row.flops),
+            "<br>".join(dict.fromkeys(map(_narrow_cell, (row.top1, row.top5)))),
+        ]
+        for row in rows
     ]
     table = tabulate(body, SUMMARY_COLUMNS, tablefmt="github", disable_numparse=True)
     date = f" ({found.date})" if found.date else ""
