@@ -161,7 +161,18 @@ def _checkpoint_json(row: ModelRow, path: Path | None) -> CheckpointJson:
     }
 
 
-def _params_json(figure: Figure, counts: Counts | None) -> ParamsJson:
+class _FigureJson(TypedDict):
+    """The keys that every number has; the types above document them with the number's unit."""
+
+    measured: float | None
+    reported: float | None
+    reported_text: str | None
+    delta: float | None
+    verdict: str
+    reason: str | None
+
+
+def _figure_json(figure: Figure) -> _FigureJson:
     return {
         "measured": None if figure.measured is None else float(figure.measured),
         "reported": None if figure.reported is None else float(figure.reported.value),
@@ -169,8 +180,11 @@ def _params_json(figure: Figure, counts: Counts | None) -> ParamsJson:
         "delta": None if figure.delta is None else float(figure.delta),
         "verdict": figure.verdict,
         "reason": figure.reason,
-        "source": counts.source if counts else None,
     }
+
+
+def _params_json(figure: Figure, counts: Counts | None) -> ParamsJson:
+    return {**_figure_json(figure), "source": counts.source if counts else None}
 
 
 def _flops_json(figure: Figure, counts: Counts | None) -> FlopsJson:
@@ -186,12 +200,7 @@ def _accuracy_json(figure: Figure, accuracy: Accuracy | None, correct: int | Non
     if accuracy is not None and correct is not None:
         interval = list(wilson_interval(correct, accuracy.images))
     return {
-        "measured": None if figure.measured is None else float(figure.measured),
-        "reported": None if figure.reported is None else float(figure.reported.value),
-        "reported_text": None if figure.reported is None else figure.reported.text,
-        "delta": None if figure.delta is None else float(figure.delta),
-        "verdict": figure.verdict,
-        "reason": figure.reason,
+        **_figure_json(figure),
         "correct": correct,
         "images": accuracy.images if accuracy else None,
         "ci95": interval,
