@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from vanbench.cli.options import Settings, common_options, option, run_argument
 from vanbench.cli.output import echo, print_json, print_table
-from vanbench.cli.phrases import next_command
+from vanbench.cli.phrases import counted, next_command
 from vanbench.cli.tables import MIDDLE, Column
 from vanbench.prediction_store.compare import AgreementJson
 
@@ -133,6 +133,6 @@ def _print_flips(a: "Agreement", shown: int) -> None:
         for flip in a.flips[:shown]
     ]
     if rows:
-        title = f"{len(a.flips):,} images flipped"
+        title = f"{counted(len(a.flips), 'image')} flipped"
         title += f"; the first {shown}" if shown < len(a.flips) else ""
         print_table(FLIPS, rows, title=title)

@@ -104,7 +104,7 @@ def _print(runs: "list[tuple[StoredRun, Tally]]", settings: Settings) -> None:
             str(stored.id),
             stored.model,
             stored.key.checkpoint[:8],
-            f"{stored.images:,}",
+            _images(stored, tally),
             f"{tally.top1:.3f}" if tally.images else "",
             str(stored.key.numerics.get("precision", "")),
             str(stored.key.numerics.get("device", "")),
@@ -116,6 +116,13 @@ def _print(runs: "list[tuple[StoredRun, Tally]]", settings: Settings) -> None:
     ]
     print_table(COLUMNS, rows)
     echo(f"Next: {_next([stored for stored, _ in runs])}", wrap=False)
+
+
+def _images(stored: "StoredRun", tally: "Tally") -> str:
+    """How many predictions Top-1 is over, and of how many that are stored if it is not all."""
+    if tally.images in (0, stored.images):
+        return f"{stored.images:,}"
+    return f"{tally.images:,} of {stored.images:,}"
 
 
 def _next(runs: "list[StoredRun]") -> str:

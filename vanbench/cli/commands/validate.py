@@ -193,7 +193,7 @@ def _next(
         return next_command("validate", *names, *source, "--mirror", "URL|FOLDER")
     if validated.passes and any(r.data.used < r.data.total for r in validated.distinct_passes):
         again = ["--checkpoint", str(checkpoint)] if checkpoint else names
-        return f"{next_command('validate', *again, *source)} (without --limit, on the whole set)"
+        return next_command("validate", *again, *source)
     if validated.passes and not checkpoint:
-        return f"{next_command('verify', *names, *source)} (records it)"
+        return next_command("verify", *names, *source)
     return next_command("predictions") if validated.passes else ""

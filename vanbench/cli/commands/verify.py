@@ -161,7 +161,7 @@ def _next(verified: "Verified", settings: Settings) -> str:
     if any(NOT_MEASURED in (row.top1.verdict, row.top5.verdict) for row in rows):
         return next_command("verify", *names, "--data", "PATH")
     if any(row.is_partial for row in rows):
-        return f"{next_command('verify', *names)} (without --limit, on the whole set)"
+        return next_command("verify", *names, "--data", "PATH")
     return next_command("table")
 
 
