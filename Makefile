@@ -23,7 +23,7 @@ demo: $(READY)  ## Check the shipped demo zoo, offline: hashes, counts, accuracy
 table: $(READY)  ## Regenerate the Results table of the README from results/
 	$(BIN)/vanbench table --write README.md
 
-test: $(READY)  ## Run the tests (about two minutes)
+test: $(READY)  ## Run the tests (about four minutes)
 	$(BIN)/python -m pytest -n 2
 
 slow: $(READY)  ## Run the slow tests too
