@@ -79,3 +79,19 @@ def test_long_names_lose_their_middle():
     assert len(found) == LONGEST_LABEL
     assert found.startswith("first")
     assert found.endswith("last")
+
+
+def test_the_text_begins_where_the_longest_bar_ends():
+    text = svg_file(bars(bar_row("a", 100.0, 25.0, "100")))
+    (x,), (width,) = (numbers(text, "rect", name, "hollow") for name in ("x", "width"))
+    end = x + width + 1  # of outline
+    (shown,) = (e for e in ElementTree.fromstring(text).iter(f"{SVG}text") if e.text == "100")
+    assert float(shown.get("x")) == pytest.approx(end + 8, abs=0.2)
+
+
+@pytest.mark.parametrize(("title", "lines"), [("P", 1), ("A title that is much too wide", 2)])
+def test_panels_whose_titles_are_too_wide_are_below_each_other(title, lines):
+    panels = (Panel(title, (bar_row("a", 1, 2),)),) * 2
+    text = svg_file(BarChart("key", "Title", "Description", ("one", "two"), panels))
+    titles = [e for e in ElementTree.fromstring(text).iter(f"{SVG}text") if e.text == title]
+    assert len({e.get("y") for e in titles}) == lines

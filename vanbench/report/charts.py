@@ -54,7 +54,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class BarChart:
-    """Panels side by side. The first of the ``series`` is drawn hollow, the others filled.
+    """Panels about the same models. The first of the ``series`` is drawn hollow, the others filled.
 
     ``missing`` says which models are not in it, and why, as sentences.
     """
