@@ -1,9 +1,11 @@
-"""The README's own example of a zoo."""
+"""The examples of zoos, and those of the Python API, which run as they are."""
 
 import tomllib
 from fractions import Fraction
+from inspect import isroutine
 
-from tests.docs.blocks import blocks
+import vanbench
+from tests.docs.blocks import PAGES, blocks
 from vanbench.model.expected_counts import expected_params
 from vanbench.zoo.reader import load_zoo
 
@@ -18,3 +20,20 @@ def test_the_examples_of_zoos_are_valid(tmp_path):
         params, _ = expected_params(entry.architecture)
         assert entry.claims.params_m.equals(Fraction(params, 10**6))
         assert tomllib.loads(text)["name"] == "mine"
+
+
+def test_the_examples_of_the_api_run(tmp_path, monkeypatch, capsys):
+    """In order, in one program, in an empty folder; they write to ``results`` there."""
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks("docs/api.md", "python"):
+        exec(compile(block, "docs/api.md", "exec"), names)
+    assert names["found"].answer.headline == "REPRODUCED"
+    assert names["logits"].shape == (1, 10)
+    assert "validating: 360 of 360 images" in capsys.readouterr().out
+
+
+def test_the_page_of_the_api_names_every_function():
+    functions = [name for name in vanbench.__all__ if isroutine(getattr(vanbench, name))]
+    assert len(functions) >= 10
+    assert [n for n in functions if f"vanbench.{n}" not in PAGES["docs/api.md"]] == []

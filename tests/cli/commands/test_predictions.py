@@ -115,3 +115,13 @@ def test_an_export_with_json_prints_the_run_that_was_exported(results, tmp_path)
     (exported,) = json.loads(run(*arguments).stdout)["runs"]
     listed = json.loads(run("predictions", "--results", results, "--json").stdout)["runs"]
     assert exported == listed[1]
+
+
+def test_a_run_applied_to_a_part_says_how_many_its_top1_is_over(tmp_path):
+    demo = ("validate", "van_nano", "--zoo", "demo", "--workers", 0, "--results", tmp_path)
+    run(*demo, "--limit", 40)
+    run(*demo, "--limit", 20)
+    shown = run("predictions", "--results", tmp_path).stdout
+    stored = json.loads(run("predictions", "--results", tmp_path, "--json").stdout)["runs"][0]
+    assert f"{stored['counted']} of {stored['images']}" in shown
+    assert stored["counted"] < stored["images"]
