@@ -74,7 +74,7 @@ def cells(row: ModelRow, notes: Footnotes) -> list[str]:
     ]
 
 
-SUMMARY_COLUMNS = ("Model", "Params, M", "FLOPs, G", "<br>".join(ACCURACIES))
+SUMMARY_COLUMNS = ("Model", "Params, M<br>FLOPs, G", "<br>".join(ACCURACIES))
 SUMMARY_LEGEND = (
     "✓ reproduced at the printed precision, ≈ within 0.05 points, ! misprint and its correction, "
     "✗ deviates, ◐ partial, ○ not measured. FLOPs are under the convention of the claim."
@@ -91,9 +91,10 @@ def summary_cell(figure: Figure) -> str:
     return f"{text} → {float(figure.measured):.{figure.reported.decimals + 1}f}"
 
 
-def _narrow_cell(figure: Figure) -> str:
-    """The cell for a narrow page: a line ends before the arrow only."""
-    return summary_cell(figure).replace(" → ", "<br>→ ").replace(" ", "&nbsp;")
+def _narrow_cell(*figures: Figure) -> str:
+    """Figures below each other, for a narrow page: a line may end before an arrow only."""
+    cells = dict.fromkeys(map(summary_cell, figures))  # one dash where neither is reported
+    return "<br>".join(cell.replace(" ", "&nbsp;").replace("&nbsp;→", " →") for cell in cells)
 
 
 def compact_cell(figure: Figure) -> str:
@@ -105,7 +106,7 @@ def compact_cell(figure: Figure) -> str:
 
 
 def summary(rows: Sequence[ModelRow], figure: str | None = None) -> str:
-    """What was found, as GitHub Markdown of four columns; the details are folded.
+    """What was found, as GitHub Markdown of three columns; the details are folded.
 
     ``figure`` is the address of the figure of the counts, relative to the document.
     """
@@ -113,9 +114,8 @@ def summary(rows: Sequence[ModelRow], figure: str | None = None) -> str:
     body = [
         [
             for_markdown(row.entry.name),
-            _narrow_cell(row.params),
-            _narrow_cell(row.flops),
-            "<br>".join(dict.fromkeys(map(_narrow_cell, (row.top1, row.top5)))),
+            _narrow_cell(row.params, row.flops),
+            _narrow_cell(row.top1, row.top5),
         ]
         for row in rows
     ]
