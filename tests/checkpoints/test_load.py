@@ -195,7 +195,7 @@ def test_reading_and_loading_name_the_file_once(tmp_path):
 
 
 def written(folder, kind, seed):
-    """A checkpoint of one of three serialisations; the same size for each seed."""
+    """A checkpoint of one of three serialisations."""
     state = from_native(randomized(seed=seed).state_dict(), OPENMMLAB)
     path = folder / f"{kind}-{seed}"
     if kind == "safetensors":
@@ -210,11 +210,10 @@ each_kind = pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
 @each_kind
 def test_an_opened_checkpoint_keeps_the_weights_that_were_hashed(tmp_path, kind):
     """Also when another program writes to the file, in place."""
-    path, other = (written(tmp_path, kind, seed) for seed in (0, 1))
+    path = written(tmp_path, kind, 0)
     opened = open_checkpoint(hash_file(path))
-    assert path.stat().st_size == other.stat().st_size
     with path.open("r+b") as file:
-        file.write(other.read_bytes())
+        file.write(bytes(path.stat().st_size))
     assert torch.equal(opened.model(IMAGES), randomized(seed=0)(IMAGES))
 
 
