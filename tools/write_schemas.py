@@ -1,12 +1,13 @@
-"""Write the JSON Schemas of the commands' documents, and docs/json.md, from the code's types.
+"""Write the JSON Schemas of the commands' documents and of the zoo file, and docs/json.md.
 
     python tools/write_schemas.py check    # exit with 1 and a diff if a file is out of date
     python tools/write_schemas.py write
 
-Each module of ``vanbench.cli.commands`` whose command prints JSON has a TypedDict ``Document``, and
-that of a group has ``DOCUMENTS``, from the names of its commands to theirs. The
-docstring under each key, of the nested types too, is the key's description; a key without one is an
-error. (pydantic finds no docstrings in the base classes of a TypedDict: write all keys into one.)
+All are made from the code's types. Each module of ``vanbench.cli.commands`` whose command prints
+JSON has a TypedDict ``Document``, and that of a group has ``DOCUMENTS``, from the names of its
+commands to theirs; the zoo file is ``ZooFile`` in ``vanbench.zoo.file_keys``. The docstring under
+each key, of the nested types too, is the key's description; a key without one is an error.
+(pydantic finds no docstrings in the base classes of a TypedDict: write all keys into one.)
 """
 
 import sys
@@ -22,6 +23,7 @@ from pydantic import ConfigDict, TypeAdapter
 from vanbench.cli.failures import FailureDocument
 from vanbench.cli.group import COMMANDS
 from vanbench.cli.output import SCHEMA
+from vanbench.zoo.file_keys import ZooFile
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = "vanbench/schemas"
@@ -39,6 +41,7 @@ satisfies its schema, which is shipped: `importlib.resources.files("vanbench") /
 object has all of its keys, and no others. Counts are integers, percentages are from 0 to 100, sizes
 in bytes, times in seconds; `null` stands where nothing was measured. `schema` is the version of the
 form. It is {SCHEMA} as long as no key goes away or changes its meaning; new keys may come.
+`zoo.json` there is the schema of the zoo file ([zoo.md](zoo.md#in-an-editor)).
 
 In the tables, `models[].name` is the key `name` of each object in the array `models`, and `*`
 stands for any key of an object whose keys are names.
@@ -95,6 +98,57 @@ def command_schema(name: str, document: Any) -> dict[str, Any]:
     if missing := list(_undocumented(definitions)):
         raise UndocumentedError(f"vanbench {name}: no docstring under {', '.join(missing)}")
     return schema
+
+
+def zoo_schema() -> dict[str, Any]:
+    """The JSON Schema of a zoo file, in the form that editors of TOML understand.
+
+    That is draft 7 without references, beside which these editors show no description.
+    """
+    kind: Any = ZooFile
+    kind.__pydantic_config__ = CONFIG
+    found = TypeAdapter(kind).json_schema()
+    definitions = {**found.pop("$defs"), kind.__name__: found}
+    if missing := list(_undocumented(definitions)):
+        raise UndocumentedError(f"zoo file: no docstring under {', '.join(missing)}")
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "$id": f"urn:vanbench:schemas:{found['properties']['schema']['const']}:zoo",
+        "title": "vanbench zoo file",
+        **_for_editors(_plain(_without_references(found, definitions))),
+    }
+
+
+def _without_references(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema with each reference replaced by what it refers to."""
+    if isinstance(schema, list):
+        return [_without_references(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        others = {key: value for key, value in schema.items() if key != "$ref"}
+        schema = {**definitions[_name_of(schema)], **others}
+    return {key: _without_references(value, definitions) for key, value in schema.items()}
+
+
+def _for_editors(schema: Any) -> Any:
+    """The schema with Markdown in its descriptions, which also tell the limits of numbers."""
+    if isinstance(schema, list):
+        return [_for_editors(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _for_editors(value) for key, value in schema.items()}
+    if isinstance(text := found.get("description"), str):
+        found["description"] = text.replace("``", "`") + _limits(found)
+    return found
+
+
+def _limits(schema: Mapping[str, Any]) -> str:
+    """The limits of a number, or of the numbers in a list, as a sentence."""
+    for word, numbers in (("From", schema), ("Each from", schema.get("items", {}))):
+        if "minimum" in numbers:
+            return f" {word} {numbers['minimum']:,} to {numbers['maximum']:,}."
+    return ""
 
 
 def _plain(schema: Any) -> Any:
@@ -231,7 +285,7 @@ def generated() -> dict[str, str]:
     texts = {
         f"{SCHEMAS}/{name.replace(' ', '-')}.json": json.dumps(schema, indent=2, ensure_ascii=False)
         + "\n"
-        for name, schema in schemas.items()
+        for name, schema in {**schemas, "zoo": zoo_schema()}.items()
     }
     return {**texts, PAGE: page(schemas)}
 

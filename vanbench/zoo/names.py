@@ -13,26 +13,26 @@ LONGEST_FILE = 200  # bytes of a file's name; most file systems allow 255, and s
 LONGEST_URL = 2000
 NOT_A_ZOO = ("bench",)  # folders under ``results`` that hold other records
 
-_ALIAS = re.compile(r"[\w+][\w.+-]*")
-_MODEL = re.compile(r"[\w+][\w+-]*\.[\w.+-]+")
-_ZOO = re.compile(r"[\w-]*[^\W_][\w-]*")
+ALIAS = re.compile(r"[\w+][\w.+-]*")
+MODEL = re.compile(r"[\w+][\w+-]*\.[\w.+-]+")
+ZOO = re.compile(r"[\w-]*[^\W_][\w-]*")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\..*)?", re.I)
 
 
 def is_model_name(name: str) -> bool:
     """Whether a text is ``ARCH.TAG``, of letters, digits, ``_``, ``-``, ``+`` and ``.``."""
-    return _is_short(name) and bool(_MODEL.fullmatch(name)) and not is_device(name)
+    return _is_short(name) and bool(MODEL.fullmatch(name)) and not is_device(name)
 
 
 def is_alias(name: str) -> bool:
     """Whether a text can be another name of a model: of the same characters, tag or no tag."""
-    return _is_short(name) and bool(_ALIAS.fullmatch(name))
+    return _is_short(name) and bool(ALIAS.fullmatch(name))
 
 
 def is_zoo_name(name: str) -> bool:
     """Whether a text of letters, digits, ``_`` and ``-`` can name a folder under ``results``."""
     reserved = name.lower() in NOT_A_ZOO or is_device(name)
-    return _is_short(name) and bool(_ZOO.fullmatch(name)) and not reserved
+    return _is_short(name) and bool(ZOO.fullmatch(name)) and not reserved
 
 
 def is_device(name: str) -> bool:

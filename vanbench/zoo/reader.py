@@ -1,4 +1,4 @@
-"""Zoo files: from TOML to entries, strictly; docs/zoo.md describes the keys."""
+"""Zoo files: from TOML to entries, strictly; ``file_keys`` and docs/zoo.md describe the keys."""
 
 import errno
 import os
@@ -45,6 +45,8 @@ MOST_BYTES = 1_000_000
 MOST_MODELS = 1000
 MOST_MIRRORS = 20
 MOST_ALIASES = 20
+LONGEST_CITATION = 5000
+LEAST_EPS, MOST_EPS = 1e-12, 0.1
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def read_zoo(path: str | Path, data: dict[str, Any]) -> Zoo:
         images=_read_images(top, None),
         note=_read_line(top, "note", None),
     )
-    citation = top.text("citation", None, most=5000, multiline=True)
+    citation = top.text("citation", None, most=LONGEST_CITATION, multiline=True)
     folder = top.text("data", None)
     models = top.table("models")
     if len(models.data) > MOST_MODELS:
@@ -231,9 +233,9 @@ def _read_sha256(table: Table) -> str | None:
 
 
 def _read_eps(table: Table, default: float | None) -> float | None:
-    expected = "a number from 1e-12 to 0.1, such as 1e-5"
+    expected = f"a number from {LEAST_EPS} to {MOST_EPS}, such as 1e-5"
     value = table.get("layer_norm_eps", float, expected, default)
-    if value is not None and not 1e-12 <= value <= 0.1:
+    if value is not None and not LEAST_EPS <= value <= MOST_EPS:
         raise table.fail("layer_norm_eps", expected, value)
     return value
 

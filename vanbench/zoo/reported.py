@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-_FIGURE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
+FIGURE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Reported:
     text: str
 
     def __post_init__(self) -> None:
-        if not _FIGURE.fullmatch(self.text):
+        if not FIGURE.fullmatch(self.text):
             raise ValueError(f"expected digits with at most one decimal point, found {self.text!r}")
 
     @property

@@ -12,6 +12,10 @@ from vanbench.zoo.reported import Reported
 from vanbench.zoo.toml_table import Table
 
 INTERPOLATIONS = ("bicubic", "bilinear")
+SHORTEST_SIDE = 32  # of an input, in pixels
+LONGEST_REASON = 2000
+MOST_PIXEL = 1000  # of a mean or a standard deviation on the scale from 0 to 255
+LEAST_STD = 1e-6
 
 
 def read_protocol(table: Table, default: EvaluationProtocol) -> EvaluationProtocol:
@@ -22,9 +26,11 @@ def read_protocol(table: Table, default: EvaluationProtocol) -> EvaluationProtoc
         ),
         resize_short_edge=table.length("resize_short_edge", default.resize_short_edge, most=SIDE),
         interpolation=table.one_of("interpolation", INTERPOLATIONS, default.interpolation),
-        center_crop=table.length("center_crop", default.center_crop, 32, SIDE),
-        mean=table.numbers("mean", (int, float), 3, list(default.mean), least=0, most=1000),
-        std=table.numbers("std", (int, float), 3, list(default.std), least=1e-6, most=1000),
+        center_crop=table.length("center_crop", default.center_crop, SHORTEST_SIDE, SIDE),
+        mean=table.numbers("mean", (int, float), 3, list(default.mean), least=0, most=MOST_PIXEL),
+        std=table.numbers(
+            "std", (int, float), 3, list(default.std), least=LEAST_STD, most=MOST_PIXEL
+        ),
         classes=_read_classes(table, default.classes),
     )
     table.done()
@@ -53,7 +59,7 @@ def read_counting(table: Table, default: Counting) -> Counting:
     """How the source counted; ``default`` where the table says nothing."""
     counting = Counting(
         convention=table.one_of("convention", tuple(CONVENTIONS), default.convention),
-        resolution=table.length("resolution", default.resolution, 32, SIDE),
+        resolution=table.length("resolution", default.resolution, SHORTEST_SIDE, SIDE),
         num_classes=table.length("num_classes", default.num_classes, most=CLASSES),
     )
     table.done()
@@ -116,6 +122,6 @@ def read_erratum(table: Table, counting: Counting) -> Erratum | None:
     if "reported_architecture" in erratum.data:
         architecture = declared_architecture(erratum, "reported_architecture", counting)
     corrected = read_claims(erratum.table("corrected"))
-    reason = erratum.text("reason", most=2000, multiline=True).strip()
+    reason = erratum.text("reason", most=LONGEST_REASON, multiline=True).strip()
     erratum.done()
     return Erratum(corrected, reason, architecture)

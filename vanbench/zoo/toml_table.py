@@ -8,6 +8,7 @@ from vanbench.outside.safe_text import for_terminal, is_plain, shorten
 from vanbench.zoo.addresses import redact
 
 LARGEST_LENGTH = 1_000_000_000
+LONGEST_TEXT = 500  # characters of a text that has no other limit
 _MOST_SHOWN = 200  # characters of a text that a message quotes
 _FEW = 7  # members of a list or table that a message quotes
 
@@ -52,7 +53,7 @@ class Table:
         return value
 
     def text(
-        self, key: str, default: Any = ..., *, most: int = 500, multiline: bool = False
+        self, key: str, default: Any = ..., *, most: int = LONGEST_TEXT, multiline: bool = False
     ) -> Any:
         """A text of at most ``most`` visible characters, in one line unless ``multiline``."""
         value = self.get(key, str, "text", default)

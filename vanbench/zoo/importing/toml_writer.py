@@ -10,8 +10,7 @@ from vanbench.zoo.entries import Counting, EvaluationProtocol
 from vanbench.zoo.importing.drafts import Draft
 from vanbench.zoo.importing.source import Source
 from vanbench.zoo.names import is_zoo_name
-
-LONGEST_LINE = 500  # characters of a text in a zoo file
+from vanbench.zoo.toml_table import LONGEST_TEXT
 
 HEAD = """\
 # Written by `vanbench zoo import`. The figures are text, exactly as the source has them.
@@ -126,7 +125,7 @@ def _model_lines(draft: Draft, resolution: int) -> Iterator[str]:
     yield f'architecture = "{draft.architecture}"\n'
     for key in ("pretrain", "config", "note"):
         text = getattr(model, key)
-        if text and is_plain(text) and len(text) <= LONGEST_LINE:
+        if text and is_plain(text) and len(text) <= LONGEST_TEXT:
             yield f"{key} = {quoted(text)}\n"
     if model.resolution not in (0, resolution):
         yield f"counting = {{ resolution = {model.resolution} }}\n"
