@@ -59,6 +59,25 @@ def test_a_verdict_has_its_colour(cell, style):
     assert output._style(cell) == style
 
 
+@pytest.mark.parametrize("width", range(1, 60))
+def test_a_number_and_its_unit_are_in_one_line(width, capsys, monkeypatch):
+    monkeypatch.setattr(output, "width_of", lambda stream: width)
+    output.echo("  FLOPs 55.28 G, 199.83 M of 16 MB (4 h 50 min), 5 models.")
+    lines = capsys.readouterr().out.splitlines()
+    for kept in ("55.28 G,", "199.83 M", "16 MB", "(4 h", "50 min),"):
+        assert any(kept in line for line in lines)
+    assert " ".join(map(str.strip, lines)) == (
+        "FLOPs 55.28 G, 199.83 M of 16 MB (4 h 50 min), 5 models."
+    )
+    longest = max(map(len, lines))
+    assert longest <= max(width, len("  50 min),"))
+
+
+def test_only_a_unit_stays_with_its_number():
+    text = "top 5 Mistakes, 3 handles, 7 s/m, 20 GBit"
+    assert output.BEFORE_UNIT.sub("_", text) == text
+
+
 CONTROL = "a\x1b]0;title\x07\x9b31m\u202eb\x7f\udcff\rc"
 SHOWN = r"a\x1b]0;title\x07\x9b31m\u202eb\x7f\xff\rc"
 

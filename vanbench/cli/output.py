@@ -7,6 +7,7 @@ only, and not where NO_COLOR is set.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -22,13 +23,16 @@ SCHEMA = 1
 PRINTED = "vanbench.printed_json"  # the key in click's context for: a document was printed
 MOST = 1_000_000  # characters of a text of several lines
 LONGEST = 10_000  # characters of one line
+BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[kMG]?B|M|G|%|days?|h|min|m?s|images/s|points?)(?![\w/]))")
+GLUE = "\ue000"  # one column wide, and in no text that passed for_terminal
 
 
 def echo(text: str = "", *, err: bool = False, multiline: bool = False, wrap: bool = True) -> None:
     """Print a text and a line end on stdout, or on stderr.
 
     Unless ``multiline``, it is one line: a line end in it is shown as an escape. On a terminal,
-    lines that are too long are wrapped between words, with the indent of their first line.
+    lines that are too long are wrapped between words, with the indent of their first line. A number
+    and its unit stay in one line.
     """
     most = MOST if multiline else LONGEST
     safe = for_terminal(text, most=most, multiline=multiline)
@@ -41,7 +45,8 @@ def echo(text: str = "", *, err: bool = False, multiline: bool = False, wrap: bo
 def _wrapped(line: str, width: int) -> str:
     text = line.lstrip(" ")
     indent = line[: len(line) - len(text)]
-    return "\n".join(indent + part for part in wrap_words(text, max(1, width - len(indent))))
+    parts = wrap_words(BEFORE_UNIT.sub(GLUE, text), max(1, width - len(indent)))
+    return "\n".join(indent + part for part in parts).replace(GLUE, " ")
 
 
 def print_json(**top: Any) -> None:
