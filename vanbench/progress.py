@@ -1,4 +1,4 @@
-"""How a long operation reports its progress, and how amounts of time are written."""
+"""How a long operation reports its progress, and how amounts of time and of bytes are written."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -95,3 +95,16 @@ def duration(seconds: float) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(round(seconds / HOUR), 24)
     return f"{days} days {hours} h" if hours else f"{days} days"
+
+
+def size_of(count: int) -> str:
+    """A number of bytes in the unit that fits; 1 kB is 1,000 bytes.
+
+    >>> size_of(0), size_of(16_400), size_of(183_000_000), size_of(1_250_000_000)
+    ('0 B', '16.4 kB', '183 MB', '1.25 GB')
+    """
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            value = count / factor
+            return f"{value:.{max(0, 3 - len(str(int(value))))}f} {unit}"
+    return f"{count} B"

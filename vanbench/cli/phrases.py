@@ -1,10 +1,12 @@
 """Phrases that the answers of several commands have: the next command, counts, sizes."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 from click.core import ParameterSource
+
+from vanbench.progress import size_of as size_of
 
 SHARED = ("zoo", "cache", "results")
 
@@ -14,13 +16,18 @@ def next_command(*words: str) -> str:
 
     What comes from environment variables holds for the next command as well, and is left out.
     """
-    return shlex.join(["vanbench", *words, *_given(click.get_current_context())])
+    return shlex.join(["vanbench", *words, *_options(click.get_current_context(), SHARED)])
 
 
-def _given(context: click.Context) -> Iterator[str]:
-    for name in SHARED:
+def _options(context: click.Context, names: Iterable[str]) -> Iterator[str]:
+    for name in names:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             yield from (f"--{name}", str(context.params[name]))
+
+
+def data_given() -> list[str]:
+    """``--data`` with its path if this command was given it, for ``next_command``; else nothing."""
+    return list(_options(click.get_current_context(), ("data",)))
 
 
 def counted(number: int, noun: str) -> str:
@@ -30,16 +37,3 @@ def counted(number: int, noun: str) -> str:
     ('1 file', '1,234 files')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def size_of(count: int) -> str:
-    """A number of bytes in the unit that fits; 1 kB is 1,000 bytes.
-
-    >>> size_of(0), size_of(16_400), size_of(183_000_000), size_of(1_250_000_000)
-    ('0 B', '16.4 kB', '183 MB', '1.25 GB')
-    """
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= factor:
-            value = count / factor
-            return f"{value:.{max(0, 3 - len(str(int(value))))}f} {unit}"
-    return f"{count} B"

@@ -166,10 +166,24 @@ def test_a_part_of_the_set_reproduces_nothing(tmp_path):
     assert said.startswith("◐ Top-1 and Top-5 partial: over 20 of the 360 images of the data set (")
     assert after.startswith("Next: vanbench validate --all --zoo demo")
     assert "--limit" not in after
+    assert "--data" not in after, "the demo's images are found without"
     (nano, _) = json.loads(demo(tmp_path, "--limit", 20, "--json").stdout)["models"]
     assert nano["claims"]["top1"]["verdict"] == "partial"
     assert nano["claims"]["top1"]["reported"] == 95.83
     assert nano["claims"]["top1"]["delta"] == pytest.approx(nano["top1"] - 95.83)
+
+
+def test_the_next_command_has_the_data_that_was_given(tmp_path):
+    images = tmp_path / "my images"
+    images.symlink_to(DEMO_IMAGES, target_is_directory=True)
+    cases = [(["--limit", 20], "validate --all"), ([], "verify --all")]
+    for arguments, command in cases:
+        outcome = demo(tmp_path, "--data", images, *arguments)
+        expected = f"Next: vanbench {command} --data '{images}' --zoo demo "
+        assert outcome.stdout.splitlines()[-1].startswith(expected)
+    environment = {"VANBENCH_DATA": str(images)}
+    after = demo(tmp_path, "--limit", 20, env=environment).stdout.splitlines()[-1]
+    assert after.startswith("Next: vanbench validate --all --zoo demo ")
 
 
 def test_a_number_that_deviates_is_diagnosed_next(tmp_path):

@@ -21,7 +21,7 @@ from vanbench.cli.options import (
     source_options,
 )
 from vanbench.cli.output import echo, print_json, print_table
-from vanbench.cli.phrases import next_command
+from vanbench.cli.phrases import data_given, next_command
 from vanbench.cli.tables import MIDDLE, Column
 from vanbench.errors import FetchError
 from vanbench.evaluation.result_json import ClaimJson, UsedData, ValidatedModel
@@ -103,8 +103,7 @@ def command(
         print_json(**document)
     else:
         names = ["--all"] if all_ else list(validated.names)
-        source = [] if data == settings.zoo.data else ["--data", str(data)]
-        _print(validated, settings, _next(validated, names, source, checkpoint))
+        _print(validated, settings, _next(validated, names, data_given(), checkpoint))
     exit_for(validated.errors)
 
 

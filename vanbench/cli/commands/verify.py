@@ -17,13 +17,14 @@ from vanbench.cli.options import (
     source_options,
 )
 from vanbench.cli.output import echo, print_json, print_table
-from vanbench.cli.phrases import next_command
+from vanbench.cli.phrases import data_given, next_command
 from vanbench.cli.tables import MIDDLE, WORDS, Column
 from vanbench.environment import Environment
 from vanbench.errors import CheckpointError, FetchError
 from vanbench.evaluation.result_json import UsedData
+from vanbench.report.records import HAVE_FILE
 from vanbench.report.row_json import RowJson, as_json
-from vanbench.report.verdicts import DEVIATES, NOT_MEASURED
+from vanbench.report.verdicts import DEVIATES, NOT_MEASURED, PARTIAL
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def command(
     else:
         if details:
             _print_details(verified, settings)
-        _print(verified, settings)
+        next_line = _next(verified, settings, data or settings.zoo.data, options.limit)
+        _print(verified, settings, next_line)
     _print_unexpected(verified)
     click.get_current_context().exit(verified.exit_code)
 
@@ -122,7 +124,7 @@ COLUMNS = (
 )
 
 
-def _print(verified: "Verified", settings: Settings) -> None:
+def _print(verified: "Verified", settings: Settings, next_line: str) -> None:
     """The table, the answer, what explains it, and what to do next."""
     from vanbench.report.answer import answer
     from vanbench.report.tables import compact_cell, in_words
@@ -137,7 +139,7 @@ def _print(verified: "Verified", settings: Settings) -> None:
         echo(f"  {in_words(finding)}")
     for line in _advice(verified):
         settings.say(line)
-    echo(f"Next: {_next(verified, settings)}", wrap=False)
+    echo(f"Next: {next_line}", wrap=False)
 
 
 def _file(row: "ModelRow") -> str:
@@ -149,19 +151,24 @@ def _file(row: "ModelRow") -> str:
     return f"{'✗' if bad else '○'} {row.file_status}"
 
 
-def _next(verified: "Verified", settings: Settings) -> str:
-    """The command to type now."""
+def _next(verified: "Verified", settings: Settings, data: Path | None, limit: int | None) -> str:
+    """The command to type now; ``data`` is the validation set that was used.
+
+    A set of which no part was left out, and which still did not give every accuracy, is inspected.
+    """
     rows = verified.rows
     names = ["--all"] if len(rows) == len(settings.zoo.entries) else [r.entry.name for r in rows]
     wrong = [r for r in rows if DEVIATES in (r.top1.verdict, r.top5.verdict)]
+    source = data_given() if data else ["--data", "PATH"]
     if wrong:
-        return next_command("diagnose", wrong[0].entry.name, "--data", "PATH")
+        return next_command("diagnose", wrong[0].entry.name, *source)
     if any(row.file_status in ("unreachable", "missing") for row in rows):
-        return next_command("verify", *names, "--mirror", "URL|FOLDER")
-    if any(NOT_MEASURED in (row.top1.verdict, row.top5.verdict) for row in rows):
-        return next_command("verify", *names, "--data", "PATH")
-    if any(row.is_partial for row in rows):
-        return next_command("verify", *names, "--data", "PATH")
+        return next_command("verify", *names, *data_given(), "--mirror", "URL|FOLDER")
+    lacking = [r for r in rows if {r.top1.verdict, r.top5.verdict} & {NOT_MEASURED, PARTIAL}]
+    if data and limit is None and any(row.file_status in HAVE_FILE for row in lacking):
+        return next_command("data", str(data))
+    if lacking:
+        return next_command("verify", *names, *source)
     return next_command("table")
 
 
