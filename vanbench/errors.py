@@ -133,7 +133,7 @@ class ZooError(VanbenchError):
 
 
 class MarkerError(VanbenchError):
-    """A document without the two markers that enclose the Results table."""
+    """A document without the two markers that enclose a generated block."""
 
     exit_code = 2
 

@@ -97,12 +97,12 @@ def test_cells_show_the_symbol_and_the_number():
 
 
 def test_the_summary_is_narrow_and_has_its_figure():
-    text = summary(counted_rows(), "results/counts.svg")
+    text = summary(counted_rows(), {"The counts": "results/counts.svg", "Other": "b.svg"})
     rows = [line for line in text.splitlines() if line.startswith(f"| {B0} ")]
     assert [cell.strip() for cell in rows[0].strip("|").split("|")] == [
         B0, "✓&nbsp;4.11<br>✓&nbsp;0.88", "○&nbsp;75.41<br>○&nbsp;93.02",
     ]  # fmt: skip
-    assert "](results/counts.svg)" in text
+    assert "\n\n![The counts](results/counts.svg)\n\n![Other](b.svg)\n\n" in text
     assert "](" not in summary(counted_rows()).split("<details>")[0]
 
 
@@ -110,3 +110,4 @@ def test_a_sentence_names_few_models_and_counts_many():
     assert in_words(Finding("no file", ("a", "b"))) == "a, b: no file."
     assert in_words(Finding("no file", tuple("abcd"))) == "4 models: no file."
     assert in_words(Finding("a deviates", ("a",))) == "a deviates."
+    assert in_words(Finding("no images.", ("b",))) == "b: no images."

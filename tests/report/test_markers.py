@@ -51,7 +51,7 @@ def test_the_message_names_the_file_and_what_to_do(path):
         markers.difference(path, "new")
     assert caught.value.where == path
     assert str(caught.value).startswith(f"{path}: expected one line")
-    assert str(caught.value).endswith("Put both where the table belongs.")
+    assert str(caught.value).endswith("Put both where the block belongs.")
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_what_is_no_file_is_not_opened(path):
         markers.difference(path, "new")
 
 
-@pytest.mark.parametrize("marker", [markers.BEGIN, markers.END])
-def test_a_table_with_a_marker_is_not_written(path, marker):
-    with pytest.raises(MarkerError, match="the new table holds one of the markers itself"):
+@pytest.mark.parametrize("marker", markers.MARKERS)
+def test_a_block_with_a_marker_is_not_written(path, marker):
+    with pytest.raises(MarkerError, match="the new block holds one of the markers itself"):
         markers.write(path, f"| {marker} |")
     assert path.read_text() == DOCUMENT
 
@@ -108,3 +108,50 @@ def test_a_symbolic_link_stays_a_link(path):
     assert markers.write(link, "new")
     assert link.is_symlink()
     assert "new" in path.read_text()
+
+
+COSTS = f"{markers.COSTS_BEGIN}\n{markers.COSTS_END}\n"
+
+
+@pytest.mark.parametrize("text", [DOCUMENT + COSTS, COSTS + DOCUMENT])
+def test_both_blocks_are_written_wherever_they_are(path, text):
+    path.write_text(text)
+    assert markers.has_costs(path)
+    assert markers.write(path, "table", "- disk\n- time\n")
+    costs = f"{markers.COSTS_BEGIN}\n\n- disk\n- time\n\n{markers.COSTS_END}\n"
+    results = DOCUMENT.replace("\nold\n", "\n\ntable\n\n")
+    assert path.read_text() == text.replace(DOCUMENT, results).replace(COSTS, costs)
+    assert markers.difference(path, "table", "- disk\n- time") == ""
+    assert "-- time" in markers.difference(path, "table", "- disk")
+
+
+def test_without_anything_to_say_the_markers_stay(path):
+    path.write_text(DOCUMENT + COSTS)
+    markers.write(path, "table", "")
+    assert path.read_text().endswith(f"{markers.COSTS_BEGIN}\n\n{markers.COSTS_END}\n")
+    assert markers.difference(path, "table", "") == ""
+
+
+def test_costs_that_are_not_given_stay(path):
+    assert not markers.has_costs(path)
+    path.write_text(DOCUMENT + COSTS)
+    markers.write(path, "table")
+    assert path.read_text().endswith(COSTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (DOCUMENT + markers.COSTS_BEGIN, "expected one line <!-- vanbench:costs:begin"),
+        (DOCUMENT + markers.COSTS_END, "expected one line <!-- vanbench:costs:begin"),
+        (DOCUMENT + 2 * COSTS, "found 2 and 2"),
+        (DOCUMENT.replace("old", COSTS), "overlap"),
+        (COSTS.replace("\n", f"\n{DOCUMENT}", 1), "overlap"),
+    ],
+)
+def test_misplaced_markers_of_the_costs_are_an_error(path, text, problem):
+    path.write_text(text)
+    assert markers.has_costs(path)
+    with pytest.raises(MarkerError, match=problem):
+        markers.write(path, "table", "costs")
+    assert path.read_text() == text

@@ -1,7 +1,11 @@
-"""The generated block of a document: what is between two markers, checked or written."""
+"""The generated blocks of a document: what is between two markers, checked or written.
+
+Every document has the markers of the results. Those of the costs are optional.
+"""
 
 import difflib
 from codecs import BOM_UTF8
+from itertools import pairwise
 from pathlib import Path
 
 from vanbench.errors import MarkerError
@@ -11,44 +15,70 @@ from vanbench.outside.text import decode_utf8
 
 BEGIN = "<!-- vanbench:results:begin -->"
 END = "<!-- vanbench:results:end -->"
+COSTS_BEGIN = "<!-- vanbench:costs:begin -->"
+COSTS_END = "<!-- vanbench:costs:end -->"
+MARKERS = (BEGIN, END, COSTS_BEGIN, COSTS_END)
 MOST = 5_000_000  # bytes of a document
 
 
-def replaced(path: Path, block: str) -> tuple[str, str]:
+def has_costs(path: Path) -> bool:
+    """Whether the document has a marker of the costs."""
+    text = _read(path)
+    return COSTS_BEGIN in text or COSTS_END in text
+
+
+def replaced(path: Path, results: str, costs: str | None = None) -> tuple[str, str]:
     """The document as it is, and as it should be; MarkerError unless it has both markers once.
 
-    The block gets the line ends of the document, those after its first marker.
+    ``costs`` None leaves what is between the markers of the costs. The blocks get the line ends of
+    the document, those after the first marker of the results.
     """
-    if BEGIN in block or END in block:
-        raise MarkerError("the new table holds one of the markers itself", where=path)
+    text = _read(path)
+    blocks = [_place(path, text, BEGIN, END, results)]
+    if costs is not None:
+        blocks.append(_place(path, text, COSTS_BEGIN, COSTS_END, costs))
+    blocks.sort()
+    if any(one[1] > other[0] for one, other in pairwise(blocks)):
+        raise MarkerError("the block of the results and that of the costs overlap", where=path)
+    line_end = "\r\n" if text.partition(BEGIN)[2].startswith("\r\n") else "\n"
+    wanted = text
+    for start, end, block in reversed(blocks):
+        wanted = wanted[:start] + block.replace("\n", line_end) + wanted[end:]
+    return text, wanted
+
+
+def _place(path: Path, text: str, begin: str, end: str, block: str) -> tuple[int, int, str]:
+    """Where a block starts and ends in the document, with its markers, and what belongs there."""
+    if any(marker in block for marker in MARKERS):
+        raise MarkerError("the new block holds one of the markers itself", where=path)
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise MarkerError(
+            f"expected one line {begin} and, after it, one line {end}; found "
+            f"{text.count(begin)} and {text.count(end)}",
+            where=path,
+            remedy="Put both where the block belongs.",
+        )
+    wanted = "\n\n".join(filter(None, (begin, block.strip(), end)))
+    return text.index(begin), text.index(end) + len(end), wanted
+
+
+def _read(path: Path) -> str:
     data = read_bytes(path, most=MOST, error=MarkerError)
     mark = "\ufeff" if data.startswith(BOM_UTF8) else ""
-    text = mark + decode_utf8(data, where=path, error=MarkerError)
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise MarkerError(
-            f"expected one line {BEGIN} and, after it, one line {END}; found "
-            f"{text.count(BEGIN)} and {text.count(END)}",
-            where=path,
-            remedy="Put both where the table belongs.",
-        )
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    line_end = "\r\n" if rest.startswith("\r\n") else "\n"
-    wanted = f"{BEGIN}\n\n{block.strip()}\n\n{END}".replace("\n", line_end)
-    return text, f"{before}{wanted}{after}"
+    return mark + decode_utf8(data, where=path, error=MarkerError)
 
 
-def write(path: Path, block: str) -> bool:
-    """Put ``block`` between the markers; whether that changed anything."""
-    text, wanted = replaced(path, block)
+def write(path: Path, results: str, costs: str | None = None) -> bool:
+    """Put the blocks between their markers; whether that changed anything."""
+    text, wanted = replaced(path, results, costs)
     if text != wanted:
         write_atomically(path, wanted)
     return text != wanted
 
 
-def difference(path: Path, block: str) -> str:
+def difference(path: Path, results: str, costs: str | None = None) -> str:
     """A unified diff from the document as it is to as it should be; empty when it is current."""
-    text, wanted = replaced(path, block)
+    text, wanted = replaced(path, results, costs)
     lines = difflib.unified_diff(
         text.splitlines(), wanted.splitlines(), str(path), f"{path} (from the records)", lineterm=""
     )

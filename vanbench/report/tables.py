@@ -1,6 +1,6 @@
 """Rows as text: Markdown with notes for the Results table, lines for a terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tabulate import tabulate
@@ -105,12 +105,12 @@ def compact_cell(figure: Figure) -> str:
     return f"{SYMBOLS[figure.verdict]} {number}"
 
 
-def summary(rows: Sequence[ModelRow], figure: str | None = None) -> str:
+def summary(rows: Sequence[ModelRow], figures: Mapping[str, str] | None = None) -> str:
     """What was found, as GitHub Markdown of three columns; the details are folded.
 
-    ``figure`` is the address of the figure of the counts, relative to the document.
+    ``figures`` has the address of each figure, relative to the document, by what it shows.
     """
-    found = answer(rows)
+    found, figures = answer(rows), figures or {}
     body = [
         [
             for_markdown(row.entry.name),
@@ -126,7 +126,7 @@ def summary(rows: Sequence[ModelRow], figure: str | None = None) -> str:
         "\n".join(_points(found)),
         table,
         SUMMARY_LEGEND,
-        f"![Parameters and FLOPs of each model, reported and counted]({figure})" if figure else "",
+        *(f"![{title}]({address})" for title, address in figures.items()),
         "<details>\n<summary>Differences, conventions, provenance</summary>",
         markdown(rows).rstrip("\n"),
         "</details>",
@@ -141,11 +141,11 @@ def _points(found: Answer) -> list[str]:
 
 def in_words(finding: Finding) -> str:
     """A finding as a sentence, with its models where the text does not begin with their name."""
-    names = finding.models
-    if finding.text.startswith(names[0]):
-        return f"{finding.text}."
+    names, text = finding.models, finding.text.removesuffix(".")
+    if text.startswith(names[0]):
+        return f"{text}."
     about = ", ".join(names) if len(names) <= MOST_NAMED else f"{len(names)} models"
-    return f"{about}: {finding.text}."
+    return f"{about}: {text}."
 
 
 MOST_NAMED = 3

@@ -1,5 +1,7 @@
 """``vanbench table``."""
 
+from xml.etree import ElementTree
+
 import pytest
 
 from tests.support.command_line import ROOT, run
@@ -35,6 +37,45 @@ def test_write_keeps_line_ends_and_links(tmp_path):
     outcome = run("table", "--write", link, "--results", ROOT / "results")
     assert outcome.stderr == f"{link}: already up to date.\n"
     assert target.read_bytes() == content
+
+
+def test_check_finds_stale_costs(tmp_path):
+    readme, results = tmp_path / "README.md", ("--results", ROOT / "results")
+    readme.write_text(
+        f"{markers.COSTS_BEGIN}\n{markers.COSTS_END}\n{markers.BEGIN}\n{markers.END}\n"
+    )
+    run("table", "--write", readme, *results)
+    run("table", "--check", readme, *results)
+    text = readme.read_text(encoding="utf-8")
+    assert text.count(" for 5 models × 50,000 images on 2 cores ") == 1
+    readme.write_text(text.replace("5 models", "6 models"), encoding="utf-8")
+    outcome = run("table", "--check", readme, *results, code=1)
+    changed = [line for line in outcome.stderr.splitlines() if line.startswith(("+-", "--"))]
+    assert any(line.startswith("+- Time: ") and "5 models" in line for line in changed)
+
+
+def test_the_figure_of_the_accuracies_appears_when_the_demo_was_measured(tmp_path):
+    """From the records that the demo's whole pipeline writes."""
+    readme, results = tmp_path / "README.md", tmp_path / "results"
+    readme.write_text(f"{markers.BEGIN}\n{markers.END}\n")
+    zoo = ("--zoo", "demo", "--results", results)
+    run("table", "--write", readme, *zoo)
+    assert "counts.svg" in readme.read_text(encoding="utf-8")
+    assert "accuracy.svg" not in readme.read_text(encoding="utf-8")
+    assert [path.name for path in (results / "demo").iterdir()] == ["counts.svg"]
+    run("verify", "--all", *zoo, "--cache", tmp_path / "cache", "--workers", 0, "-q")
+    outcome = run("table", "--check", readme, *zoo, code=1)
+    figure = results / "demo" / "accuracy.svg"
+    assert f"{figure}: the figure is out of date." in outcome.stderr
+    run("table", "--write", readme, *zoo)
+    assert "](results/demo/accuracy.svg)" in readme.read_text(encoding="utf-8")
+    titles = [e.text for e in ElementTree.parse(figure).iter("{http://www.w3.org/2000/svg}title")]
+    assert titles.count("van_nano.digits: 95.83") == 2  # reported and measured
+    run("table", "--check", readme, *zoo)
+    figure.unlink()
+    outcome = run("table", "--check", readme, *zoo, code=1)
+    assert f"{figure}: the figure is out of date." in outcome.stderr
+    assert f"vanbench table --write {readme} --zoo demo --results {results}" in outcome.stderr
 
 
 def test_a_malformed_record_is_one_message(tmp_path):

@@ -1,8 +1,6 @@
 """``vanbench table``."""
 
-import os
 from pathlib import Path
-from urllib.parse import quote
 
 import click
 from typing_extensions import TypedDict
@@ -36,7 +34,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command(epilog=EXAMPLES)
 @common_options
 @option("--write", type=FILE, help="Put the results between the markers of FILE.")
-@option("--check", type=FILE, help="Exit with 1 and a diff if the results in FILE are out of date.")
+@option("--check", type=FILE, help="Exit with 1 and a diff if what FILE shows is out of date.")
 @option(
     "--format",
     "format_",
@@ -55,13 +53,20 @@ def command(settings: Settings, write: Path | None, check: Path | None, format_:
     <!-- vanbench:results:begin -->
     <!-- vanbench:results:end -->
 
-    --write also writes the figure that they show, RESULTS/ZOO/counts.svg, and --check checks it.
+    --write also writes the figures that they show, RESULTS/ZOO/counts.svg and, once an accuracy
+    was measured, accuracy.svg. If FILE has these two lines as well, the costs are put between them:
+    the size of the download and, where bench measured the models, the time on a CPU.
+
+    \b
+    <!-- vanbench:costs:begin -->
+    <!-- vanbench:costs:end -->
+
+    --check checks the blocks and the figures.
     """
     from vanbench.cli.output import echo, print_json
-    from vanbench.report import markers
-    from vanbench.report.chart_svg import complexity_svg
+    from vanbench.cli.phrases import next_command
+    from vanbench.report.document import content, difference, update
     from vanbench.report.rows import rows_on_record
-    from vanbench.report.tables import summary
 
     if write and check:
         raise click.UsageError("Give --write or --check, not both.")
@@ -70,23 +75,19 @@ def command(settings: Settings, write: Path | None, check: Path | None, format_:
     rows = rows_on_record(settings.zoo, settings.results)
     if format_ != "markdown":
         return _print_format(settings, rows, format_)
-    drawn = complexity_svg(rows)
-    figure = settings.results / settings.zoo.name / "counts.svg"
-    text = summary(rows, _link(figure, write or check) if drawn else None)
+    wanted = content(settings.zoo.name, rows, settings.results, write or check)
     if settings.as_json:
         document: Document = {"zoo": settings.zoo.name, "models": [as_json(row) for row in rows]}
         print_json(**document)
     elif not (write or check):
-        echo(text.rstrip("\n"), multiline=True, wrap=False)
+        echo(wanted.results.rstrip("\n"), multiline=True, wrap=False)
     if write:
-        changed = markers.write(write, text) | (drawn is not None and _update(figure, drawn))
+        changed = update(write, wanted)
         settings.say(f"{write}: {'updated' if changed else 'already up to date'}.")
-    if check and (diff := markers.difference(check, text) or _stale(figure, drawn)):
+    if check and (diff := difference(check, wanted)):
+        step = next_command("table", "--write", str(check))
         echo(diff, err=True, multiline=True, wrap=False)
-        echo(
-            f"{check}: the Results table is out of date. Run: vanbench table --write {check}",
-            err=True,
-        )
+        echo(f"{check}: the Results table is out of date. Run: {step}", err=True, wrap=False)
         click.get_current_context().exit(1)
 
 
@@ -99,29 +100,3 @@ def _print_format(settings: Settings, rows: list[ModelRow], name: str) -> None:
         echo(line, wrap=False)
     if missing := form.left_out(rows):
         settings.say(f"Without a measured result, and so not in it: {', '.join(missing)}.")
-
-
-def _link(figure: Path, document: Path | None) -> str:
-    """The address of the figure, relative to the document's folder or else the current one."""
-    folder = document.parent if document else Path()
-    try:
-        return quote(Path(os.path.relpath(figure, folder)).as_posix())
-    except ValueError:  # on another drive of Windows
-        return figure.as_uri()
-
-
-def _update(path: Path, text: str) -> bool:
-    """Write the file unless it holds this text; whether it was written."""
-    from vanbench.files import write_atomically
-
-    if _stale(path, text):
-        write_atomically(path, text)
-        return True
-    return False
-
-
-def _stale(path: Path, text: str | None) -> str:
-    """A sentence if the file does not hold this text, else nothing."""
-    if text is None or (path.is_file() and path.read_bytes() == text.encode()):
-        return ""
-    return f"{path}: the figure is out of date."

@@ -1,0 +1,59 @@
+"""The generated blocks of a document and its figures."""
+
+import pytest
+
+from tests.support.report_rows import counted_rows
+from vanbench.report.document import ACCURACIES, COUNTS, content, difference, update
+from vanbench.report.markers import BEGIN, COSTS_BEGIN, COSTS_END, END
+
+MEASURED = {"van_b0.in1k": (37705, 46500)}
+
+
+@pytest.fixture
+def document(tmp_path):
+    path = tmp_path / "docs" / "README.md"
+    path.parent.mkdir()
+    path.write_text(f"{BEGIN}\n{END}\n")
+    return path
+
+
+def written(rows, results, document):
+    """The text of the document and the names of the figures, after an update."""
+    wanted = content("zoo", rows, results, document)
+    assert difference(document, wanted)
+    assert update(document, wanted)
+    assert difference(document, wanted) == ""
+    assert not update(document, wanted)
+    return document.read_text(), sorted(path.name for path in (results / "zoo").iterdir())
+
+
+def test_the_accuracies_are_drawn_once_one_was_measured(document, tmp_path):
+    results = tmp_path / "my results"
+    text, figures = written(counted_rows(), results, document)
+    assert figures == ["counts.svg"]
+    assert f"![{COUNTS}](../my%20results/zoo/counts.svg)" in text
+    assert "accuracy.svg" not in text
+    text, figures = written(counted_rows(MEASURED), results, document)
+    assert figures == ["accuracy.svg", "counts.svg"]
+    assert f"![{ACCURACIES}](../my%20results/zoo/accuracy.svg)" in text
+    assert text.index("counts.svg") < text.index("accuracy.svg") < text.index("<details>")
+
+
+@pytest.mark.parametrize("name", ["accuracy.svg", "counts.svg"])
+@pytest.mark.parametrize("spoil", ["missing", "other"])
+def test_a_figure_that_is_not_the_records_is_reported(name, spoil, document, tmp_path):
+    wanted = content("zoo", counted_rows(MEASURED), tmp_path, document)
+    update(document, wanted)
+    path = tmp_path / "zoo" / name
+    path.unlink() if spoil == "missing" else path.write_text(path.read_text() + " ")
+    assert difference(document, wanted) == f"{path}: the figure is out of date."
+    assert update(document, wanted)
+    assert path.read_text() == wanted.figures[path]
+
+
+def test_the_costs_are_written_where_the_document_has_their_markers(document, tmp_path):
+    assert content("zoo", counted_rows(), tmp_path, document).costs is None
+    assert content("zoo", counted_rows(), tmp_path).costs is None
+    document.write_text(f"{COSTS_BEGIN}\n{COSTS_END}\n{BEGIN}\n{END}\n")
+    text, _ = written(counted_rows(), tmp_path, document)
+    assert text.startswith(f"{COSTS_BEGIN}\n\n- Download: 8 checkpoint files of ")
