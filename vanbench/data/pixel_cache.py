@@ -1,0 +1,234 @@
+"""Decoded images on disk, so that another validation need not decode them.
+
+A crop belongs to an image by its content, the SHA-256 of the encoded file, and to all that decides
+its pixels: a folder of crops has the pixel part of one protocol, one decoder, one version of the
+code. So the order and layout of a data set, its labels and its other images do not matter.
+
+Crops are stored as images are decoded. A crop that is missing or damaged is decoded again.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from vanbench.data.crop_files import SUFFIX, CropKind, CropReader, CropWriter, crops_in
+from vanbench.data.summary import DecoderReport
+from vanbench.errors import DataError, VanbenchError
+from vanbench.files import write_atomically
+from vanbench.outside.json_text import read_json
+from vanbench.progress import size_of
+from vanbench.typed_json import Json, to_json
+from vanbench.zoo.entries import EvaluationProtocol
+
+PIXELS_VERSION = 1
+"""Raised by one with every change of the code after which a pixel can be another number.
+
+``tests/data/test_pixel_cache.py`` fails when the code from an encoded image to its crop differs
+from the code that this version stands for.
+"""
+
+ABOUT = "about.json"  # what decides the pixels of the crops in a folder
+NOT_PIXELS = ("mean", "std", "classes")  # of a protocol: what the pixels do not depend on
+
+_MOST_ABOUT = 1 << 16  # bytes
+_REMEDY = "Choose another folder with --cache-images, or run without it."
+
+Place = tuple[int, int]
+"""Where a crop is: the number of its file, and the slot."""
+
+
+class PixelCache:
+    """The crops of a run's images that are on disk, and a place for those that are not.
+
+    It can be pickled, and used in processes that were forked: each opens the files for itself, in
+    one thread. ``failure`` is why this process cannot store crops any more; empty if it can.
+    """
+
+    def __init__(
+        self,
+        kind: CropKind,
+        folder: Path,
+        files: Sequence[Path],
+        places: Mapping[str, Sequence[Place]],
+        *,
+        writable: bool,
+    ):
+        self._kind, self._folder = kind, folder
+        self._files, self._places = files, places
+        self._writable = writable
+        self._start()
+
+    def _start(self) -> None:
+        """Begin in this process, without the files that another one has open."""
+        self._process = os.getpid()
+        self._reader = CropReader(self._kind)
+        self._writer = CropWriter(self._kind, self._folder)
+        self._written: set[str] = set()
+        self.failure = ""
+
+    def __getstate__(self) -> dict[str, Any]:
+        opened = ("_reader", "_writer", "_written")
+        return {name: value for name, value in self.__dict__.items() if name not in opened}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    def __contains__(self, sha256: str) -> bool:
+        """Whether the image's crop was there when the cache was opened; it may be damaged."""
+        return sha256 in self._places
+
+    def read(self, sha256: str) -> Tensor | None:
+        """The image's crop, uint8 (3, side, side); None if it is not there or damaged."""
+        self._here()
+        for number, slot in self._places.get(sha256, ()):
+            with suppress(OSError):  # the file is gone, or its disk fails
+                pixels = self._reader.read(self._files[number], slot, sha256)
+                if pixels is not None:
+                    return pixels
+        return None
+
+    def write(self, sha256: str, pixels: Tensor) -> None:
+        """Store the image's crop, uint8 (3, side, side); nothing after the first failure."""
+        self._here()
+        if not self._writable or self.failure or sha256 in self._written:
+            return
+        try:
+            self._writer.write(sha256, pixels)
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+        self._written.add(sha256)
+
+    def close(self) -> None:
+        """Close the files that this process has open."""
+        self._here()
+        self._reader.close()
+        self._writer.close()
+
+    def _here(self) -> None:
+        if self._process != os.getpid():
+            self._start()
+
+
+def open_pixel_cache(
+    folder: Path,
+    images: Collection[str],
+    protocol: EvaluationProtocol,
+    decoder: DecoderReport,
+    on_note: Callable[[str], None],
+) -> PixelCache:
+    """The crops in ``folder`` of the images with these SHA-256 (hex), under this protocol.
+
+    ``on_note`` is told what is going to be written there. VanbenchError if the folder cannot be
+    made, or if the disk has not enough space for the crops that are missing. A folder that exists
+    and cannot be written is used as it is.
+    """
+    about = about_crops(protocol, decoder)
+    identity = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    kind = CropKind(identity, protocol.center_crop)
+    crops = folder / f"crops-{kind.side}-{identity[:16]}"
+    reason = _why_not_writable(folder, crops, about)
+    files, places = _stored(crops, kind, set(images), on_note)
+    missing = len(set(images)) - len(places)
+    if missing and reason:
+        on_note(
+            f"{folder} cannot be written ({reason}): the {len(places):,} decoded images in it are "
+            f"used, the other {missing:,} are decoded in every run."
+        )
+    elif missing:
+        _check_space(folder, kind.bytes_of(missing), missing)
+        on_note(_what_is_written(folder, len(places), missing, kind))
+        _note_others(folder, crops, about, on_note)
+    return PixelCache(kind, crops, files, places, writable=not reason)
+
+
+def about_crops(protocol: EvaluationProtocol, decoder: DecoderReport) -> Json:
+    """All that decides the pixels of a crop, besides the image."""
+    steps = {name: v for name, v in to_json(protocol).items() if name not in NOT_PIXELS}
+    differences = {kind: to_json(found) for kind, found in decoder.differences.items()}
+    return {
+        "pixels_version": PIXELS_VERSION,
+        "protocol": steps,
+        "decoder": {"libraries": dict(decoder.libraries), "differences": differences},
+    }
+
+
+def _why_not_writable(folder: Path, crops: Path, about: Json) -> str:
+    """Make the folder of the crops; if it cannot be written, the reason."""
+    try:
+        crops.mkdir(parents=True, exist_ok=True)
+        if not (crops / ABOUT).exists():
+            write_atomically(crops / ABOUT, json.dumps(about, indent=1) + "\n")
+        with tempfile.TemporaryFile(dir=crops):
+            return ""
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if not folder.is_dir():
+            problem = f"the folder for decoded images cannot be made: {reason}"
+            raise VanbenchError(problem, where=folder, remedy=_REMEDY) from error
+        return reason
+
+
+def _stored(
+    crops: Path, kind: CropKind, images: Set[str], on_note: Callable[[str], None]
+) -> tuple[list[Path], dict[str, list[Place]]]:
+    """The files of crops, and where in them those of ``images`` are."""
+    files = sorted(crops.glob(f"*{SUFFIX}"))
+    places: dict[str, list[Place]] = {}
+    for number, path in enumerate(files):
+        try:
+            found = crops_in(path, kind)
+        except (DataError, OSError) as error:
+            reason = error.problem if isinstance(error, DataError) else error.strerror or error
+            on_note(f"{path} is not used ({reason}). Delete it.")
+            continue
+        for sha256 in images & found.keys():
+            places.setdefault(sha256, []).append((number, found[sha256]))
+    return files, places
+
+
+def _check_space(folder: Path, needed: int, images: int) -> None:
+    """VanbenchError if the disk has less free space than the crops need."""
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise VanbenchError(
+            f"expected {size_of(needed)} of free disk space for {images:,} decoded images, found "
+            f"{size_of(free)}",
+            where=folder,
+            remedy=f"Free disk space. {_REMEDY}",
+            cause="not enough disk space for decoded images",
+        )
+
+
+def _what_is_written(folder: Path, there: int, missing: int, kind: CropKind) -> str:
+    size = size_of(kind.bytes_of(missing))
+    if there:
+        return f"{there:,} decoded images are in {folder}; the other {missing:,} take {size} there."
+    return f"Decoded images are kept in {folder}: {size} for {missing:,} images."
+
+
+def _note_others(folder: Path, crops: Path, about: Json, on_note: Callable[[str], None]) -> None:
+    """Say that there are crops of the same protocol that another decoder or version made."""
+    for other in _of_protocol(folder, about["protocol"]):
+        if other != crops:
+            on_note(
+                f"{other} is of another decoder or version and is not used. Delete it if no other "
+                "machine needs it."
+            )
+
+
+def _of_protocol(folder: Path, steps: Json) -> Iterator[Path]:
+    """The folders of crops under these steps."""
+    for path in sorted(folder.glob(f"crops-*/{ABOUT}")):
+        with suppress(DataError):
+            about = read_json(path, most=_MOST_ABOUT, error=DataError)
+            if isinstance(about, dict) and about.get("protocol") == steps:
+                yield path.parent
