@@ -53,7 +53,9 @@ def notes():
 @pytest.fixture
 def open_cache(tmp_path, notes):
     def open_it(images=IMAGES, protocol=PROTOCOL, decoder=DECODER, folder=tmp_path / "cache"):
-        return open_pixel_cache(folder, images, protocol, decoder, notes.append)
+        cache = open_pixel_cache(folder, images, protocol, decoder, notes.append)
+        cache.announce(images, notes.append)
+        return cache
 
     return open_it
 
@@ -92,6 +94,14 @@ def test_only_what_is_missing_is_announced(open_cache, notes, tmp_path):
         f"15 decoded images are in {tmp_path / 'cache'}; the other 5 take 9.72 kB there."
     )
     assert [image in cache for image in IMAGES] == [True] * 15 + [False] * 5
+
+
+def test_only_images_that_are_about_to_be_decoded_are_announced(open_cache, notes):
+    cache = open_cache([])
+    cache.announce([], notes.append)
+    assert not notes
+    cache.announce(IMAGES[:2] * 2, notes.append)
+    assert "for 2 images" in notes[0]
 
 
 def test_the_order_of_the_images_and_other_images_do_not_matter(open_cache):
@@ -221,7 +231,7 @@ def test_a_damaged_first_line_is_named_and_its_crops_are_written_again(open_cach
     (path,) = files_of(tmp_path)
     path.write_bytes(b"?" + path.read_bytes()[1:])
     cache = open_cache()
-    assert str(path) in notes[1]
+    assert str(path) in notes[-2]
     assert intact(cache) == []
     fill(cache)
     assert intact(open_cache()) == list(range(20))
@@ -391,6 +401,7 @@ def test_a_folder_that_cannot_be_written_is_used_as_it_is(open_cache, everyones,
             os.setuid(65534)
         notes = []
         cache = open_pixel_cache(everyones, IMAGES, PROTOCOL, DECODER, notes.append)
+        cache.announce(IMAGES, notes.append)
         assert intact(cache) == list(range(stored))
         fill(cache)
         assert not cache.failure

@@ -49,7 +49,8 @@ class PixelCache:
     """The crops of a run's images that are on disk, and a place for those that are not.
 
     It can be pickled, and used in processes that were forked: each opens the files for itself, in
-    one thread. ``failure`` is why this process cannot store crops any more; empty if it can.
+    one thread. ``unwritable`` is why no crops can be stored, ``failure`` why this process cannot
+    store any more; empty if it can.
     """
 
     def __init__(
@@ -58,19 +59,17 @@ class PixelCache:
         folder: Path,
         files: Sequence[Path],
         places: Mapping[str, Sequence[Place]],
-        *,
-        writable: bool,
+        unwritable: str,
     ):
-        self._kind, self._folder = kind, folder
-        self._files, self._places = files, places
-        self._writable = writable
+        self.folder, self.unwritable = folder, unwritable
+        self._kind, self._files, self._places = kind, files, places
         self._start()
 
     def _start(self) -> None:
         """Begin in this process, without the files that another one has open."""
         self._process = os.getpid()
         self._reader = CropReader(self._kind)
-        self._writer = CropWriter(self._kind, self._folder)
+        self._writer = CropWriter(self._kind, self.folder)
         self._written: set[str] = set()
         self.failure = ""
 
@@ -86,6 +85,28 @@ class PixelCache:
         """Whether the image's crop was there when the cache was opened; it may be damaged."""
         return sha256 in self._places
 
+    def announce(self, images: Collection[str], on_note: Callable[[str], None]) -> None:
+        """Say what is going to be written for the images with these SHA-256 (hex).
+
+        VanbenchError if the disk has not enough space for it.
+        """
+        there = sum(sha256 in self for sha256 in set(images))
+        missing, parent = len(set(images)) - there, self.folder.parent
+        if missing and self.unwritable:
+            on_note(
+                f"{parent} cannot be written ({self.unwritable}): the {there:,} decoded images in "
+                f"it are used, the other {missing:,} are decoded in every run."
+            )
+        elif missing:
+            needed = self._kind.bytes_of(missing)
+            _check_space(parent, needed, missing)
+            on_note(_what_is_written(parent, there, missing, needed))
+            for other in _of_the_same_protocol(self.folder):
+                on_note(
+                    f"{other} is of another decoder or version and is not used. Delete it if no "
+                    "other machine needs it."
+                )
+
     def read(self, sha256: str) -> Tensor | None:
         """The image's crop, uint8 (3, side, side); None if it is not there or damaged."""
         self._here()
@@ -99,7 +120,7 @@ class PixelCache:
     def write(self, sha256: str, pixels: Tensor) -> None:
         """Store the image's crop, uint8 (3, side, side); nothing after the first failure."""
         self._here()
-        if not self._writable or self.failure or sha256 in self._written:
+        if self.unwritable or self.failure or sha256 in self._written:
             return
         try:
             self._writer.write(sha256, pixels)
@@ -127,27 +148,16 @@ def open_pixel_cache(
 ) -> PixelCache:
     """The crops in ``folder`` of the images with these SHA-256 (hex), under this protocol.
 
-    ``on_note`` is told what is going to be written there. VanbenchError if the folder cannot be
-    made, or if the disk has not enough space for the crops that are missing. A folder that exists
-    and cannot be written is used as it is.
+    ``on_note`` is told of files that are not used. VanbenchError if the folder cannot be made; one
+    that exists and cannot be written is used as it is.
     """
     about = about_crops(protocol, decoder)
     identity = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     kind = CropKind(identity, protocol.center_crop)
     crops = folder / f"crops-{kind.side}-{identity[:16]}"
-    reason = _why_not_writable(folder, crops, about)
+    unwritable = _why_not_writable(crops, about)
     files, places = _stored(crops, kind, set(images), on_note)
-    missing = len(set(images)) - len(places)
-    if missing and reason:
-        on_note(
-            f"{folder} cannot be written ({reason}): the {len(places):,} decoded images in it are "
-            f"used, the other {missing:,} are decoded in every run."
-        )
-    elif missing:
-        _check_space(folder, kind.bytes_of(missing), missing)
-        on_note(_what_is_written(folder, len(places), missing, kind))
-        _note_others(folder, crops, about, on_note)
-    return PixelCache(kind, crops, files, places, writable=not reason)
+    return PixelCache(kind, crops, files, places, unwritable)
 
 
 def about_crops(protocol: EvaluationProtocol, decoder: DecoderReport) -> Json:
@@ -161,7 +171,7 @@ def about_crops(protocol: EvaluationProtocol, decoder: DecoderReport) -> Json:
     }
 
 
-def _why_not_writable(folder: Path, crops: Path, about: Json) -> str:
+def _why_not_writable(crops: Path, about: Json) -> str:
     """Make the folder of the crops; if it cannot be written, the reason."""
     try:
         crops.mkdir(parents=True, exist_ok=True)
@@ -171,9 +181,9 @@ def _why_not_writable(folder: Path, crops: Path, about: Json) -> str:
             return ""
     except OSError as error:
         reason = error.strerror or str(error)
-        if not folder.is_dir():
+        if not crops.parent.is_dir():
             problem = f"the folder for decoded images cannot be made: {reason}"
-            raise VanbenchError(problem, where=folder, remedy=_REMEDY) from error
+            raise VanbenchError(problem, where=crops.parent, remedy=_REMEDY) from error
         return reason
 
 
@@ -208,27 +218,24 @@ def _check_space(folder: Path, needed: int, images: int) -> None:
         )
 
 
-def _what_is_written(folder: Path, there: int, missing: int, kind: CropKind) -> str:
-    size = size_of(kind.bytes_of(missing))
+def _what_is_written(folder: Path, there: int, missing: int, needed: int) -> str:
+    size = size_of(needed)
     if there:
         return f"{there:,} decoded images are in {folder}; the other {missing:,} take {size} there."
     return f"Decoded images are kept in {folder}: {size} for {missing:,} images."
 
 
-def _note_others(folder: Path, crops: Path, about: Json, on_note: Callable[[str], None]) -> None:
-    """Say that there are crops of the same protocol that another decoder or version made."""
-    for other in _of_protocol(folder, about["protocol"]):
-        if other != crops:
-            on_note(
-                f"{other} is of another decoder or version and is not used. Delete it if no other "
-                "machine needs it."
-            )
+def _of_the_same_protocol(crops: Path) -> Iterator[Path]:
+    """The folders beside this one whose crops only a decoder or version tells from its own."""
+    abouts = {path.parent: _about(path) for path in sorted(crops.parent.glob(f"crops-*/{ABOUT}"))}
+    own = abouts.pop(crops, {}).get("protocol")
+    return (folder for folder, about in abouts.items() if own and about.get("protocol") == own)
 
 
-def _of_protocol(folder: Path, steps: Json) -> Iterator[Path]:
-    """The folders of crops under these steps."""
-    for path in sorted(folder.glob(f"crops-*/{ABOUT}")):
-        with suppress(DataError):
-            about = read_json(path, most=_MOST_ABOUT, error=DataError)
-            if isinstance(about, dict) and about.get("protocol") == steps:
-                yield path.parent
+def _about(path: Path) -> Json:
+    """What a folder of crops says about itself; empty where that is damaged."""
+    with suppress(DataError):
+        found = read_json(path, most=_MOST_ABOUT, error=DataError)
+        if isinstance(found, dict):
+            return found
+    return {}
