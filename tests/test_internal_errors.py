@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 import vanbench.benchmark.bench
+import vanbench.evaluation.ready
 import vanbench.flops
 import vanbench.verification
 from tests.support.arranged import arrange, write_zoo
@@ -63,7 +64,7 @@ STAGES = {  # a function that runs once for each model, or which call is the fir
     "download": (vanbench.download.cache, "_sources", 1),
     "open": (vanbench.verification, "open_checkpoint", 1),
     "count": (vanbench.verification, "count_as_reported", 1),
-    "prepare": (vanbench.evaluation.validate, "optimize", 1),
+    "prepare": (vanbench.evaluation.ready, "optimize", 1),
     "second batch": (VAN, "forward", 3),
     "judge": (vanbench.report.rows, "_judge_accuracy", 1),
     "write": (vanbench.report.records, "merge", 1),

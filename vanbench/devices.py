@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from vanbench.distributed import ONE, Processes
 from vanbench.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -24,18 +25,23 @@ FLAG = "_SIGCHLD_handler_set"
 """Where torch's DataLoader notes that it has set a signal handler."""
 
 
-def choose_device(name: str) -> "torch.device":
+def choose_device(name: str, here: Processes = ONE) -> "torch.device":
     """The device of that name; ``auto`` is a CUDA GPU where there is one, else the CPU.
 
-    Apple's ``mps`` is used only when it is named: this project's results on it are not tested.
+    Of several processes on a machine (``here``), each gets the GPU with its local rank. Apple's
+    ``mps`` is used only when it is named: this project's results on it are not tested.
     Raises DeviceError if this machine does not have the device.
     """
     import torch
 
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+        if here.is_alone:
+            return torch.device(name)
     try:
         device = torch.device(name)
+        if here.local_size > 1 and device.type == "cuda":
+            device = _own_gpu(device, here)
         torch.zeros(1, device=device).item()  # "meta" can allocate, but has no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
@@ -45,15 +51,37 @@ def choose_device(name: str) -> "torch.device":
     return device
 
 
+def _own_gpu(device: "torch.device", here: Processes) -> "torch.device":
+    """The GPU of one of several processes; DeviceError if there are fewer GPUs than processes."""
+    import torch
+
+    count = torch.cuda.device_count()
+    if device.index is not None:
+        raise DeviceError(
+            f"expected --device cuda for {here.local_size} processes on one machine, found "
+            f"{device}, which would be the GPU of each of them"
+        )
+    if 0 < count < here.local_size:
+        raise DeviceError(
+            f"expected a GPU for each of {here.local_size} processes on this machine, found "
+            f"{count}",
+            remedy=f"Start it with --nproc-per-node {count}, or with --device cpu.",
+        )
+    return torch.device("cuda", here.local_rank)
+
+
 def default_batch_size(device: "torch.device") -> int:
     """Images per batch: many for a GPU; on a CPU, few enough for its caches."""
     return {"cuda": 256, "mps": 64}.get(device.type, 32)
 
 
-def default_workers(device: "torch.device") -> int:
-    """Decoding processes: all cores beside a GPU, half of them beside a model on the CPU."""
+def default_workers(device: "torch.device", processes: int = 1) -> int:
+    """Decoding processes for each of some processes that share this machine.
+
+    All cores beside a GPU, half of them beside a model on the CPU.
+    """
     cores = available_cores()
-    return max(1, cores // 2) if device.type == "cpu" else cores
+    return max(1, (cores // 2 if device.type == "cpu" else cores) // processes)
 
 
 def available_cores() -> int:
@@ -107,6 +135,32 @@ def cpu_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that a device, or this machine, has not enough memory.
+
+    For the CPU and for mps, torch has no class of its own for it.
+    """
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    texts = ("can't allocate memory", "not enough memory", "backend out of memory")
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
+
+
+def free_cached_memory(device: "torch.device") -> None:
+    """Give back the memory that torch keeps for later: its pieces may be too small for one tensor.
+
+    The CPU keeps none.
+    """
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
 
 
 def synchronize(device: "torch.device") -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from traceback import clear_frames
+from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -54,6 +55,18 @@ class VanbenchError(Exception):
         end = "" if self.problem.endswith((".", "?", "!", "…", "\n")) else "."
         gap = "" if self.problem.endswith("\n") else " "
         return f"{place}{self.problem}{end}{gap}{self.remedy}".rstrip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the fields, whatever the arguments of the class are."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(
+    kind: type[VanbenchError], args: tuple[Any, ...], fields: dict[str, Any]
+) -> VanbenchError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 class ErrorJson(TypedDict):

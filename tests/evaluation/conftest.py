@@ -6,7 +6,7 @@ from tests.support.arranged import arrange
 from tests.support.models import randomized
 from tests.support.runs import AMONG5, CLASSES, RIGHT, WRONG
 from vanbench.evaluation.plan import RunOptions
-from vanbench.evaluation.validate import ReadyModel
+from vanbench.evaluation.ready import ReadyModel
 from vanbench.prediction_store.store import FILE
 
 

@@ -13,7 +13,8 @@ import pytest
 from tests.support.arranged import CROP, SHORT, arrange
 from tests.support.models import randomized
 from vanbench.evaluation.plan import RunOptions
-from vanbench.evaluation.validate import ReadyModel, validate
+from vanbench.evaluation.ready import ReadyModel
+from vanbench.evaluation.validate import validate
 from vanbench.prediction_store.store import FILE, Store
 from vanbench.zoo.entries import EvaluationProtocol
 

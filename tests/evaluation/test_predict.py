@@ -11,7 +11,8 @@ from tests.support.models import randomized
 from tests.support.runs import PROTOCOL, TOTAL
 from vanbench.data.open import open_images
 from vanbench.errors import DataError
-from vanbench.evaluation.predict import predict
+from vanbench.evaluation.crops import in_pieces
+from vanbench.evaluation.predict import piece_size, predict
 
 CPU = torch.device("cpu")
 
@@ -30,7 +31,8 @@ def choices(models, images, run):
         how = replace(run, **changes)
         model = {"a": models["a"].model}
         found = {}
-        for batch in predict(model, images, protocol, indices, CPU, how, content=content):
+        pieces = in_pieces(indices, piece_size(CPU, how))
+        for batch in predict(model, images, protocol, pieces, CPU, how, content=content):
             rows = batch.top["a"].tolist()
             found |= dict(zip(batch.indices, rows, strict=True))
         return found
@@ -64,7 +66,7 @@ def test_nothing_of_torch_is_changed_while_the_caller_runs(models, images, run):
         {"a": models["a"].model},
         images,
         PROTOCOL,
-        range(TOTAL),
+        in_pieces(range(TOTAL)),
         CPU,
         replace(run, precision="bf16"),
     ):
@@ -83,9 +85,9 @@ def test_an_unreadable_image_has_no_choice_and_a_reason(models, tmp_path, run):
     images = open_images(tmp_path, PROTOCOL.class_ids)
     model = {"a": models["a"].model}
     with pytest.raises(DataError, match=r"class-1/0\.jpg cannot be used: not a readable image"):
-        list(predict(model, images, PROTOCOL, range(3), CPU, run))
+        list(predict(model, images, PROTOCOL, [range(3)], CPU, run))
     how = replace(run, on_error="count-wrong")
-    (batch,) = predict(model, images, PROTOCOL, range(3), CPU, how)
+    (batch,) = predict(model, images, PROTOCOL, [range(3)], CPU, how)
     assert batch.unreadable.keys() == {0, 1, 2}
     assert batch.top["a"].tolist() == [[-1] * 5] * 3
     assert batch.logits["a"].isnan().all()

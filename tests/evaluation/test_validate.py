@@ -13,7 +13,8 @@ from tests.support.runs import AMONG5, PROTOCOL, RIGHT, TOTAL, counts, during
 from vanbench.checkpoints.load import open_checkpoint
 from vanbench.errors import DataError, ScoringError
 from vanbench.evaluation.plan import Candidate
-from vanbench.evaluation.validate import ReadyModel, refuse_head, validate, validate_candidates
+from vanbench.evaluation.ready import ReadyModel, refuse_head
+from vanbench.evaluation.validate import validate, validate_candidates
 from vanbench.prediction_store.store import Store
 from vanbench.zoo.reader import load_zoo
 

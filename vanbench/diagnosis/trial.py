@@ -20,11 +20,12 @@ from vanbench.data.published import size_findings
 from vanbench.devices import choose_device
 from vanbench.diagnosis.mistakes import ClassOrder, Preprocessing, class_orders, preprocessings
 from vanbench.errors import located
+from vanbench.evaluation.crops import in_pieces
 from vanbench.evaluation.estimate import WORTH_SAYING, estimate_text, try_models
 from vanbench.evaluation.plan import Candidate, RunOptions, spread
-from vanbench.evaluation.predict import BatchPredictions, predict
+from vanbench.evaluation.predict import BatchPredictions, piece_size, predict
+from vanbench.evaluation.ready import refuse_head
 from vanbench.evaluation.resume import Work
-from vanbench.evaluation.validate import refuse_head
 from vanbench.inference.optimized import optimize
 from vanbench.interrupts import keeping
 from vanbench.model.van import VAN
@@ -145,8 +146,9 @@ def _batches(
     """The predictions of every model as it should be run, and of the plain one by each mistake."""
     for name, variant in variants.items():
         chosen = ready if name == AS_IS else {name: ready[AS_IS]}
+        pieces = in_pieces(indices, piece_size(device, options))
         yield from predict(
-            chosen, images, variant.protocol, indices, device, options, pixels_of=variant.pixels_of
+            chosen, images, variant.protocol, pieces, device, options, pixels_of=variant.pixels_of
         )
 
 

@@ -13,9 +13,11 @@ import torch
 from torch import nn
 
 from vanbench.data.layouts.images import ImageSet
-from vanbench.devices import available_cores, default_batch_size, default_workers
+from vanbench.devices import available_cores, default_batch_size
+from vanbench.distributed import ONE, Processes
+from vanbench.evaluation.crops import in_pieces
 from vanbench.evaluation.plan import COUNT_WRONG, RunOptions
-from vanbench.evaluation.predict import BatchPredictions, predict
+from vanbench.evaluation.predict import BatchPredictions, piece_size, predict, workers_of
 from vanbench.evaluation.resume import Work
 from vanbench.progress import MINUTE, duration
 from vanbench.zoo.entries import EvaluationProtocol
@@ -38,11 +40,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Trial:
-    """What was measured, and where the pass will run."""
+    """What was measured, and where the pass will run: ``workers`` are those of each process."""
 
     cost: Cost
     device: torch.device
     workers: int
+    here: Processes = ONE
 
     def seconds(self, models: Sequence[str], images: int) -> float:
         """How long these models take for so many images, each decoded once.
@@ -51,9 +54,10 @@ class Trial:
         cores, unless the workers are too few to keep the models busy.
         """
         decode, forward = self.cost.decode, sum(self.cost.forward[name] for name in models)
+        images = -(-images // self.here.size)
         if not self.workers:
             return images * (decode + forward)
-        cores = available_cores()
+        cores = max(1, available_cores() // self.here.local_size)
         if self.device.type == "cpu":
             return images * max(forward + decode / cores, decode / self.workers)
         return images * max(forward, decode / min(self.workers, cores))
@@ -81,18 +85,19 @@ def try_models(
         return None
     few = left[:: len(left) // (BATCHES * batch)][: BATCHES * batch]
     how = replace(options, workers=0, batch_size=batch, on_error=COUNT_WRONG)
+    size = piece_size(device, how)
     passes = {
-        name: _costs(predict({name: model}, images, protocol, few, device, how))
+        name: _costs(predict({name: model}, images, protocol, in_pieces(few, size), device, how))
         for name, model in models.items()
     }
-    workers = default_workers(device) if options.workers is None else options.workers
+    workers, here = workers_of(device, options), options.team.here
     first = {name: next(costs) for name, costs in passes.items()}
-    at_most = Trial(_cost(first), device, workers)
+    at_most = Trial(_cost(first), device, workers, here)
     if at_most.of(work) < WORTH_SAYING:
         return None
     slow = {name for name, costs in first.items() if sum(costs) * batch > LONGEST}
     warm = {n: first[n] if n in slow else _warm(costs) or first[n] for n, costs in passes.items()}
-    return Trial(_cost(warm), device, workers)
+    return Trial(_cost(warm), device, workers, here)
 
 
 def _trial_batch(device: torch.device, options: RunOptions) -> int:
@@ -110,7 +115,7 @@ def _costs(batches: Iterator[BatchPredictions]) -> Iterator[Seconds]:
     start = perf_counter()
     for batch in batches:
         n, taken = len(batch.indices), perf_counter() - start
-        yield batch.waited / n, (taken - batch.waited) / n
+        yield batch.times.wait / n, (taken - batch.times.wait) / n
         start = perf_counter()
 
 

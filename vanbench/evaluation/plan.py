@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vanbench.distributed import ALONE, Team
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.zoo.entries import EvaluationProtocol
 
@@ -29,6 +30,8 @@ class RunOptions:
     outcome. ``weights`` is ``plain`` or ``ema``; None takes what the framework that wrote a file
     loads for inference. ``on_note`` is told which were taken of a file that has both.
 
+    ``team`` are the processes that share the work (torchrun).
+
     ``workers`` are processes. On macOS and Windows, and with Python 3.14, they import the script
     that starts them: its code must be under ``if __name__ == "__main__":``, or ``workers`` be 0.
     """
@@ -45,6 +48,7 @@ class RunOptions:
     rewrite: RewriteConfig | None = None
     compile: bool = False
     weights: str | None = None
+    team: Team = ALONE
     on_message: Callable[[str], None] = field(default=ignore_message, repr=False, compare=False)
     on_note: Callable[[str], None] = field(default=ignore_message, repr=False, compare=False)
 

@@ -1,35 +1,33 @@
 """One pass over the images for many models: predictions per image.
 
-Workers read and decode each image once, to uint8 pixels; every model sees the same batch. Work is
-an explicit list of image indices, and each prediction carries its image's index.
+Each image is decoded once, and every model sees the same batch. On a GPU the host is one batch
+ahead: while the GPU computes a batch, the next one is copied behind it, and the results of the one
+before are stored. The five best classes of all models come back in one transfer per batch.
 """
 
-import hashlib
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
+from time import perf_counter
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
-from vanbench.data.decode import decode
 from vanbench.data.layouts.images import ImageSet
-from vanbench.data.pillow_warnings import log_pillow_warnings
 from vanbench.data.preprocess import PixelsOf, normalize, to_pixels
 from vanbench.devices import (
     default_batch_size,
     default_workers,
+    free_cached_memory,
+    is_out_of_memory,
     numerics,
-    start_method,
     worker_signals,
 )
-from vanbench.errors import DataError, VanbenchError, unexpected_as_errors
+from vanbench.errors import DataError, ScoringError, VanbenchError, unexpected_as_errors
+from vanbench.evaluation.crops import PIECE, Crops, CropsOf, load
 from vanbench.evaluation.plan import STOP, RunOptions
-from vanbench.interrupts import children_ignore_ctrl_c
+from vanbench.evaluation.timing import Stopwatch
 from vanbench.prediction_store.prediction import TOP
+from vanbench.report.records import Times
 from vanbench.zoo.entries import EvaluationProtocol
 
 
@@ -39,182 +37,231 @@ class BatchPredictions:
 
     ``top`` and ``logits`` map a model to (n, k) class indices and their logits, best first, with
     k = min(5, classes); an image that could not be read has −1 and NaN there, and its reason in
-    ``unreadable``. A model that failed is in ``failures`` instead, with the reason. ``waited`` is
-    how long the models waited for this batch, in seconds.
+    ``unreadable``. A model that failed is in ``failures`` instead, with the reason. ``times`` is
+    where the time of this batch went. ``reduced`` has how many images at once a model computes
+    since it ran out of memory with more.
     """
 
-    indices: list[int]
-    top: dict[str, Tensor]
-    logits: dict[str, Tensor]
-    unreadable: dict[int, str]
-    waited: float
-    failures: dict[str, VanbenchError] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The uint8 pixels of an image, or why there are none.
-
-    ``changed`` says that the bytes are not those that were expected.
-    """
-
-    index: int
-    pixels: Tensor | None
-    reason: str = ""
-    changed: bool = False
+    indices: Sequence[int]
+    top: Mapping[str, Tensor]
+    logits: Mapping[str, Tensor]
+    unreadable: Mapping[int, str]
+    times: Times
+    failures: Mapping[str, VanbenchError] = field(default_factory=dict)
+    reduced: Mapping[str, int] = field(default_factory=dict)
 
 
 def predict(
     models: Mapping[str, nn.Module],
     images: ImageSet,
     protocol: EvaluationProtocol,
-    indices: Sequence[int],
+    pieces: Iterable[Sequence[int]],
     device: torch.device,
     options: RunOptions,
     *,
     content: Mapping[int, str] | None = None,
     pixels_of: PixelsOf = to_pixels,
 ) -> Iterator[BatchPredictions]:
-    """Run all ``models`` over the images at ``indices``, batch by batch, decoding each once.
+    """Run all ``models`` over the images of ``pieces``, batch by batch, decoding each once.
 
-    ``content`` has the SHA-256 of each image, as it was found before; an image that is not in it
-    could not be read then. A model that raises an exception is left out of the later batches;
-    without any model left there are none. ``pixels_of`` is what turns a decoded image into uint8
-    (3, center_crop, center_crop).
+    ``pieces`` are lists of image indices (see ``crops.in_pieces``); a batch has as many as it takes
+    to be full. ``content`` and ``pixels_of`` are those of ``crops.CropsOf``. A model that raises an
+    exception is left out of the later batches; without any model left there are none.
 
     Raises DataError naming the image whose bytes are not those of ``content``, and the one that
     cannot be read, unless ``options.on_error`` is ``count-wrong``. torch's modes are set within a
     batch only, never while the caller runs.
     """
-    models = dict(models)
     if not models:
         return
-    workers = default_workers(device) if options.workers is None else options.workers
-    loader: DataLoader[Sample] = DataLoader(
-        _Samples(images, protocol, content, pixels_of),
-        batch_size=options.batch_size or default_batch_size(device),
-        sampler=list(indices),
-        num_workers=workers,
-        multiprocessing_context=start_method() if workers else None,
-        collate_fn=list,
-        worker_init_fn=_start_worker,
-        generator=torch.Generator("cpu"),  # else the loader takes a seed from torch's global one
-    )
+    ahead = device.type == "cuda"
+    workers = workers_of(device, options)
+    size = options.batch_size or default_batch_size(device)
+    crops = load(CropsOf(images, protocol, content, pixels_of), pieces, workers, pinned=ahead)
+    runner = _Runner(dict(models), protocol, device, options)
+    launched: list[_Launched] = []
     with worker_signals():
-        asked = time.perf_counter()
-        # The loader's seed is drawn on the CPU, whatever the default device is.
-        with torch.device("cpu"), children_ignore_ctrl_c():
-            batches = iter(loader)
-        for samples in batches:
-            waited = time.perf_counter() - asked
-            _refuse_changed(samples, images)
-            if options.on_error == STOP:
-                _refuse_unreadable(samples, images)
-            with numerics(device, options.precision), torch.inference_mode():
-                predictions = _predict_batch(models, samples, protocol, device, waited)
-            yield predictions
-            for name in predictions.failures:
-                del models[name]
-            if not models:
-                return
-            asked = time.perf_counter()
+        for batch, waited in _batches(crops, size):
+            _refuse(batch, images, options)
+            launched.append(runner.launch(batch, waited))
+            if len(launched) > ahead:
+                yield runner.finish(launched.pop(0))
+            if not runner.models:
+                break
+        for last in launched:
+            yield runner.finish(last)
 
 
-def _start_worker(number: int) -> None:
-    """Prepare a process that decodes images, and does nothing else."""
-    log_pillow_warnings()
-    sys.excepthook = _show_unless_interrupted
+def workers_of(device: torch.device, options: RunOptions) -> int:
+    """How many processes decode for this one."""
+    if options.workers is not None:
+        return options.workers
+    return default_workers(device, options.team.here.local_size)
 
 
-def _show_unless_interrupted(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    """Print an exception of a thread, but none for a connection that the main process closed.
+def piece_size(device: torch.device, options: RunOptions) -> int:
+    """Images in a piece: at most ``PIECE``, and such that a batch is made of whole pieces.
 
-    That happens where the main process is interrupted while it takes images from a worker.
+    >>> piece_size(torch.device("cpu"), RunOptions(batch_size=48))
+    24
     """
-    if not issubclass(kind, ConnectionError | EOFError):
-        sys.__excepthook__(kind, error, trace)
+    batch = options.batch_size or default_batch_size(device)
+    return -(-batch // -(-batch // PIECE))
 
 
-class _Samples(Dataset[Sample]):
-    """The samples of an image set; each image is hashed as it is decoded."""
+def _batches(pieces: Iterator[Crops], size: int) -> Iterator[tuple[list[Crops], float]]:
+    """Pieces that make a batch of at most ``size`` images, and how many seconds they took to come.
+
+    A batch is complete when another piece as large as its last one would not fit.
+    """
+    batch: list[Crops] = []
+    waited, asked = 0.0, perf_counter()
+    for piece in pieces:
+        waited += perf_counter() - asked
+        batch.append(piece)
+        if sum(map(len, batch)) + len(piece) > size:
+            yield batch, waited
+            batch, waited = [], 0.0
+        asked = perf_counter()
+    if batch:
+        yield batch, waited
+
+
+def _refuse(batch: Sequence[Crops], images: ImageSet, options: RunOptions) -> None:
+    """DataError naming the first image that is not the one that was checked, or has no pixels."""
+    for index in (index for crops in batch for index in crops.changed):
+        raise DataError(
+            f"image {images.names[index]} changed after it was checked",
+            where=images.path,
+            remedy="Run the command again when no other program writes to the data set.",
+        )
+    if options.on_error != STOP:
+        return
+    for index, reason in (item for crops in batch for item in crops.unreadable.items()):
+        raise DataError(
+            f"image {images.names[index]} cannot be used: {reason}",
+            where=images.path,
+            remedy="Replace the file, or count such images as wrong with --on-error count-wrong.",
+        )
+
+
+@dataclass(frozen=True)
+class _Launched:
+    """A batch that a device computes or has computed.
+
+    ``best`` is float32 (models, 2, n, k) in host memory once the device is done: the logits of the
+    k best classes, and their indices, which float32 has exactly.
+    """
+
+    crops: Sequence[Crops]
+    waited: float
+    names: tuple[str, ...]
+    best: Tensor
+    failures: Mapping[str, VanbenchError]
+    watch: Stopwatch
+
+
+class _Runner:
+    """The models on their device. ``models`` are those that have not failed."""
 
     def __init__(
         self,
-        images: ImageSet,
+        models: dict[str, nn.Module],
         protocol: EvaluationProtocol,
-        content: Mapping[int, str] | None,
-        pixels_of: PixelsOf,
+        device: torch.device,
+        options: RunOptions,
     ):
-        self.images, self.protocol = images, protocol
-        self.content, self.pixels_of = content, pixels_of
+        self.models, self.protocol, self.device = models, protocol, device
+        self.options = options
+        self.most: dict[str, int] = {}  # images at once, of models that ran out of memory
 
-    def __len__(self) -> int:
-        return len(self.images)
+    def launch(self, crops: Sequence[Crops], waited: float) -> _Launched:
+        """Start to compute a batch."""
+        best: dict[str, Tensor] = {}
+        failures: dict[str, VanbenchError] = {}
+        watch = Stopwatch(self.device)
+        with numerics(self.device, self.options.precision), torch.inference_mode():
+            batch = self._upload(crops)
+            watch.mark()
+            for name, model in self.models.items():
+                try:
+                    with unexpected_as_errors():
+                        best[name] = self._best(name, model, batch)
+                except VanbenchError as error:
+                    failures[name] = error
+            found = _to_host(torch.stack(list(best.values()))) if best else batch.new_empty(0)
+        watch.mark()
+        for name in failures:
+            del self.models[name]
+        return _Launched(crops, waited, tuple(best), found, failures, watch)
 
-    def __getitem__(self, index: int) -> Sample:
-        try:
-            encoded = self.images.read(index)
-            if self._is_changed(index, encoded):
-                return Sample(index, None, changed=True)
-            with torch.device("cpu"):  # also where the program has another default device
-                return Sample(index, self.pixels_of(decode(encoded), self.protocol))
-        except DataError as error:
-            return Sample(index, None, error.problem)
+    def _upload(self, crops: Sequence[Crops]) -> Tensor:
+        """The network's input: float32 (n, 3, crop, crop), channels last, on the device."""
+        pixels = torch.cat([part.pixels.to(self.device, non_blocking=True) for part in crops])
+        batch = normalize(pixels, self.protocol)
+        return batch.contiguous(memory_format=torch.channels_last)
 
-    def _is_changed(self, index: int, encoded: bytes) -> bool:
-        if self.content is None:
-            return False
-        return hashlib.sha256(encoded).hexdigest() != self.content.get(index)
+    def _best(self, name: str, model: nn.Module, batch: Tensor) -> Tensor:
+        """The best logits and their class indices, (2, n, k), in as many parts as fit in memory."""
+        while True:
+            size = self.most.get(name, len(batch))
+            try:
+                parts = torch.split(batch, size)
+                return torch.cat([self._best_of_part(model, part) for part in parts], dim=1)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+            # The exception is gone here, and with it what it held in memory.
+            self._halve(name, min(size, len(batch)))
 
+    def _best_of_part(self, model: nn.Module, part: Tensor) -> Tensor:
+        best = model(part).float().topk(min(TOP, len(self.protocol.class_ids)), dim=1)
+        return torch.stack([best.values, best.indices.float()])
 
-def _refuse_changed(samples: Sequence[Sample], images: ImageSet) -> None:
-    """DataError naming the first image that is not the one that was checked."""
-    for sample in samples:
-        if sample.changed:
-            raise DataError(
-                f"image {images.names[sample.index]} changed after it was checked",
-                where=images.path,
-                remedy="Run the command again when no other program writes to the data set.",
+    def _halve(self, name: str, size: int) -> None:
+        """Give a model half as many images at once from now on; ScoringError if it had one."""
+        free_cached_memory(self.device)
+        if size == 1:
+            raise ScoringError(
+                f"not enough memory on {self.device} for one image",
+                remedy="Run the model alone, on another device, or when no other program uses "
+                "this one's memory.",
             )
+        self.most[name] = size // 2
+        self.options.on_note(
+            f"{name}: not enough memory on {self.device} for {size} images at once; "
+            f"going on with {size // 2}."
+        )
+
+    def finish(self, launched: _Launched) -> BatchPredictions:
+        """The predictions of a batch; waits until the device has computed them."""
+        copied, computed = launched.watch.seconds()
+        indices = [index for part in launched.crops for index in part.indices]
+        unreadable = {i: why for part in launched.crops for i, why in part.unreadable.items()}
+        bad = [position for position, index in enumerate(indices) if index in unreadable]
+        top, logits = {}, {}
+        for name, (values, classes) in zip(launched.names, launched.best, strict=False):
+            top[name], logits[name] = classes.long(), values.clone()
+            top[name][bad], logits[name][bad] = -1, torch.nan
+        return BatchPredictions(
+            indices=indices,
+            top=top,
+            logits=logits,
+            unreadable=unreadable,
+            times=Times(
+                decode=sum(part.seconds for part in launched.crops),
+                wait=launched.waited,
+                copy=copied,
+                forward=computed,
+            ),
+            failures=launched.failures,
+            reduced=dict(self.most),
+        )
 
 
-def _refuse_unreadable(samples: Sequence[Sample], images: ImageSet) -> None:
-    """DataError naming the first image without pixels."""
-    for sample in samples:
-        if sample.pixels is None:
-            raise DataError(
-                f"image {images.names[sample.index]} cannot be used: {sample.reason}",
-                where=images.path,
-                remedy="Replace the file, or count such images as wrong with "
-                "--on-error count-wrong.",
-            )
-
-
-def _predict_batch(
-    models: Mapping[str, nn.Module],
-    samples: Sequence[Sample],
-    protocol: EvaluationProtocol,
-    device: torch.device,
-    waited: float,
-) -> BatchPredictions:
-    unreadable = {s.index: s.reason for s in samples if s.pixels is None}
-    side = protocol.center_crop
-    blank = torch.zeros(3, side, side, dtype=torch.uint8, device="cpu")
-    pixels = torch.stack([blank if s.pixels is None else s.pixels for s in samples])
-    batch = normalize(pixels.to(device), protocol)
-    batch = batch.contiguous(memory_format=torch.channels_last)
-    bad = [position for position, s in enumerate(samples) if s.pixels is None]
-    found = BatchPredictions([s.index for s in samples], {}, {}, unreadable, waited)
-    for name, model in models.items():
-        try:
-            with unexpected_as_errors():
-                best = model(batch).float().topk(min(TOP, len(protocol.class_ids)), dim=1)
-                indices, values = best.indices.cpu(), best.values.cpu()
-        except VanbenchError as error:
-            found.failures[name] = error
-            continue
-        indices[bad], values[bad] = -1, torch.nan
-        found.top[name], found.logits[name] = indices, values
-    return found
+def _to_host(found: Tensor) -> Tensor:
+    """A copy in host memory, which is complete when the device has done what was started before."""
+    if found.device.type != "cuda":
+        return found.cpu()
+    host = torch.empty_like(found, device="cpu", pin_memory=torch.cuda.is_available())
+    return host.copy_(found, non_blocking=True)

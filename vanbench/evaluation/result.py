@@ -10,7 +10,8 @@ from vanbench.errors import CheckpointError, FetchError, InternalError, Vanbench
 from vanbench.evaluation.result_json import ClaimJson, ClaimsJson, UsedData, ValidatedModel
 from vanbench.intervals import wilson_interval
 from vanbench.prediction_store.prediction import Tally
-from vanbench.report.records import Accuracy, Numerics, ValidationEnvironment
+from vanbench.prediction_store.store import RunKey
+from vanbench.report.records import Accuracy, Numerics, Times, ValidationEnvironment
 from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.typed_json import to_json
@@ -24,10 +25,11 @@ MEASURED = "measured"
 class ValidationResult:
     """What one pass found: a tally or a reason for every model, and what it was measured on.
 
-    ``seconds`` is the wall time of the pass, ``waited`` the part of it in which the models waited
-    for images, ``computed`` how many images went through a model; the predictions for the others
-    were stored before. ``weights`` has the kind of each model's weights, ``plain`` or ``ema``, and
-    ``sha256`` its file's hash.
+    ``seconds`` is the wall time of the pass, ``times`` where that of each process went, by rank,
+    ``computed`` how many images went through a model; the predictions for the others were stored
+    before. ``batch_sizes`` has how many images at once each model computed in the end. ``weights``
+    has the kind of each model's weights, ``plain`` or ``ema``, ``sha256`` its file's hash, and
+    ``keys`` under which its predictions are stored.
     """
 
     tallies: Mapping[str, Tally]
@@ -37,10 +39,17 @@ class ValidationResult:
     numerics: Numerics
     environment: ValidationEnvironment
     seconds: float
-    waited: float
+    times: tuple[Times, ...]
+    batch_sizes: Mapping[str, int]
     computed: int
     weights: Mapping[str, str]
     sha256: Mapping[str, str]
+    keys: Mapping[str, RunKey]
+
+    @property
+    def waited(self) -> float:
+        """Seconds in which the models waited for images, on average over the processes."""
+        return sum(times.wait for times in self.times) / len(self.times)
 
     def accuracy(self, name: str) -> Accuracy:
         """What a record has of one model."""
@@ -58,6 +67,8 @@ class ValidationResult:
             date=today(),
             environment=self.environment,
             weights=self.weights[name],
+            batch_size=self.batch_sizes[name],
+            processes=self.times,
         )
 
     @property

@@ -2,35 +2,33 @@
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import torch
-from torch import nn
 
-from vanbench.checkpoints.weights import PLAIN
 from vanbench.data.decoder_check import check_decoder
 from vanbench.data.inspect import DataReport, inspect, refuse_broken
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
-from vanbench.devices import choose_device
+from vanbench.devices import choose_device, default_batch_size
 from vanbench.environment import environment, today
 from vanbench.errors import RecordError, ScoringError, VanbenchError, unexpected_as_errors
 from vanbench.evaluation.estimate import note_estimate
 from vanbench.evaluation.plan import STOP, Candidate, RunOptions, spread
-from vanbench.evaluation.predict import BatchPredictions, predict
+from vanbench.evaluation.precision import check_precision
+from vanbench.evaluation.predict import BatchPredictions
+from vanbench.evaluation.ready import ReadyModel, open_ready, resolve
 from vanbench.evaluation.result import ValidationResult
 from vanbench.evaluation.resume import State, StoredRuns
 from vanbench.evaluation.run_key import numerics_of, run_key
-from vanbench.inference.autotune import resolve_config
-from vanbench.inference.optimized import compiled, optimize
+from vanbench.evaluation.sharing import Computation, assist, end, lead, refuse_differences
 from vanbench.interrupts import keeping
-from vanbench.model.architecture import Architecture
-from vanbench.model.van import VAN
 from vanbench.outside.safe_text import for_terminal
 from vanbench.prediction_store.prediction import Tally
-from vanbench.prediction_store.store import Store
+from vanbench.prediction_store.store import RunKey, Store
 from vanbench.progress import (
     Progress,
     guarded,
@@ -38,21 +36,11 @@ from vanbench.progress import (
     raising_callers_errors,
     silent,
 )
-from vanbench.report.records import ValidationEnvironment
+from vanbench.report.records import Times, ValidationEnvironment
 from vanbench.zoo.entries import EvaluationProtocol
 
 STORED_BEFORE = "Predictions that were stored before are kept. The same command continues."
 MOST_ROUNDS = 5  # how often predictions that another process deleted are computed again
-
-
-@dataclass(frozen=True)
-class ReadyModel:
-    """A model that is ready to compute, and what else decides its predictions."""
-
-    model: nn.Module = field(repr=False)
-    sha256: str
-    layer_norm_eps: float
-    weights: str = PLAIN
 
 
 def validate_candidates(
@@ -73,28 +61,26 @@ def validate_candidates(
 def _validate_candidates(
     candidates: Sequence[Candidate], data: Path, options: RunOptions, progress: Progress
 ) -> tuple[dict[str, ValidationResult], dict[str, VanbenchError]]:
-    device = choose_device(options.device)
+    team = options.team
     passes: dict[str, ValidationResult] = {}
     errors: dict[str, VanbenchError] = {}
-    groups: dict[EvaluationProtocol, dict[str, ReadyModel]] = {}
     try:
         with unexpected_as_errors():
+            device = team.agree(lambda: choose_device(options.device, team.here))
+            check_precision(device, options.precision)
             options = resolve(options, device)
     except VanbenchError as error:
         return {}, {candidate.name: error for candidate in candidates}
-    with progress("preparing models", "models") as update:
-        for number, candidate in enumerate(candidates):
-            update(number, len(candidates), candidate.name)
-            try:
-                with unexpected_as_errors():
-                    ready = _prepare(candidate, device, options)
-                    groups.setdefault(candidate.protocol, {})[candidate.name] = ready
-            except VanbenchError as error:
-                errors[candidate.name] = error
+    groups, errors = _prepare_all(candidates, device, options, progress)
     for protocol, models in groups.items():
         try:
             with unexpected_as_errors():
-                result = validate(models, data, protocol, options, progress)
+                started = _start(models, data, protocol, device, options, progress)
+                if team.here.is_first:
+                    result = _measure(started, progress)
+                else:
+                    assist(started.computation)
+                    continue
         except VanbenchError as error:
             errors |= dict.fromkeys(models, error)
         else:
@@ -103,15 +89,25 @@ def _validate_candidates(
     return passes, errors
 
 
-def refuse_head(architecture: Architecture, protocol: EvaluationProtocol) -> None:
-    """ScoringError if such a model cannot be scored over the protocol's classes."""
-    wanted, found = len(protocol.class_ids), architecture.num_classes
-    if found != wanted:
-        head = f"a head of {found} classes" if found else "no classification head"
-        raise ScoringError(
-            f"expected a head of {wanted} classes for Top-1/Top-5, found {head}",
-            remedy="Pre-trained backbones are for fine-tuning and cannot be validated as they are.",
-        )
+Groups = Mapping[EvaluationProtocol, Mapping[str, ReadyModel]]
+
+
+def _prepare_all(
+    candidates: Sequence[Candidate], device: torch.device, options: RunOptions, progress: Progress
+) -> tuple[Groups, dict[str, VanbenchError]]:
+    """The models by protocol, and why others cannot run. All processes get the same ones."""
+    groups: dict[EvaluationProtocol, dict[str, ReadyModel]] = {}
+    errors: dict[str, VanbenchError] = {}
+    with progress("preparing models", "models") as update:
+        for number, candidate in enumerate(candidates):
+            update(number, len(candidates), candidate.name)
+            try:
+                with unexpected_as_errors():
+                    ready = options.team.agree(partial(open_ready, candidate, device, options))
+                    groups.setdefault(candidate.protocol, {})[candidate.name] = ready
+            except VanbenchError as error:
+                errors[candidate.name] = error
+    return groups, errors
 
 
 def validate(
@@ -128,48 +124,100 @@ def validate(
     finite, becomes a failure; the others go on.
     """
     device = choose_device(options.device)
-    images = open_images(data, protocol.class_ids)
-    indices = spread(len(images), options.limit)
-    report = _inspect(images, indices, protocol, options, progress)
-    about = ValidationEnvironment(**asdict(environment(device)), decoder=check_decoder())
-    computing = numerics_of(device, options)
-    keys = {
-        name: run_key(m.sha256, m.weights, m.layer_norm_eps, protocol, computing, about)
-        for name, m in models.items()
-    }
-    with Store(options.store) as store:
-        runs = StoredRuns(store, images, report, indices, keys, today())
-        if options.fresh:
-            runs.forget()
-        collected = _Collected(runs, list(models))
-        state = collected.read()
+    return _measure(_start(models, data, protocol, device, options, progress), progress)
+
+
+@dataclass(frozen=True)
+class _Started:
+    """A pass whose images and models are known and were checked, before any prediction."""
+
+    models: Mapping[str, ReadyModel]
+    computation: Computation
+    indices: Sequence[int]
+    report: DataReport
+    environment: ValidationEnvironment
+    keys: Mapping[str, RunKey]
+
+
+def _start(
+    models: Mapping[str, ReadyModel],
+    data: Path,
+    protocol: EvaluationProtocol,
+    device: torch.device,
+    options: RunOptions,
+    progress: Progress,
+) -> _Started:
+    """Open and check the images, once per node; make sure that all processes do the same."""
+
+    def start() -> _Started:
+        images = open_images(data, protocol.class_ids)
+        indices = spread(len(images), options.limit)
+        report = options.team.on_each_node(
+            lambda: _inspect(images, indices, protocol, options, progress)
+        )
+        about = ValidationEnvironment(**asdict(environment(device)), decoder=check_decoder())
+        computing = numerics_of(device, options)
+        keys = {
+            name: run_key(m.sha256, m.weights, m.layer_norm_eps, protocol, computing, about)
+            for name, m in models.items()
+        }
         modules = {name: ready.model for name, ready in models.items()}
-        work = runs.work(state)
-        note_estimate(modules, images, protocol, len(indices), work, device, options)
-        start = perf_counter()
-        batches = _batches(collected, state, modules, protocol, report.content, device, options)
-        kept = keeping(lambda: collected.kept(options))
-        with kept, progress("validating", "images") as update, closing(batches):
-            update(collected.done, len(indices))
-            for batch in batches:
-                collected.add(batch)
-                update(collected.done, len(indices), note=collected.note())
-        seconds = perf_counter() - start
+        computation = Computation(modules, images, protocol, report.content, device, options)
+        return _Started(models, computation, indices, report, about, keys)
+
+    started = options.team.agree(start)
+    refuse_differences(started.computation, started.keys)
+    return started
+
+
+def _measure(started: _Started, progress: Progress) -> ValidationResult:
+    """Predict what is not stored yet, with the other processes if there are any; count."""
+    computation, indices = started.computation, started.indices
+    images, options, team = computation.images, computation.options, computation.options.team
+    try:
+        with Store(options.store) as store:
+            runs = StoredRuns(store, images, started.report, indices, started.keys, today())
+            if options.fresh:
+                runs.forget()
+            collected = _Collected(runs, list(started.models), team.here.size)
+            state = collected.read()
+            note_estimate(
+                computation.models,
+                images,
+                computation.protocol,
+                len(indices),
+                runs.work(state),
+                computation.device,
+                options,
+            )
+            start = perf_counter()
+            batches = _batches(collected, state, computation)
+            kept = keeping(lambda: collected.kept(options))
+            with kept, progress("validating", "images") as update, closing(batches):
+                update(collected.done, len(indices))
+                for rank, batch in batches:
+                    collected.add(rank, batch)
+                    update(collected.done, len(indices), note=collected.note())
+            seconds = perf_counter() - start
+    finally:
+        end(computation)
     return ValidationResult(
         tallies=collected.tallies,
         failures=collected.failures,
-        protocol=protocol,
-        data=report.summary(
+        protocol=computation.protocol,
+        data=started.report.summary(
             total=len(images),
             unreadable={images.names[index]: reason for index, reason in runs.unreadable.items()},
         ),
-        numerics=computing,
-        environment=about,
+        numerics=numerics_of(computation.device, options),
+        environment=started.environment,
         seconds=seconds,
-        waited=collected.waited,
+        times=tuple(collected.times),
+        batch_sizes=collected.batch_sizes(computation),
         computed=collected.computed,
-        weights={name: model.weights for name, model in models.items()},
-        sha256={name: model.sha256 for name, model in models.items()},
+        weights={name: model.weights for name, model in started.models.items()},
+        sha256={name: model.sha256 for name, model in started.models.items()},
+        keys=started.keys,
     )
 
 
@@ -188,48 +236,10 @@ def _inspect(
     return report
 
 
-def resolve(options: RunOptions, device: torch.device) -> RunOptions:
-    """The options with the rewrite's config decided: the given one, or a short trial's."""
-    if options.reference:
-        return options
-    config = resolve_config(
-        options.rewrite, device, options.precision, options.compile, options.on_message
-    )
-    return replace(options, rewrite=config)
-
-
-def prepare(model: VAN, device: torch.device, options: RunOptions) -> nn.Module:
-    """The module that computes: the exact rewrite for inference, or the reference itself."""
-    model = model.to(device)
-    if options.reference:
-        return model
-    return (compiled if options.compile else optimize)(model, config=options.rewrite)
-
-
-def _prepare(candidate: Candidate, device: torch.device, options: RunOptions) -> ReadyModel:
-    """The candidate's model ready to compute.
-
-    Nothing refers to its checkpoint afterwards, so that each model is held once.
-    """
-    checkpoint = candidate.open()
-    refuse_head(checkpoint.architecture, candidate.protocol)
-    checkpoint.warn()
-    if checkpoint.choice:
-        options.on_note(f"{checkpoint.path.name}: {checkpoint.choice}.")
-    model = prepare(checkpoint.model, device, options)
-    return ReadyModel(model, checkpoint.sha256, checkpoint.layer_norm_eps, checkpoint.weights)
-
-
 def _batches(
-    collected: "_Collected",
-    state: State,
-    models: Mapping[str, nn.Module],
-    protocol: EvaluationProtocol,
-    content: Mapping[int, str],
-    device: torch.device,
-    options: RunOptions,
-) -> Generator[BatchPredictions, None, None]:
-    """The predictions that are not stored yet, until all are stored.
+    collected: "_Collected", state: State, computation: Computation
+) -> Generator[tuple[int, BatchPredictions], None, None]:
+    """The predictions that are not stored yet, with who made them, until all are stored.
 
     ``state`` is what is stored at the start. What another process deletes in the meantime is
     computed again.
@@ -237,17 +247,12 @@ def _batches(
     for _ in range(MOST_ROUNDS):
         if state.complete:
             return
-        for work in collected.runs.work(state):
-            chosen = {name: models[name] for name in work.models if name in collected.tallies}
-            images = collected.runs.images
-            yield from predict(
-                chosen, images, protocol, work.indices, device, options, content=content
-            )
+        yield from lead(computation, collected.runs.work(state), collected.tallies)
         state = collected.read()
     if not state.complete:
         raise RecordError(
             "predictions disappear while they are computed",
-            where=options.store,
+            where=computation.options.store,
             remedy="Another process deletes them. Run the command again when it has ended.",
         )
 
@@ -255,11 +260,13 @@ def _batches(
 class _Collected:
     """Running tallies and failures as the batches come; every batch is stored."""
 
-    def __init__(self, runs: StoredRuns, names: Sequence[str]):
+    def __init__(self, runs: StoredRuns, names: Sequence[str], processes: int):
         self.runs = runs
         self.tallies = {name: Tally() for name in names}
         self.failures: dict[str, VanbenchError] = {}
-        self.waited, self.computed, self.done = 0.0, 0, 0
+        self.times = [Times()] * processes
+        self.reduced: dict[str, int] = {}
+        self.computed, self.done = 0, 0
 
     def read(self) -> State:
         """What is stored now; the tallies are those of it."""
@@ -269,10 +276,24 @@ class _Collected:
         self.done = len(self.runs.indices) - len(missing)
         return state
 
-    def add(self, batch: BatchPredictions) -> None:
+    def add(self, rank: int, batch: BatchPredictions) -> None:
+        """Store and count what the process of that rank predicted."""
+        start = perf_counter()
+        self._add(batch)
+        own = Times() if rank else Times(bookkeeping=perf_counter() - start)
+        self.times[rank] += batch.times + own
+
+    def batch_sizes(self, computation: Computation) -> Mapping[str, int]:
+        """How many images at once each model computed at the end."""
+        options = computation.options
+        usual = options.batch_size or default_batch_size(computation.device)
+        return {name: self.reduced.get(name, usual) for name in self.tallies}
+
+    def _add(self, batch: BatchPredictions) -> None:
         self.done += len(batch.indices)
         self.computed += len(batch.indices)
-        self.waited += batch.waited
+        for name, size in batch.reduced.items():
+            self.reduced[name] = min(size, self.reduced.get(name, size))
         for name, error in batch.failures.items():
             self.failures[name] = error
             self.tallies.pop(name, None)

@@ -1,12 +1,13 @@
 """Records: what was measured of a model, with its provenance.
 
 A record has three sections, each with the date and environment of its own measurement: a run
-replaces the sections that it measured in full and leaves the others. No record holds a path of a
-machine. ``record_files`` reads and writes them.
+replaces the sections that it measured in full and leaves the others. Beside them are the accuracies
+in other precisions than fp32, which no claim is judged by. No record holds a path of a machine.
+``record_files`` reads and writes them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -22,6 +23,8 @@ VERIFIED = "verified"
 UNVERIFIABLE = "unverifiable"
 HAVE_FILE = (VERIFIED, UNVERIFIABLE)
 FAILED = ("unreachable", "missing", "mismatch", "unreadable")
+FP32 = "fp32"
+"""The precision that claims are judged by: IEEE single precision, without TF32."""
 
 ArchitectureJson = Annotated[
     Architecture,
@@ -99,11 +102,55 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class DifferenceFromFp32:
+    """How the first choices differ from those in fp32, image by image.
+
+    Both runs are of the same weights, protocol and ``images``. On ``different`` of these the first
+    choices differ; ``only_fp32_right`` and ``only_this_right`` are the images that one run alone
+    gets right (Top-1), and ``p_value`` is McNemar's exact one for them. ``also_differs`` names what
+    else is different between the runs, such as the device or the version of torch.
+    """
+
+    images: int
+    different: int
+    only_fp32_right: int
+    only_this_right: int
+    p_value: float
+    also_differs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of one process. On a GPU, copying and computing overlap with the other parts.
+
+    ``decode`` is the sum over the workers, which read and decode while the models run.
+    """
+
+    decode: float = 0.0
+    """Reading and decoding images, summed over the decoding processes."""
+    wait: float = 0.0
+    """Waiting for decoded images."""
+    copy: float = 0.0
+    """Copying images to the device, and normalising them."""
+    forward: float = 0.0
+    """Running the models."""
+    bookkeeping: float = 0.0
+    """Storing predictions, and all else."""
+
+    def __add__(self, other: "Times") -> "Times":
+        names = [part.name for part in fields(self)]
+        return Times(*(getattr(self, name) + getattr(other, name) for name in names))
+
+
+@dataclass(frozen=True)
 class Accuracy:
     """Integer counts over a validation set.
 
     ``sha256`` is the checkpoint's, ``weights`` the kind of its weights that was scored, as in
-    FileRecord.
+    FileRecord. ``differs_from_fp32`` is None for fp32, and where no fp32 predictions were stored.
+
+    ``batch_size`` is how many images at once the model computed, in the end: fewer than was asked
+    for where it ran out of memory. ``processes`` has where the time of each process went, by rank.
     """
 
     sha256: str
@@ -118,23 +165,46 @@ class Accuracy:
     date: str
     environment: ValidationEnvironment
     weights: str | None = None
+    differs_from_fp32: DifferenceFromFp32 | None = None
+    batch_size: int | None = None
+    processes: tuple[Times, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Record:
-    """What was measured of one model of a zoo; None for a section that was not."""
+    """What was measured of one model of a zoo; None for a section that was not.
+
+    ``accuracy`` is in fp32. ``other_precisions`` has those in other precisions, by its name.
+    """
 
     zoo: str
     name: str
     checkpoint: FileRecord | None = None
     counts: Counts | None = None
     accuracy: Accuracy | None = None
+    other_precisions: Mapping[str, Accuracy] | None = None
+
+    @property
+    def accuracies(self) -> dict[str, Accuracy]:
+        """All of them by precision, fp32 first."""
+        in_fp32 = {FP32: self.accuracy} if self.accuracy else {}
+        return {**in_fp32, **(self.other_precisions or {})}
+
+
+def with_accuracy(record: Record, accuracy: Accuracy) -> Record:
+    """The record with this accuracy where its precision belongs."""
+    precision = accuracy.numerics.precision
+    if precision == FP32:
+        return replace(record, accuracy=accuracy)
+    others = {**(record.other_precisions or {}), precision: accuracy}
+    return replace(record, other_precisions=others)
 
 
 def merge(old: Record | None, new: Record) -> Record:
     """``new``, with the sections of ``old`` that ``new`` did not measure in full.
 
-    An accuracy is kept only while it belongs to the same weights of the same file.
+    An accuracy is kept only while it belongs to the same weights of the same file; one in another
+    precision also until it is measured again in the same.
     """
     if old is None:
         return new
@@ -143,7 +213,18 @@ def merge(old: Record | None, new: Record) -> Record:
         checkpoint, counts = old.checkpoint, old.counts
     if accuracy is None and _belongs(old.accuracy, checkpoint):
         accuracy = old.accuracy
-    return replace(new, checkpoint=checkpoint, counts=counts, accuracy=accuracy)
+    others = {
+        precision: kept
+        for precision, kept in (old.other_precisions or {}).items()
+        if _belongs(kept, checkpoint)
+    } | dict(new.other_precisions or {})
+    return replace(
+        new,
+        checkpoint=checkpoint,
+        counts=counts,
+        accuracy=accuracy,
+        other_precisions=others or None,
+    )
 
 
 def _belongs(accuracy: Accuracy | None, checkpoint: FileRecord | None) -> bool:
