@@ -4,7 +4,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from vanbench.report.chart_svg import LONGEST_LABEL, WIDTH, shortened, svg_file, svg_inline
+from vanbench.report.chart_svg import (
+    CHARACTER,
+    FONT,
+    LONGEST_LABEL,
+    WIDTH,
+    shortened,
+    svg_file,
+    svg_inline,
+)
 from vanbench.report.charts import Bar, BarChart, BarRow, Panel, Point, ScatterChart, Series
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -55,6 +63,21 @@ def test_names_do_not_cover_one_another_and_are_said_once():
     texts = [element.text for element in root.iter(f"{SVG}text")]
     assert texts.count("twin") == 1
     assert [t.text for t in root.iter(f"{SVG}title")].count("twin: 80.00") == 1
+
+
+@pytest.mark.parametrize(("low", "high"), [(79, 81), (70, 90), (80, 99), (60, 80)])
+def test_no_name_crosses_the_line_of_an_interval(low, high):
+    points = [Point("first", 1, 80, low, high), Point("second", 2, 80.5, low, high)]
+    root = ElementTree.fromstring(svg_file(scatter(*points)))
+    lines = [e for e in root.iter(f"{SVG}line") if e.get("class") == "whisker"]
+    names = [e for e in root.iter(f"{SVG}text") if e.text in ("first", "second")]
+    assert (len(lines), len(names)) == (2, 2)
+    for name in names:
+        left, base = float(name.get("x")), float(name.get("y"))
+        for line in lines:
+            x, y1, y2 = (float(line.get(key)) for key in ("x1", "y1", "y2"))
+            beside = x < left or x > left + len(name.text) * CHARACTER
+            assert beside or base < min(y1, y2) or base - FONT > max(y1, y2)
 
 
 @pytest.mark.parametrize("draw", [svg_file, svg_inline])

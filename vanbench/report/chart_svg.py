@@ -319,8 +319,8 @@ def _point(point: Point, filled: bool, x: Axis, y: Axis) -> Iterator[str]:
 
 
 def _labels(points: Sequence[Point], x: Axis, y: Axis) -> Iterator[str]:
-    """Each model's name once, beside a point, where no other name or point is; else not at all."""
-    taken = [_box(x(p.x) - RADIUS, y(p.y) - RADIUS, 2 * RADIUS, 2 * RADIUS) for p in points]
+    """Each model's name once, beside a point, where no other name, point or line is; else not."""
+    taken = [_extent(point, x, y) for point in points]
     named: set[str] = set()
     for point in points:
         label = shortened(point.label)
@@ -340,6 +340,13 @@ def _labels(points: Sequence[Point], x: Axis, y: Axis) -> Iterator[str]:
             named.add(point.label)
             taken.append(free[0])
             yield _text(free[0][0], free[0][1] + FONT - 4, label, "muted")
+
+
+def _extent(point: Point, x: Axis, y: Axis) -> "Box":
+    """What a point covers, with the line of its interval."""
+    ends = [y(end) for end in (point.low, point.high, point.y) if end is not None]
+    upper, lower = min(*ends, y(point.y) - RADIUS), max(*ends, y(point.y) + RADIUS)
+    return _box(x(point.x) - RADIUS, upper, 2 * RADIUS, lower - upper)
 
 
 Box = tuple[float, float, float, float]
