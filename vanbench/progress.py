@@ -1,5 +1,6 @@
-"""How a long operation reports its progress, and how amounts of time and of bytes are written."""
+"""How a long operation reports its progress, and how amounts are written."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ParamSpec, Protocol
@@ -7,6 +8,8 @@ from typing import ParamSpec, Protocol
 P = ParamSpec("P")
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
+BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[kMG]?B|M|G|%|days?|h|min|m?s|images/s|points?)(?![\w/]))")
+"""The space between a number and its unit, at which no line is to end."""
 
 
 class Update(Protocol):

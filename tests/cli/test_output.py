@@ -10,6 +10,7 @@ import pytest
 
 import vanbench
 from vanbench.cli import output
+from vanbench.progress import BEFORE_UNIT
 
 
 def test_json_is_one_document_with_its_schema(capsys):
@@ -75,7 +76,7 @@ def test_a_number_and_its_unit_are_in_one_line(width, capsys, monkeypatch):
 
 def test_only_a_unit_stays_with_its_number():
     text = "top 5 Mistakes, 3 handles, 7 s/m, 20 GBit"
-    assert output.BEFORE_UNIT.sub("_", text) == text
+    assert BEFORE_UNIT.sub("_", text) == text
 
 
 CONTROL = "a\x1b]0;title\x07\x9b31m\u202eb\x7f\udcff\rc"

@@ -48,9 +48,9 @@ def test_the_time_is_the_sum_over_the_models_at_their_recorded_speeds(recorded):
     minutes = round(seconds / 60)
     (text,) = times(counted_rows(), recorded)
     assert text == (
-        f"- Time: {minutes // 60} h {minutes % 60} min for 5 models × 50,000 images on 2 cores of "
+        f"- Time: {minutes // 60}&nbsp;h {minutes % 60}&nbsp;min for 5 models × 50,000 images on 2 cores of "
         "a CPU (AMD EPYC), at the speeds in [`b`](b), without decoding the images; "
-        f"with `--limit 2000`, {seconds / 25 / 60:.0f} min."
+        f"with `--limit 2000`, {seconds / 25 / 60:.0f}&nbsp;min."
     )
 
 
@@ -105,7 +105,7 @@ def test_the_download_is_four_bytes_for_each_counted_parameter(tmp_path):
     params = sum(row.record.counts.params for row in rows)
     text = costs(rows, tmp_path, "b")
     assert text == (
-        f"- Download: 8 checkpoint files of {4 * params / 1e9:.2f} GB in total, if each parameter "
+        f"- Download: 8 checkpoint files of {4 * params / 1e9:.2f}&nbsp;GB in total, if each parameter "
         "takes 4 bytes."
     )
     uncounted = [make_row(row.entry, Record("openmmlab", row.entry.name)) for row in rows]
@@ -114,7 +114,7 @@ def test_the_download_is_four_bytes_for_each_counted_parameter(tmp_path):
 
 def test_the_sizes_of_files_that_were_there_are_exact(tmp_path):
     (row, *others) = counted_rows({JUDGED[0]: (37705, 46500)})
-    assert costs([row], tmp_path, "b") == "- Download: 1 checkpoint file of 5 B."
+    assert costs([row], tmp_path, "b") == "- Download: 1 checkpoint file of 5&nbsp;B."
     assert "if each parameter takes 4 bytes" in costs([row, *others], tmp_path, "b")
 
 
@@ -132,4 +132,6 @@ def test_files_of_this_machine_and_unknown_sizes_are_not_said(tmp_path):
     assert costs([unknown, *rows[1:]], tmp_path, "b") == ""
     claimed = replace(claims, params_m=Reported("1.5"))
     known = make_row(replace(rows[0].entry, claims=claimed), Record("zoo", rows[0].entry.name))
-    assert costs([known], tmp_path, "b").startswith("- Download: 1 checkpoint file of 6.00 MB, if")
+    assert costs([known], tmp_path, "b").startswith(
+        "- Download: 1 checkpoint file of 6.00&nbsp;MB, if"
+    )

@@ -7,7 +7,6 @@ only, and not where NO_COLOR is set.
 
 import json
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -18,12 +17,12 @@ from vanbench.cli.status_line import erase_status
 from vanbench.cli.streams import is_unicode, width_of
 from vanbench.cli.tables import Column, Segment, fit, wrap_words
 from vanbench.outside.safe_text import for_terminal, is_plain
+from vanbench.progress import BEFORE_UNIT
 
 SCHEMA = 1
 PRINTED = "vanbench.printed_json"  # the key in click's context for: a document was printed
 MOST = 1_000_000  # characters of a text of several lines
 LONGEST = 10_000  # characters of one line
-BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[kMG]?B|M|G|%|days?|h|min|m?s|images/s|points?)(?![\w/]))")
 GLUE = "\ue000"  # one column wide, and in no text that passed for_terminal
 
 

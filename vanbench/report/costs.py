@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from vanbench.outside.safe_text import for_markdown
-from vanbench.progress import duration, size_of
+from vanbench.progress import BEFORE_UNIT, duration, size_of
 from vanbench.report import bench_records
 from vanbench.report.bench_records import BenchRecord
 from vanbench.report.records import HAVE_FILE
@@ -24,8 +24,8 @@ def costs(rows: Sequence[ModelRow], results: Path, link: str) -> str:
     ``link`` is the address of the benchmark records under ``results``. RecordError if one of them
     cannot be used.
     """
-    sentences = (_download(rows), _time(rows, results, link))
-    return "\n".join(f"- {sentence}" for sentence in sentences if sentence)
+    sentences = filter(None, (_download(rows), _time(rows, results, link)))
+    return "\n".join(f"- {BEFORE_UNIT.sub('&nbsp;', sentence)}" for sentence in sentences)
 
 
 def _download(rows: Iterable[ModelRow]) -> str:

@@ -9,6 +9,7 @@ from vanbench.checkpoints.weights import EMA
 from vanbench.conventions import CONVENTIONS
 from vanbench.environment import Environment
 from vanbench.outside.safe_text import for_markdown
+from vanbench.progress import BEFORE_UNIT
 from vanbench.report import records
 from vanbench.report.answer import Answer, Finding, answer
 from vanbench.report.records import FileRecord
@@ -74,7 +75,7 @@ def cells(row: ModelRow, notes: Footnotes) -> list[str]:
     ]
 
 
-SUMMARY_COLUMNS = ("Model", "Params, M<br>FLOPs, G", "<br>".join(ACCURACIES))
+SUMMARY_COLUMNS = ("Model", "Params,&nbsp;M<br>FLOPs,&nbsp;G", "Top-1,&nbsp;%<br>Top-5,&nbsp;%")
 SUMMARY_LEGEND = (
     "✓ reproduced at the printed precision, ≈ within 0.05 points, ! misprint and its correction, "
     "✗ deviates, ◐ partial, ○ not measured. FLOPs are under the convention of the claim."
@@ -136,7 +137,8 @@ def summary(rows: Sequence[ModelRow], figures: Mapping[str, str] | None = None) 
 
 def _points(found: Answer) -> list[str]:
     """The discoveries, then why numbers are missing, as a list."""
-    return [f"- {for_markdown(in_words(item))}" for item in (*found.discoveries, *found.reasons)]
+    findings = (*found.discoveries, *found.reasons)
+    return [f"- {BEFORE_UNIT.sub('&nbsp;', for_markdown(in_words(item)))}" for item in findings]
 
 
 def in_words(finding: Finding) -> str:
