@@ -132,6 +132,10 @@ def beyond(schema, value):
             yield value[:1] * 2
     if kind == "object":
         yield {**value, "colour": "red"}
+        if "maxProperties" in schema:
+            (member,) = value.values()
+            yield {}
+            yield {f"a.{number}": member for number in range(schema["maxProperties"] + 1)}
         yield from (
             {k: v for k, v in value.items() if k != name} for name in schema.get("required", [])
         )
@@ -148,6 +152,8 @@ def within(schema, value):
             yield from (True, False)
         if option["type"] == "array" and isinstance(value, list):
             yield from ([good, *value[1:]] for good in within(option["items"], value[0]))
+            if "maxItems" in option and not option.get("uniqueItems"):
+                yield value[:1] * option["maxItems"]
         if option["type"] == "string" and "maxLength" in option and "enum" not in option:
             yield "a" * option["maxLength"]
         if option["type"] == "object":
