@@ -98,6 +98,11 @@ def keys_of(schema):
     return next(o["properties"] for o in schema.get("anyOf", [schema]) if "properties" in o)
 
 
+def many_models(count):
+    """So many models, with the required keys alone."""
+    return {f"a{i}.x": {"architecture": "van_b0", "url": f"{i}.pth"} for i in range(count)}
+
+
 def beyond(schema, value):
     """Values that the schema refuses: of another kind, or a step beyond a limit."""
     if "anyOf" in schema:
@@ -133,9 +138,7 @@ def beyond(schema, value):
     if kind == "object":
         yield {**value, "colour": "red"}
         if "maxProperties" in schema:
-            (member,) = value.values()
-            yield {}
-            yield {f"a.{number}": member for number in range(schema["maxProperties"] + 1)}
+            yield from ({}, many_models(schema["maxProperties"] + 1))
         yield from (
             {k: v for k, v in value.items() if k != name} for name in schema.get("required", [])
         )
@@ -158,6 +161,8 @@ def within(schema, value):
             yield "a" * option["maxLength"]
         if option["type"] == "object":
             yield {k: v for k, v in value.items() if k in option.get("required", value)}
+            if "maxProperties" in option:
+                yield many_models(option["maxProperties"])
 
 
 def test_a_zoo_with_every_key_is_accepted_by_both():
