@@ -1,15 +1,65 @@
 """Running the command line in a terminal of a given width, and a check of what it shows."""
 
+import io
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from rich.cells import cell_len
 
+from vanbench.cli.group import main
+
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+ERASED = re.compile(r"[^\n]*\r\x1b\[K")  # a progress bar that was erased again
 NARROW = "Not shown at this width:"
+AMBIENT = ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM", "CI", "GITHUB_ACTIONS")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What a command showed, and its exit code. On a terminal stderr is in ``stdout``, too."""
+
+    code: int
+    stdout: str
+    stderr: str = ""
+
+    @property
+    def text(self) -> str:
+        """What is read: without colour codes and erased lines."""
+        return ANSI.sub("", ERASED.sub("", self.stdout.replace("\r\n", "\n")))
+
+
+class _Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+def screen(args: list[str], columns: int | None, *, env: Mapping[str, str] | None = None) -> Screen:
+    """What ``vanbench ARGS`` shows in a terminal of this width, or piped where it is None.
+
+    In this process, which saves its start; ``run_in_terminal`` is the real thing. ``env`` is added
+    to the environment, from which what says how to print was taken.
+    """
+    kind = io.TextIOWrapper if columns is None else _Terminal
+    out, err = (kind(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    width = {} if columns is None else {"COLUMNS": str(columns)}
+    base = {key: value for key, value in os.environ.items() if key not in AMBIENT}
+    variables = {**base, "TERM": "xterm-256color", **width, **(env or {})}
+    with (
+        patch.dict(os.environ, variables, clear=True),
+        patch.object(sys, "stdout", out),
+        patch.object(sys, "stderr", err if columns is None else out),
+    ):
+        try:
+            code = main(args, prog_name="vanbench", standalone_mode=True) or 0
+        except SystemExit as error:
+            code = int(error.code or 0)
+    return Screen(code, *(stream.buffer.getvalue().decode() for stream in (out, err)))
 
 
 def run_in_terminal(
@@ -68,7 +118,8 @@ def split_tokens(narrow: str, wide: str) -> set[str]:
     found = {word for line in lines for word in line.split() if not set(word) <= set("─…")}
     known = set(wide.split())
     known |= {f"{word}{end}" for word in known for end in ",."}
-    return {word for word in found - known if "…" not in word}
+    shortened = ("…", "...")  # by the rules of tables, and by click in lists of commands
+    return {word for word in found - known if not any(mark in word for mark in shortened)}
 
 
 def too_wide(text: str, columns: int) -> list[str]:

@@ -82,9 +82,10 @@ def test_no_secret_of_a_well_formed_url_is_left(host, user, path, with_user, wit
         ("invalid path: /no/such/store)", "invalid path: store)"),
         ("/my cache/x.pth, not in /my cache", "x.pth, not in the folder"),
         ("private/files/x.pth: no such file", "x.pth: no such file"),
+        ("not in the kept folder, kept/x.pth", "not in the kept folder, x.pth"),
         ("http://u:p@host/home/me/x.pth: no", "http://host/home/me/x.pth: no"),
         ("HTTP/1.1 with images/s", "HTTP/1.1 with images/s"),
     ],
 )
 def test_a_text_without_folders(text, left):
-    assert portable(text, ["/cache", "/my cache", "private/files", "."]) == left
+    assert portable(text, ["/cache", "/my cache", "private/files", "kept", "."]) == left

@@ -57,7 +57,7 @@ Examples:
 
 EXIT_CODES = """\b
 Exit codes:
-    0  everything asked for was measured, and nothing deviates
+    0  everything asked for was measured, nothing deviates
     1  something deviates, or a checked file is stale
     2  usage
     3  something asked for could not be measured

@@ -160,7 +160,7 @@ def shorten_middle(name: str, width: int) -> str:
     """The name, or its begin and end with ``…`` between them, in ``width`` terminal columns.
 
     >>> shorten_middle("van-tiny_8xb128_in1k_20220501-385941af.pth", 24)
-    'van-tiny_8x…385941af.pth'
+    'van-tiny_8xb…85941af.pth'
     """
     if cell_len(name) <= width:
         return name
@@ -172,8 +172,11 @@ def shorten_middle(name: str, width: int) -> str:
 
 
 def _natural(column: Column, cells: Sequence[str]) -> int:
-    """The width in which no cell wraps; a title may wrap between words."""
-    return max([*map(cell_len, cells), _longest_word([column.heading])], default=0)
+    """The width in which no cell wraps, and a title is at most two lines."""
+    width = max([*map(cell_len, cells), _longest_word([column.heading])], default=0)
+    while len(wrap_words(column.heading, width)) > 2:
+        width += 1
+    return width
 
 
 def _longest_word(texts: Sequence[str]) -> int:

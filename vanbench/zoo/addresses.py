@@ -57,9 +57,9 @@ def portable(text: str, folders: Iterable[str | Path] = ()) -> str:
     """
     for folder in sorted(map(str, folders), key=len, reverse=True):
         if folder.strip("./\\"):
-            known = re.compile(
-                rf"(?:file://)?(?<![\w.~-]){re.escape(folder.rstrip('/'))}([\\/]|\b)"
-            )
+            name = folder.rstrip("/\\")
+            alone = r"|\b" if re.search(r"[\\/]", name) else ""  # else it may be any word
+            known = re.compile(rf"(?:file://)?(?<![\w.~-]){re.escape(name)}([\\/]{alone})")
             text = known.sub(lambda match: "" if match[1] else "the folder", text)
     text = _FILE_URL.sub(lambda match: unquote(match[0]).rpartition("/")[2], redact(text))
     return _FOLDERS.sub("", text)

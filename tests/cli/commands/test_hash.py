@@ -42,11 +42,11 @@ def test_what_is_printed_of_each_file(tmp_path):
         path.write_bytes(b"weights")
     outcome = run("hash", own, namesake, tmp_path / "absent", code=1)
     lines = [line.strip() for line in outcome.stdout.splitlines()]
-    assert f"name     {own.name} (its own; it ends in digits of the hash)" in lines
+    assert f"name     {own.name} (its own)" in lines
     assert "not      van_nano.digits of demo, whose published file has this name" in lines
     assert lines.count("✗ its present name ends in the digits of another hash") == 1
     assert lines[-1] == (
-        "3 files: 0 of a zoo's models, 1 with the name of another file, 1 not readable."
+        "0 of 3 files known as a model's file, 1 with the name of another file, 1 not readable."
     )
     assert outcome.stderr == f"Error: {tmp_path / 'absent'}: there is no such file.\n"
 

@@ -42,8 +42,8 @@ def test_the_list_shows_what_distinguishes_the_runs(results):
     lines = run("predictions", "--results", results).stdout.splitlines()
     first, second = (next(line for line in lines if line.split()[:1] == [n]) for n in "12")
     assert f"{100 * RIGHT / TOTAL:.3f}" in first
-    assert "numerics.layer_norm_eps = 1e-05" in first
-    assert "numerics.layer_norm_eps = 1e-06" in second
+    assert "layer_norm_eps = 1e-05" in first
+    assert "layer_norm_eps = 1e-06" in second
 
 
 def test_the_list_says_how_many_and_ends_with_the_next_command(results):

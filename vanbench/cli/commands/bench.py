@@ -164,12 +164,12 @@ def _print(entries: tuple[Entry, ...], records: dict[str, "BenchRecord"]) -> Non
     largest = max((record.batch_size for record in records.values()), default=0)
     columns: list[str | Column] = [
         Column("model", fit=MIDDLE),
-        ">images/s, batch 1",
-        Column(">speed-up", drop=2),
-        Column(">p50, ms", drop=1),
-        f">images/s, batch {largest}",
-        ">speed-up",
-        Column(">memory, MiB", drop=3),
+        ">batch 1 images/s",
+        Column(">batch 1 speed-up", drop=2),
+        Column(">p50 ms", drop=1),
+        f">batch {largest} images/s",
+        f">batch {largest} speed-up",
+        Column(">memory MiB", drop=3),
     ]
     print_table(columns, [_row(entry.name, records.get(entry.name)) for entry in entries])
 
@@ -217,11 +217,11 @@ def _print_details(entries: tuple[Entry, ...], records: dict[str, "BenchRecord"]
         ">optimized/s",
         ">speed-up",
         Column(">of ceiling", drop=2),
-        ">p50 ms, batch 1",
+        ">p50 ms",
         Column(">p95", drop=5),
         Column(">p99", drop=4),
-        Column(">memory MiB, reference", drop=6),
-        Column(">memory MiB, optimized", drop=3),
+        Column(">reference MiB", drop=6),
+        Column(">optimized MiB", drop=3),
     ]
     missing = [""] * (len(columns) - 3)
     rows = [

@@ -1,5 +1,6 @@
 """``vanbench compare``."""
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -32,6 +33,8 @@ FLIPS: list[str | Column] = [
     "effect",
     Column(">margin", drop=1),
 ]
+
+SHA256 = re.compile("[0-9a-f]{64}")
 
 EXAMPLES = """\b
 Examples:
@@ -86,7 +89,8 @@ def _print(runs: "list[RunPredictions]", agreement: "Agreement", shown: int) -> 
         unknown = " and ".join(run.title for run in runs if run.key is None)
         echo(f"  what changed is not known: {unknown} does not say how it was computed")
     for name, (before, after) in (a.changed or {}).items():
-        echo(f"  {name}: {shorten(before)} → {shorten(after)}")
+        values = (_digits(shorten(value)) for value in (before, after))
+        echo(f"  {name}: {' → '.join(values)}")
     if a.duplicates:
         echo(f"same bytes           {a.duplicates:,} images have those of another one")
     echo(f"same first choice    {a.same_top1:,} of {n:,}")
@@ -95,6 +99,11 @@ def _print(runs: "list[RunPredictions]", agreement: "Agreement", shown: int) -> 
     if a.largest_logit_difference is not None:
         echo(f"logits differ by     at most {a.largest_logit_difference:.3g}")
     _print_flips(a, shown)
+
+
+def _digits(value: str) -> str:
+    """A hash by its first digits, which names of files have too; another value as it is."""
+    return value[:8] if SHA256.fullmatch(value) else value
 
 
 def _next(first: str, second: str, agreement: "Agreement", shown: int) -> str:

@@ -65,12 +65,12 @@ def command(settings: Settings, path: Path | None, decode: bool, workers: int | 
         document: Document = {"models": (), "data": report.as_json()}
         print_json(**document)
     else:
-        _print(report)
+        _print(report, [] if path == zoo.data else ["--data", str(path)])
     if report.faults:
         click.get_current_context().exit(1)
 
 
-def _print(report: "DataReport") -> None:
+def _print(report: "DataReport", given: list[str]) -> None:
     """The verdict, what it is made of, and what to do next."""
     from vanbench.cli.output import echo
 
@@ -84,17 +84,17 @@ def _print(report: "DataReport") -> None:
         "checked": "every image decoded" if report.decoded else "headers (--decode for the rest)",
         "fingerprint": report.fingerprint,
     }.items():
-        echo(f"{name:12} {value}")
+        echo(f"{name:12} {value}", wrap=False)
     echo()
-    echo(f"Next: {_next(report)}", wrap=False)
+    echo(f"Next: {_next(report, given)}", wrap=False)
 
 
-def _next(report: "DataReport") -> str:
-    """The command to type now."""
+def _next(report: "DataReport", given: list[str]) -> str:
+    """The command to type now; ``given`` is --data where the zoo has no data or other ones."""
     from vanbench.data.summary import ALTERED, SUBSET
 
     if report.verdict == ALTERED:
         return f"{next_command('data', report.path)} (when the faults are repaired)"
     if report.verdict == SUBSET:
-        return f"{next_command('validate', '--all', '--data', report.path)} (a partial result)"
-    return next_command("verify", "--all", "--data", report.path)
+        return f"{next_command('validate', '--all', *given)} (a partial result)"
+    return next_command("verify", "--all", *given)

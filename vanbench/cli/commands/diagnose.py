@@ -138,22 +138,23 @@ def command(
         print_json(**document)
     else:
         _print(diagnosis)
-        echo(f"Next: {_next(diagnosis, entry.name, data, observed)}", wrap=False)
+        given = [] if data == zoo.data else ["--data", str(data)]
+        echo(f"Next: {_next(diagnosis, entry.name, given, observed)}", wrap=False)
 
 
-def _next(diagnosis: "Diagnosis", name: str, data: Path, observed: Reported | None) -> str:
+def _next(diagnosis: "Diagnosis", name: str, given: list[str], observed: Reported | None) -> str:
     """The command to type now: on more images where they may tell, else the check of all numbers.
 
-    A fault of the data set comes first.
+    A fault of the data set comes first. ``given`` is --data where it is not the zoo's own.
     """
     fitting = sum(explanation.fits for explanation in diagnosis.explanations)
     if diagnosis.data:
-        return next_command("data", str(data))
+        return next_command("data", *given[1:])
     if fitting == 1 or diagnosis.images == diagnosis.total:
-        return next_command("verify", name, "--data", str(data))
-    given = ["--observed", str(observed)] if observed else []
+        return next_command("verify", name, *given)
+    target = ["--observed", str(observed)] if observed else []
     more = str(min(diagnosis.total, 4 * diagnosis.images))
-    return next_command("diagnose", name, "--data", str(data), *given, "--sample", more)
+    return next_command("diagnose", name, *given, *target, "--sample", more)
 
 
 def _print(diagnosis: "Diagnosis") -> None:

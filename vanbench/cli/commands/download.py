@@ -66,7 +66,12 @@ def _print(outcomes: Sequence["Outcome"], settings: Settings) -> None:
         ]
         for outcome in outcomes
     ]
-    print_table(["model", "status", Column(">size", drop=1), Column("file", fit="middle")], rows)
+    columns: list[str | Column] = ["model", "status", Column("file", fit="middle")]
+    if any(outcome.fetched for outcome in outcomes):
+        columns.insert(2, Column(">size", drop=1))
+    else:
+        rows = [[model, status, file] for model, status, _, file in rows]
+    print_table(columns, rows)
     echo(f"Folder: {settings.cache}", wrap=False)
     echo(_sentence(outcomes))
     if all(outcome.fetched for outcome in outcomes):

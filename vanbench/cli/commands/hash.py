@@ -25,8 +25,8 @@ Examples:
 
 \b
 Exit codes:
-  0  no file's name says otherwise
-  1  a file's name ends in the digits of another hash, or is that of another published file
+  0  no file has the name of another one
+  1  a file has the name or the digits of another one
   3  a file cannot be read
 """
 
@@ -124,8 +124,8 @@ def _print(path: Path, found: "Identity") -> None:
     echo(str(path), wrap=False)
     echo(f"  SHA-256  {found.file.sha256}", wrap=False)
     echo(f"  size     {size_of(found.file.bytes)} ({counted(found.file.bytes, 'byte')})")
-    own = " (its own; it ends in digits of the hash)" if found.digits == "own" else ""
-    echo(f"  name     {found.name}{own}")
+    whose = "its own" if found.digits == "own" else "as zoos expect it"
+    echo(f"  name     {found.name} ({whose})")
     for label, models in (("model", found.models), ("not", found.namesakes)):
         if models:
             names = ", ".join(f"{name} of {zoo}" for zoo, name in models)
@@ -137,9 +137,11 @@ def _print(path: Path, found: "Identity") -> None:
 
 def _print_answer(found: Sequence["Identity | VanbenchError"]) -> None:
     sound = [one for one in found if not isinstance(one, VanbenchError)]
+    if not sound:
+        return
     known = sum(1 for one in sound if one.models)
     contradicted = sum(1 for one in sound if _contradicted(one))
-    parts = [f"{counted(len(found), 'file')}: {known} of a zoo's models"]
+    parts = [f"{known} of {counted(len(found), 'file')} known as a model's file"]
     if contradicted:
         parts.append(f"{contradicted} with the name of another file")
     if len(sound) < len(found):

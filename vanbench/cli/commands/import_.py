@@ -26,6 +26,9 @@ Examples:
 """
 
 
+FEW = 4  # models that are named one by one
+
+
 class ImportedModel(TypedDict):
     """What became of the file of one model."""
 
@@ -113,7 +116,8 @@ def _print(rows: Sequence[tuple[Entry, "Imported"]], settings: Settings) -> None
         if found.reason:
             reasons.setdefault(found.reason, []).append(entry.name)
     for reason, names in reasons.items():
-        echo(f"{', '.join(names)}: {reason}.")
+        about = ", ".join(names) if len(names) < FEW else counted(len(names), "model")
+        echo(f"{about}: {reason}.")
     echo(f"Folder: {settings.cache}", wrap=False)
     echo(_sentence([found for _, found in rows]))
     here = [entry.name for entry, found in rows if found.path]

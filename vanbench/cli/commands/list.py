@@ -180,7 +180,8 @@ def _print_background(zoo: Zoo) -> None:
 
 def _print_answer(zoo: Zoo, cached: Mapping[str, bool]) -> None:
     here = sum(cached.values())
-    echo(f"Source: {public_url(zoo.source)}", wrap=False)
+    source = public_url(zoo.source)
+    echo(f"Source: {source}", wrap="://" not in source)
     models = counted(len(zoo.entries), "model")
     echo(f"{models}; {here} of {len(zoo.entries)} files in the cache.")
     step = "verify" if here == len(zoo.entries) else "download"

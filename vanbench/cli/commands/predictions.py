@@ -110,12 +110,17 @@ def _print(runs: "list[tuple[StoredRun, Tally]]", settings: Settings) -> None:
             str(stored.key.numerics.get("device", "")),
             str(stored.key.numerics.get("torch", "")),
             stored.started,
-            ", ".join(f"{name} = {shorten(value)}" for name, value in differing.items()),
+            ", ".join(f"{_short(name)} = {shorten(value)}" for name, value in differing.items()),
         ]
         for (stored, tally), differing in zip(runs, others, strict=True)
     ]
     print_table(COLUMNS, rows)
     echo(f"Next: {_next([stored for stored, _ in runs])}", wrap=False)
+
+
+def _short(name: str) -> str:
+    """The last part of a key's name, such as ``model`` of ``numerics.model``."""
+    return name.rpartition(".")[2]
 
 
 def _images(stored: "StoredRun", tally: "Tally") -> str:

@@ -64,12 +64,16 @@ def command(settings: Settings, output: Path, figures: Path | None) -> None:
     from vanbench.html_report.figures import write_figures
     from vanbench.html_report.page import page
     from vanbench.html_report.sources import gather
+    from vanbench.report.answer import answer
 
     sources = gather(settings.zoo, settings.results)
     drawn = write_figures(sources, figures) if figures else []
     write_atomically(output, page(sources))
-    for path in (output, *drawn):
+    found = answer(sources.rows)
+    settings.say(f"{found.headline}: {found.sentence}.")
+    for path in drawn:
         settings.say(f"{path}: written.")
+    settings.say(f"{output}: written. Open it in a browser.")
     if settings.as_json:
         document: Document = {
             "models": [{"name": row.entry.name, "verdict": row.verdict} for row in sources.rows],

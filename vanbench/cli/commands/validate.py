@@ -109,11 +109,11 @@ def command(
 
 COLUMNS = (
     Column("model", fit=MIDDLE),
-    ">Top-1, %",
+    ">Top-1 %",
     Column("95 % interval", drop=1),
     Column(">reported", drop=3),
     Column(">difference", drop=2),
-    Column(">Top-5, %", drop=4),
+    Column(">Top-5 %", drop=4),
     ">images",
     Column(">correct", drop=6),
     Column(">in top 5", drop=5),

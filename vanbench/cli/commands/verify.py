@@ -117,10 +117,10 @@ def command(
 COLUMNS = (
     Column("model", fit=MIDDLE),
     Column("file", drop=1),
-    "params, M",
-    "FLOPs, G",
-    "Top-1, %",
-    Column("Top-5, %", drop=2),
+    "params M",
+    "FLOPs G",
+    "Top-1 %",
+    Column("Top-5 %", drop=2),
 )
 
 

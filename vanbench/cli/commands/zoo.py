@@ -30,7 +30,7 @@ Examples:
 \b
 Exit codes:
   0  verdicts on its claims are safe
-  1  the file can be used, but a verdict may be wrong or impossible
+  1  usable, but a verdict may be wrong or impossible
   2  the file cannot be used
 """
 
