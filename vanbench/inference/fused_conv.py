@@ -2,11 +2,14 @@
 
 ``PlainConvolution`` runs anywhere. ``PackedConvolution`` holds its weight in the blocked layout of
 oneDNN and lets the convolution's own kernel apply the operation to each result on its way out, so
-that GELU, the gate and the residual sums need no further pass over memory.
+that GELU, the gate and the residual sums need no further pass over memory. A third kind, in
+``triton_conv``, is for depth-wise convolutions on CUDA.
 
 Shapes: N images, C channels, H × W positions of a feature map.
 """
 
+import os
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -97,3 +100,9 @@ def can_pack(weight: Tensor) -> bool:
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.mkldnn, "_convolution_pointwise_")
     )
+
+
+def can_use_triton(device: torch.device) -> bool:
+    """Whether ``triton_conv`` runs there: on CUDA with Triton, or anywhere in its interpreter."""
+    runs = device.type == "cuda" or os.environ.get("TRITON_INTERPRET") == "1"
+    return runs and find_spec("triton") is not None

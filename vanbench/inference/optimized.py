@@ -111,6 +111,7 @@ STEPS: dict[str, Callable[..., None]] = {
     "regroup_dilated": passes.regroup_dilated,
     "split_mlp": passes.split_mlp,
     "channels_last": passes.channels_last,
+    "depthwise_in_triton": passes.depthwise_in_triton,
     "fuse_operators": passes.fuse_operators,
 }
 """The steps in their order; OptimizedVAN does ``micro_batch`` and ``parallel`` after them."""
@@ -140,6 +141,7 @@ def optimize(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN
     options: dict[str, dict[str, Any]] = {
         "regroup_dilated": {"stages": config.regroup},
         "split_mlp": {"part_bytes": config.part_bytes},
+        "depthwise_in_triton": {"chosen": config.triton},
         "fuse_operators": {"pack": config.pack},
     }
     for name, step in STEPS.items():

@@ -15,11 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vanbench.inference.fused_conv import PackedConvolution, PlainConvolution, can_pack
+from vanbench.inference.fused_conv import (
+    PackedConvolution,
+    PlainConvolution,
+    can_pack,
+    can_use_triton,
+)
 from vanbench.inference.rewrite_config import PART_BYTES
 from vanbench.model.van import VAN, Attention, Block, LargeKernelAttention, PatchEmbed, Stage
-
-Fused = PlainConvolution | PackedConvolution
 
 TYPICAL_SIDES = (56, 28, 14, 7)  # of the feature maps of a 224×224 image
 
@@ -201,15 +204,31 @@ class ChannelsLast(nn.Module):
 
 def channels_last(model: VAN) -> None:
     """Keep weights and feature maps channels-last: fastest for stage norms and 1×1 convolutions."""
-    model.to(memory_format=torch.channels_last)
+    for conv in _find(model, nn.Conv2d):
+        conv.weight = _frozen(conv.weight.to(memory_format=torch.channels_last))
     embed = _stages(model)[0].patch_embed
     embed.conv = nn.Sequential(ChannelsLast(), embed.conv)
+
+
+def depthwise_in_triton(model: VAN, chosen: bool = False) -> None:
+    """Run each depth-wise convolution in one kernel of Triton, where ``can_use_triton``.
+
+    Comes after the steps that change convolutions.
+    """
+    if not (chosen and can_use_triton(next(model.parameters()).device)):
+        return
+    from vanbench.inference.triton_conv import TritonConvolution  # imports Triton
+
+    for parent in list(model.modules()):
+        for name, conv in parent.named_children():
+            if isinstance(conv, nn.Conv2d) and conv.groups > 1:
+                setattr(parent, name, TritonConvolution(conv))
 
 
 class FusedMlp(nn.Module):
     """An MLP, or a part of one, that adds its output to a total."""
 
-    def __init__(self, mlp: Any, fuse: Callable[[nn.Conv2d], Fused]):
+    def __init__(self, mlp: Any, fuse: Callable[[nn.Module], Any]):
         super().__init__()
         self.fc1, self.depthwise, self.fc2 = fuse(mlp.fc1), fuse(mlp.depthwise), fuse(mlp.fc2)
 
@@ -223,7 +242,7 @@ class FusedBlock(nn.Module):
 
     scale: Tensor
 
-    def __init__(self, block: Any, fuse: Callable[[nn.Conv2d], Fused]):
+    def __init__(self, block: Any, fuse: Callable[[nn.Module], Any]):
         super().__init__()
         self.norm1, self.norm2 = block.norm1, block.norm2
         attention, lka = block.attention, block.attention.lka
@@ -257,7 +276,9 @@ def fuse_operators(model: VAN, pack: bool = True) -> None:
     """
     for stage, side in zip(_stages(model), TYPICAL_SIDES, strict=True):
 
-        def fuse(conv: nn.Conv2d, side: int = side) -> Fused:
+        def fuse(conv: nn.Module, side: int = side) -> nn.Module:
+            if not isinstance(conv, nn.Conv2d):
+                return conv  # Triton's, which fuses by itself
             if not (pack and can_pack(conv.weight)):
                 return PlainConvolution(conv)
             return PackedConvolution(conv, (4, conv.in_channels, side, side))
@@ -284,7 +305,11 @@ def _scale_output(conv: Any, scale: Tensor) -> None:
 
 
 def _constant(weight: Tensor) -> nn.Parameter:
-    return nn.Parameter(weight.clone(), requires_grad=False)
+    return _frozen(weight.clone())
+
+
+def _frozen(weight: Tensor) -> nn.Parameter:
+    return nn.Parameter(weight, requires_grad=False)
 
 
 def _find(model: nn.Module, kind: type) -> list[Any]:

@@ -19,6 +19,7 @@ class RewriteConfig:
     ``part_bytes``: about the size of one image's hidden features in a part of an MLP; 0: no parts.
     ``micro_batch``: images that go through the network together; 0 means all of a batch.
     ``parallel``: whether each core takes micro-batches of its own; else all share each operation.
+    ``triton``: whether depth-wise convolutions run in a kernel of Triton where they can (CUDA).
     """
 
     regroup: tuple[bool, bool, bool, bool] = (True, True, True, True)
@@ -31,6 +32,8 @@ class RewriteConfig:
     """Images that go through the network together; 0: all of a batch."""
     parallel: bool = True
     """Whether each core takes micro-batches of its own."""
+    triton: bool = False
+    """Whether depth-wise convolutions run in a kernel of Triton where they can (CUDA)."""
 
     def __post_init__(self) -> None:
         if min(self.part_bytes, self.micro_batch) < 0:
