@@ -128,7 +128,7 @@ def _models_of(finding: Finding) -> str:
 
 
 def _verdicts(sources: Sources) -> str:
-    columns = ["Model", "Verdict", "File", ">Parameters, M", ">FLOPs, G", ">Top-1, %", ">Top-5, %"]
+    columns = ["Model", ">Parameters, M", ">FLOPs, G", ">Top-1, %", ">Top-5, %", "File", "Verdict"]
     rows = [_verdict_row(row, number) for number, row in enumerate(sources.rows)]
     caption = "Measured numbers beside the reported ones"
     return section("verdicts", "Verdicts", table(caption, columns, rows, sortable=True))
@@ -137,9 +137,9 @@ def _verdicts(sources: Sources) -> str:
 def _verdict_row(row: ModelRow, number: int) -> list[str | Cell]:
     return [
         Cell(row.entry.name, link=f"model-{number}"),
-        Cell("", verdict=row.verdict),
-        row.file_status,
         *(_figure_cell(figure) for figure in row.figures),
+        row.file_status,
+        Cell("", verdict=row.verdict),
     ]
 
 
