@@ -35,6 +35,11 @@ def test_convert_keeps_every_bit_and_says_where_it_is_from(pth, tmp_path):
     assert (metadata["source_file"], metadata["naming"]) == ("f.pth", "openmmlab")
 
 
+def test_the_same_source_gives_the_same_file(pth, tmp_path):
+    hashes = {convert(pth, tmp_path / f"{number}.safetensors").sha256 for number in range(5)}
+    assert len(hashes) == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
 def test_a_source_whose_name_is_not_utf_8(pth, tmp_path):
     try:

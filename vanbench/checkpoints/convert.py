@@ -1,5 +1,6 @@
 """A checkpoint as a safetensors file: tensors only, mapped into memory, with its origin."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -79,6 +80,7 @@ def _write(state: Mapping[str, Tensor], target: Path, metadata: dict[str, str]) 
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".vanbench-") as folder:
         fresh = Path(folder) / "weights.safetensors"
         save_file({k: v.contiguous() for k, v in state.items()}, fresh, metadata)
+        _sort_metadata(fresh)
         if not _reads_back(state, fresh):
             raise VanbenchError(
                 "expected to read back what was written, found other tensors",
@@ -89,6 +91,20 @@ def _write(state: Mapping[str, Tensor], target: Path, metadata: dict[str, str]) 
         usual.touch()
         shutil.copymode(usual, fresh)  # safetensors lets only the owner read
         os.replace(fresh, target)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Sort the metadata of a safetensors file, which are written in a random order.
+
+    The same source then always gives the same file, with the same SHA-256.
+    """
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        file.seek(8)
+        file.write(text.ljust(size))  # the format allows spaces at the end
 
 
 def _reads_back(state: Mapping[str, Tensor], path: Path) -> bool:
