@@ -316,7 +316,7 @@ def call_validate(tmp_path, watch, **changes):
 
 call_validate_with_workers = partial(call_validate, workers=1)
 call_validate_bf16 = partial(call_validate, precision="bf16")
-call_validate_tf32 = partial(call_validate, precision="tf32")
+call_validate_fp16 = partial(call_validate, precision="fp16")
 
 
 def call_validate_that_fails(tmp_path, watch):

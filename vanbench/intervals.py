@@ -6,6 +6,8 @@ All intervals are of 95 %: ``Z`` is the 97.5 % quantile of the normal distributi
 import math
 
 Z = 1.959963984540054
+SIGNIFICANT = 0.05
+"""A smaller p-value is called more than chance."""
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:

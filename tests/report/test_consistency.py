@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from tests.support.models import TINY
-from tests.support.recorded import SHA256, entry_in, full_record, without_file
+from tests.support.recorded import SHA256, entry_in, full_record, in_precision, without_file
 from vanbench.model.architecture import Architecture
 from vanbench.report.consistency import contradictions, misfits
-from vanbench.report.records import Numerics
+from vanbench.report.records import DifferenceFromFp32, Numerics
 from vanbench.zoo.entries import EvaluationProtocol
 
 WIDER = Architecture((8, 12, 24, 20), TINY.depths, TINY.mlp_ratios, TINY.num_classes)
@@ -115,8 +115,8 @@ def test_an_architecture_that_the_file_does_not_have(full):
 
 def test_an_accuracy_without_a_file(full):
     record = replace(without_file(full), accuracy=full.accuracy)
-    assert "there is an accuracy, and checkpoint.status is 'unreachable'" in contradictions(record)
-    assert "there is an accuracy, and checkpoint.status is None" in contradictions(
+    assert "accuracy is there, and checkpoint.status is 'unreachable'" in contradictions(record)
+    assert "accuracy is there, and checkpoint.status is None" in contradictions(
         replace(record, checkpoint=None)
     )
 
@@ -170,4 +170,72 @@ def test_another_protocol(entry, full):
     other = replace(entry.protocol, resize_short_edge=256)
     assert "accuracy.protocol is another one than the zoo's: resize_short_edge" in misfits(
         edited(full, "accuracy", protocol=other), entry
+    )
+
+
+def test_other_precisions_are_consistent(entry, full):
+    difference = DifferenceFromFp32(10, 6, 4, 1, 0.375)
+    record = in_precision(full, "bf16", correct1=2, differs_from_fp32=difference)
+    for precision in ("tf32", "fp16"):
+        record = in_precision(record, precision)
+    for one in (record, replace(record, accuracy=None)):
+        assert list(contradictions(one)) == []
+        assert list(misfits(one, entry)) == []
+
+
+OTHER = "other_precisions.bf16"
+OTHER_EDITS = {
+    "precision": ({"numerics": replace(HALF, precision="fp16")}, f"{OTHER}.numerics has precision"),
+    "tf32": ({"numerics": replace(HALF, tf32=True)}, f"{OTHER}.numerics has precision 'bf16' and"),
+    "another file": ({"sha256": ZEROS}, f"{OTHER}.sha256 is {ZEROS}, and checkpoint"),
+    "other weights": ({"weights": "ema"}, f"{OTHER}.weights is 'ema'"),
+    "more right": ({"correct1": 8}, f"expected 0 ≤ {OTHER}.correct1 ≤ correct5"),
+    "no date": ({"date": "today"}, f"{OTHER}.date is 'today'"),
+    "another p": ({"differs_from_fp32": DifferenceFromFp32(10, 6, 4, 1, 0.5)}, "give 0.375"),
+    "more flips": (
+        {"differs_from_fp32": DifferenceFromFp32(10, 4, 4, 1, 0.375)},
+        "only_this_right ≤ different ≤ images, found 4, 1, 4 and 10",
+    ),
+    "negative": (
+        {"differs_from_fp32": DifferenceFromFp32(10, 4, -1, 1, 1.0)}, "found -1, 1, 4 and 10"
+    ),
+    "more gained": (
+        {"differs_from_fp32": DifferenceFromFp32(10, 6, 0, 6, 2 / 64)},
+        f"{OTHER}.differs_from_fp32.only_this_right is 6, and 5 images are right",
+    ),
+    "other images": (
+        {"differs_from_fp32": DifferenceFromFp32(9, 0, 0, 0, 1.0)},
+        f"{OTHER}.differs_from_fp32.images is 9, and 10 images could be read",
+    ),
+    "very many": (
+        {"differs_from_fp32": DifferenceFromFp32(10**18, 10**18, 10**18, 0, 0.0)},
+        "and 10 images could be read",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "message"), OTHER_EDITS.values(), ids=OTHER_EDITS)
+def test_an_edit_of_another_precision_is_found(full, changes, message):
+    record = in_precision(full, "bf16")
+    edited_one = replace(record.other_precisions["bf16"], **changes)
+    found = "; ".join(contradictions(replace(record, other_precisions={"bf16": edited_one})))
+    assert message in found
+
+
+def test_fp32_is_no_other_precision_and_differs_from_nothing(full):
+    record = replace(full, other_precisions={"fp32": full.accuracy})
+    assert "other_precisions.fp32 is no other precision: these are tf32" in "; ".join(
+        contradictions(record)
+    )
+    record = replace(full, other_precisions={"int8": full.accuracy})
+    assert "other_precisions.int8 is no other precision" in "; ".join(contradictions(record))
+    record = edited(full, "accuracy", differs_from_fp32=DifferenceFromFp32(10, 0, 0, 0, 1.0))
+    assert "accuracy.differs_from_fp32 is there" in "; ".join(contradictions(record))
+
+
+def test_another_precision_under_another_protocol(entry, full):
+    changed = replace(entry.protocol, center_crop=16)
+    record = in_precision(full, "bf16", protocol=changed)
+    assert "other_precisions.bf16.protocol is another one than the zoo's: center_crop" in list(
+        misfits(record, entry)
     )

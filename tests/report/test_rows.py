@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.recorded import NAME, SHA256, entry_in, full_record, without_file
+from tests.support.recorded import (
+    NAME,
+    SHA256,
+    entry_in,
+    full_record,
+    in_precision,
+    without_file,
+)
 from vanbench.report import record_files
 from vanbench.report.records import Record
 from vanbench.report.row_json import as_json
@@ -97,3 +104,53 @@ def test_json_of_a_model_that_was_never_measured(entry):
     assert document["flops"]["openmmlab"] is None
     assert document["top1"]["ci95"] is None
     assert document["verdict"] == "not measured"
+
+
+@pytest.mark.parametrize("precision", ["tf32", "bf16", "fp16"])
+def test_another_precision_than_fp32_is_never_judged(precision, tmp_path):
+    """The accuracy would be equal to the reported one."""
+    entry = entry_in(tmp_path)
+    record = replace(in_precision(full_record(entry), precision), accuracy=None)
+    row = make_row(entry, record)
+    why = f"computed in {precision}, and only fp32 counts as reproduction"
+    assert (row.top1.measured, row.top1.verdict, row.top1.reason) == (None, "not measured", why)
+    assert row.verdict == "not measured"
+    assert row.exit_code(accuracy_asked=True) == 3
+    assert row.exit_code(accuracy_asked=True, precision=precision) == 0
+
+
+def test_another_precision_that_was_asked_for_and_not_measured(tmp_path):
+    entry = entry_in(tmp_path)
+    row = make_row(entry, full_record(entry))
+    assert row.exit_code(accuracy_asked=True) == 0
+    assert row.exit_code(accuracy_asked=True, precision="bf16") == 3
+    assert row.exit_code(accuracy_asked=False, precision="bf16") == 0
+
+
+def test_a_count_that_deviates_is_1_in_any_precision(entry, full):
+    record = replace(in_precision(full, "bf16"), accuracy=None)
+    assert make_row(entry, record).exit_code(accuracy_asked=True, precision="bf16") == 1
+
+
+def test_a_part_in_another_precision_is_partial(tmp_path):
+    entry = entry_in(tmp_path)
+    full = full_record(entry)
+    part = replace(full.accuracy.data, used=10, total=20)
+    row = make_row(entry, replace(in_precision(full, "bf16", data=part), accuracy=None))
+    assert row.is_partial
+    assert row.exit_code(accuracy_asked=True, precision="bf16") == 3
+    assert row.exit_code(accuracy_asked=True, part_asked=True, precision="bf16") == 0
+    assert not make_row(entry, in_precision(full, "bf16")).is_partial
+
+
+def test_other_precisions_on_record_count_only_over_the_images_of_the_claim(tmp_path):
+    entry = entry_in(tmp_path)
+    zoo = load_zoo(str(tmp_path / "zoo.toml"))
+    record_files.write(tmp_path, in_precision(full_record(entry), "bf16"))
+    (row,) = rows_on_record(zoo, tmp_path)
+    assert list(row.record.accuracies) == ["fp32", "bf16"]
+    text = (tmp_path / "zoo.toml").read_text()
+    (tmp_path / "zoo.toml").write_text(text.replace('title = "Test"', 'title = "Test"\nimages = 7'))
+    (row,) = rows_on_record(load_zoo(str(tmp_path / "zoo.toml")), tmp_path)
+    assert row.record.accuracies == {}
+    assert row.top1.reason == "on record only over 10 images, where the claim is about 7"

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from tests.support.models import TINY
 from vanbench.data.summary import DataSummary, DecoderReport
@@ -16,6 +17,7 @@ from vanbench.report.records import (
     Numerics,
     Record,
     ValidationEnvironment,
+    with_accuracy,
 )
 from vanbench.zoo.entries import Entry
 from vanbench.zoo.reader import load_zoo
@@ -107,6 +109,13 @@ def full_record(entry: Entry) -> Record:
     return Record("zoo", NAME, checkpoint, counts, accuracy)
 
 
+def in_precision(record: Record, precision: str, **changes: Any) -> Record:
+    """The record with its accuracy also in another precision; ``changes`` are fields of that."""
+    assert record.accuracy is not None
+    numerics = replace(record.accuracy.numerics, precision=precision, tf32=precision == "tf32")
+    return with_accuracy(record, replace(record.accuracy, numerics=numerics, **changes))
+
+
 def without_file(record: Record) -> Record:
     """What is recorded when the host is down."""
     assert record.checkpoint is not None
@@ -115,4 +124,6 @@ def without_file(record: Record) -> Record:
         record.checkpoint.url, record.checkpoint.file, "unreachable", DATE, "DNS", "DNS"
     )
     counts = replace(record.counts, source="architecture")
-    return replace(record, checkpoint=checkpoint, counts=counts, accuracy=None)
+    return replace(
+        record, checkpoint=checkpoint, counts=counts, accuracy=None, other_precisions=None
+    )

@@ -66,9 +66,10 @@ class ClaimJson(TypedDict):
     delta: float | None
     """Measured minus reported, in percentage points."""
     verdict: str
-    """``reproduced``, ``close``, ``erratum``, ``deviates``, ``partial`` or ``not reported``."""
+    """``reproduced``, ``close``, ``erratum``, ``deviates``, ``partial`` or ``not reported``; in
+    another precision than fp32 ``not measured``."""
     reason: str | None
-    """Why it is partial, or what may explain that it deviates."""
+    """Why it is partial or not measured, or what may explain that it deviates."""
 
 
 class ClaimsJson(TypedDict):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from vanbench.conventions import CONVENTIONS
 from vanbench.environment import Environment
 from vanbench.html_report.elements import Cell, facts, paragraph, safe, table, verdict_mark
+from vanbench.report.other_precisions import other_accuracies
 from vanbench.report.records import Accuracy, Counts, FileRecord
 from vanbench.report.rows import ModelRow
 
@@ -38,6 +39,10 @@ def _facts(row: ModelRow) -> Iterator[tuple[str, str]]:
     else:
         reason = row.top1.reason or row.top5.reason or "no accuracy is reported for it"
         yield "Accuracy", f"not measured: {reason}"
+    for other in other_accuracies(row):
+        yield f"In {other.precision}", f"{other}."
+        about = other.accuracy
+        yield f"{other.precision} measured", f"{about.date}, {_environment(about.environment)}"
 
 
 def _of_file(file: FileRecord | None, row: ModelRow) -> Iterator[tuple[str, str]]:

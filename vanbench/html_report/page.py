@@ -23,6 +23,8 @@ from vanbench.report.answer import Answer, Finding, answer
 from vanbench.report.bench_records import BenchRecord
 from vanbench.report.chart_svg import CLASSES, DARK, LIGHT, variables
 from vanbench.report.charts import accuracy_charts, bench_label, complexity_chart, speed_chart
+from vanbench.report.other_precisions import other_accuracies
+from vanbench.report.records import DifferenceFromFp32
 from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import DEVIATES, NOT_MEASURED, REPRODUCED
 
@@ -168,6 +170,7 @@ def _accuracy(sources: Sources) -> str:
         "Accuracy",
         "".join(map(figure, charts)),
         _intervals(measured) if measured else paragraph(f"No accuracy is on record. {advice}"),
+        _other_precisions(sources),
     )
 
 
@@ -182,6 +185,33 @@ def _intervals(rows: list[ModelRow]) -> str:
             cells[-1] += [f"{100 * correct / accuracy.images:.3f}", f"{low:.2f} – {high:.2f}"]
     columns = ["Model", ">Images", ">Top-1, %", ">95 % interval", ">Top-5, %", ">95 % interval"]
     return table("Measured accuracies and their 95 % intervals", columns, cells)
+
+
+def _other_precisions(sources: Sources) -> str:
+    """Nothing if there are none."""
+    rows = [
+        [
+            other.model,
+            other.precision,
+            f"{other.accuracy.images:,}",
+            f"{other.top1:.3f}",
+            other.delta_text or "–",
+            f"{other.top5:.3f}",
+            *_tested(other.accuracy.differs_from_fp32),
+        ]
+        for row in sources.rows
+        for other in other_accuracies(row)
+    ]
+    columns = ["Model", "Precision", ">Images", ">Top-1, %", ">To fp32", ">Top-5, %",
+               ">Top-1 that differ", ">McNemar's p"]  # fmt: skip
+    caption = "Other precisions than fp32, which the published numbers are not judged by"
+    return table(caption, columns, rows) if rows else ""
+
+
+def _tested(found: DifferenceFromFp32 | None) -> tuple[str, str]:
+    if found is None:
+        return "not compared", "–"
+    return f"{found.different:,}", f"{found.p_value:.2g}"
 
 
 def _speed(sources: Sources) -> str:

@@ -8,6 +8,7 @@ from vanbench.errors import DataError
 from vanbench.prediction_store.compare import Flip, RunPredictions, compare_runs, flat_key
 from vanbench.prediction_store.rows import PredictionRow, stored_rows
 from vanbench.prediction_store.store import Store, StoredRun
+from vanbench.report.records import FP32
 
 MOST_CLASSES = 10
 MOST_FLIPS = 20
@@ -53,7 +54,7 @@ class ModelFlips:
 
 @dataclass(frozen=True)
 class PredictionSummary:
-    """The last stored run of each model, and each model beside the next one of the zoo."""
+    """The last stored run of each model in fp32, and each model beside the next one of the zoo."""
 
     models: tuple[ModelClasses, ...]
     pairs: tuple[ModelFlips, ...]
@@ -61,7 +62,8 @@ class PredictionSummary:
 
 def summarize(store: Store, models: Sequence[str]) -> PredictionSummary:
     """The summary of the last runs of these models; at most two runs are in memory at a time."""
-    last = {run.model: run for run in store.runs() if run.data is not None}
+    in_fp32 = [run for run in store.runs() if run.key.numerics.get("precision", FP32) == FP32]
+    last = {run.model: run for run in in_fp32 if run.data is not None}
     classes, pairs = [], []
     before: RunPredictions | None = None
     for model in models:

@@ -15,14 +15,13 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from vanbench.errors import DataError
-from vanbench.intervals import mcnemar
+from vanbench.intervals import SIGNIFICANT, mcnemar
 from vanbench.prediction_store.export import SUFFIXES
 from vanbench.prediction_store.exported import read
 from vanbench.prediction_store.rows import PredictionRow, find_run, stored_rows
 from vanbench.prediction_store.store import RunKey, Store
 
 LONGEST = 80  # characters of a value that is shown; a SHA-256 has 64
-SIGNIFICANT = 0.05  # a smaller p-value is called more than chance
 Pair = tuple[PredictionRow, PredictionRow]
 
 

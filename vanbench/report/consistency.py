@@ -3,18 +3,23 @@
 Each function yields sentences without a period, which name the keys of the record.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 
 from vanbench.checkpoints.weights import PLAIN
+from vanbench.devices import PRECISIONS
+from vanbench.intervals import mcnemar
 from vanbench.model.expected_counts import expected_flops, expected_params
 from vanbench.report.records import (
     FAILED,
+    FP32,
     HAVE_FILE,
     VERIFIED,
     Accuracy,
     Counts,
+    DifferenceFromFp32,
     FileRecord,
     Record,
     has_file,
@@ -22,8 +27,8 @@ from vanbench.report.records import (
 from vanbench.zoo.entries import Entry
 
 SOURCES = ("checkpoint", "architecture")
-PRECISION = "fp32"
 SMALLEST = 32  # pixels that the network needs on each side
+MOST_TESTED = 50_000  # images of a p-value that is computed again: 0.2 s
 
 
 def contradictions(record: Record) -> Iterator[str]:
@@ -33,9 +38,10 @@ def contradictions(record: Record) -> Iterator[str]:
     if record.counts is not None:
         yield from _of_counts(record.counts)
         yield from _of_source(record, record.counts)
-    if record.accuracy is not None:
-        yield from _of_accuracy(record.accuracy)
-        yield from _of_scored_file(record, record.accuracy)
+    for key, precision, accuracy in _accuracies(record):
+        yield from _of_accuracy(key, accuracy)
+        yield from _of_precision(key, precision, accuracy)
+        yield from _of_scored_file(key, record, accuracy)
 
 
 def misfits(record: Record, entry: Entry) -> Iterator[str]:
@@ -44,8 +50,16 @@ def misfits(record: Record, entry: Entry) -> Iterator[str]:
         yield from _file_misfits(record.checkpoint, entry)
     if record.counts is not None:
         yield from _counts_misfits(record.counts, entry)
+    for key, _, accuracy in _accuracies(record):
+        yield from _accuracy_misfits(key, accuracy, entry)
+
+
+def _accuracies(record: Record) -> Iterator[tuple[str, str, Accuracy]]:
+    """The key of each accuracy in the record, the precision that it stands for, the accuracy."""
     if record.accuracy is not None:
-        yield from _accuracy_misfits(record.accuracy, entry)
+        yield "accuracy", FP32, record.accuracy
+    for precision, accuracy in (record.other_precisions or {}).items():
+        yield f"other_precisions.{precision}", precision, accuracy
 
 
 def _of_file(file: FileRecord) -> Iterator[str]:
@@ -113,55 +127,84 @@ def _of_source(record: Record, counts: Counts) -> Iterator[str]:
         yield "counts.architecture is not checkpoint.architecture"
 
 
-def _of_accuracy(accuracy: Accuracy) -> Iterator[str]:
-    yield from _of_date("accuracy.date", accuracy.date)
+def _of_accuracy(key: str, accuracy: Accuracy) -> Iterator[str]:
+    yield from _of_date(f"{key}.date", accuracy.date)
     images, correct1, correct5 = accuracy.images, accuracy.correct1, accuracy.correct5
     data, unreadable = accuracy.data, len(accuracy.data.unreadable)
     if images < 1:
-        yield f"accuracy.images is {images}"
+        yield f"{key}.images is {images}"
     if not 0 <= correct1 <= correct5 <= images:
         yield (
-            "expected 0 ≤ accuracy.correct1 ≤ accuracy.correct5 ≤ accuracy.images, found "
+            f"expected 0 ≤ {key}.correct1 ≤ correct5 ≤ images, found "
             f"{correct1}, {correct5} and {images}"
         )
     elif correct5 > images - unreadable:
         yield (
-            f"accuracy.correct5 is {correct5}, and {unreadable} of {images} images in "
-            "accuracy.data.unreadable count as wrong"
+            f"{key}.correct5 is {correct5}, and {unreadable} of {images} images in "
+            f"{key}.data.unreadable count as wrong"
         )
     if not images == data.used == data.images == data.total:  # a part is not recorded
         yield (
-            "expected accuracy.images = data.used = data.images = data.total, found "
+            f"expected {key}.images = data.used = data.images = data.total, found "
             f"{images}, {data.used}, {data.images} and {data.total}"
         )
     if not 0 < data.classes <= len(accuracy.protocol.class_ids):
         yield (
-            f"accuracy.data.classes is {data.classes}, and accuracy.protocol has "
+            f"{key}.data.classes is {data.classes}, and {key}.protocol has "
             f"{len(accuracy.protocol.class_ids)}"
         )
-    if accuracy.numerics.precision != PRECISION or accuracy.numerics.tf32:
+    for name in ("seconds", "waited"):
+        if not getattr(accuracy, name) >= 0:
+            yield f"{key}.{name} is {getattr(accuracy, name)}"
+
+
+def _of_precision(key: str, precision: str, accuracy: Accuracy) -> Iterator[str]:
+    """Whether the accuracy is in the precision that its place in the record stands for."""
+    numerics, difference = accuracy.numerics, accuracy.differs_from_fp32
+    found = f"precision {numerics.precision!r} and tf32 {str(numerics.tf32).lower()}"
+    if precision == FP32 and (numerics.precision != FP32 or numerics.tf32):
+        yield f"{key}.numerics has {found}, and only {FP32} without TF32 belongs there"
+    elif key != "accuracy" and (precision == FP32 or precision not in PRECISIONS):
+        yield f"{key} is no other precision: these are {', '.join(PRECISIONS[1:])}"
+    elif (numerics.precision, numerics.tf32) != (precision, precision == "tf32"):
+        yield f"{key}.numerics has {found}"
+    if difference and precision == FP32:
+        yield f"{key}.differs_from_fp32 is there, and the accuracy is that of {FP32}"
+    elif difference:
+        yield from _of_difference(f"{key}.differs_from_fp32", difference, accuracy)
+
+
+def _of_difference(key: str, difference: DifferenceFromFp32, accuracy: Accuracy) -> Iterator[str]:
+    lost, gained = difference.only_fp32_right, difference.only_this_right
+    if min(lost, gained) < 0 or not lost + gained <= difference.different <= difference.images:
         yield (
-            f"accuracy.numerics has precision {accuracy.numerics.precision!r} and tf32 "
-            f"{str(accuracy.numerics.tf32).lower()}, and only {PRECISION} without TF32 is recorded"
+            f"expected 0 ≤ {key}.only_fp32_right + only_this_right ≤ different ≤ images, found "
+            f"{lost}, {gained}, {difference.different} and {difference.images}"
         )
-    for key in ("seconds", "waited"):
-        if not getattr(accuracy, key) >= 0:
-            yield f"accuracy.{key} is {getattr(accuracy, key)}"
+    elif gained > accuracy.correct1:
+        yield f"{key}.only_this_right is {gained}, and {accuracy.correct1} images are right"
+    elif lost + gained <= MOST_TESTED:
+        p = mcnemar(gained, lost)
+        if not math.isclose(difference.p_value, p, rel_tol=1e-9):
+            yield f"{key}.p_value is {difference.p_value}, and its images give {p}"
+    predicted = accuracy.images - len(accuracy.data.unreadable)
+    if difference.images != predicted:
+        yield f"{key}.images is {difference.images}, and {predicted} images could be read"
 
 
-def _of_scored_file(record: Record, accuracy: Accuracy) -> Iterator[str]:
+def _of_scored_file(key: str, record: Record, accuracy: Accuracy) -> Iterator[str]:
     """Whether the accuracy is that of the record's file."""
     file = record.checkpoint
     if file is None or file.status not in HAVE_FILE:
-        yield f"there is an accuracy, and checkpoint.status is {file and file.status!r}"
+        yield f"{key} is there, and checkpoint.status is {file and file.status!r}"
     elif accuracy.sha256 != file.sha256:
-        yield f"accuracy.sha256 is {accuracy.sha256}, and checkpoint.sha256 is {file.sha256}"
+        yield f"{key}.sha256 is {accuracy.sha256}, and checkpoint.sha256 is {file.sha256}"
     elif (accuracy.weights or PLAIN) != (file.weights or PLAIN):
-        yield f"accuracy.weights is {accuracy.weights!r}, and checkpoint.weights {file.weights!r}"
+        yield f"{key}.weights is {accuracy.weights!r}, and checkpoint.weights {file.weights!r}"
     elif file.architecture:
         head, classes = file.architecture.num_classes, len(accuracy.protocol.class_ids)
         if head != classes:
-            yield f"checkpoint.architecture has {head} classes, and accuracy.protocol {classes}"
+            yield f"checkpoint.architecture has {head} classes, and {key}.protocol {classes}"
 
 
 def _file_misfits(file: FileRecord, entry: Entry) -> Iterator[str]:
@@ -194,11 +237,11 @@ def _counts_misfits(counts: Counts, entry: Entry) -> Iterator[str]:
         yield "counts.architecture is not the one that the zoo declares"
 
 
-def _accuracy_misfits(accuracy: Accuracy, entry: Entry) -> Iterator[str]:
+def _accuracy_misfits(key: str, accuracy: Accuracy, entry: Entry) -> Iterator[str]:
     if accuracy.protocol != entry.protocol:
         recorded, declared = accuracy.protocol, entry.protocol
         names = [n for n in vars(declared) if getattr(recorded, n) != getattr(declared, n)]
-        yield f"accuracy.protocol is another one than the zoo's: {', '.join(names)}"
+        yield f"{key}.protocol is another one than the zoo's: {', '.join(names)}"
 
 
 def _of_date(key: str, text: str) -> Iterator[str]:

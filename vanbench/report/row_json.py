@@ -1,5 +1,6 @@
 """The JSON form of a row, in ``verify --json`` and ``table --json``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from typing_extensions import TypedDict
@@ -7,7 +8,8 @@ from typing_extensions import TypedDict
 from vanbench.errors import ErrorJson, VanbenchError, error_json
 from vanbench.intervals import wilson_interval
 from vanbench.model.architecture import ArchitectureDict
-from vanbench.report.records import Accuracy, Counts
+from vanbench.report.other_precisions import OtherAccuracy, other_accuracies
+from vanbench.report.records import Accuracy, Counts, DifferenceFromFp32
 from vanbench.report.rows import Figure, ModelRow
 
 
@@ -100,6 +102,52 @@ class AccuracyJson(TypedDict):
     """The 95 % Wilson interval of the accuracy, in percent."""
 
 
+class DifferenceJson(TypedDict):
+    """How the first choices differ from those in fp32, over the same images."""
+
+    images: int
+    """Over how many images."""
+    different: int
+    """On how many of them the first choices differ."""
+    only_fp32_right: int
+    """How many first choices are right in fp32 alone."""
+    only_this_right: int
+    """How many are right in this precision alone."""
+    p_value: float
+    """The p-value of McNemar's exact test for these two numbers."""
+    also_differs: list[str]
+    """What else differs between the two runs, such as ``device``; empty if nothing does."""
+
+
+class OtherAccuracyJson(TypedDict):
+    """The accuracy of a model in another precision than fp32; no claim is judged by it."""
+
+    images: int
+    """Over how many images."""
+    correct1: int
+    """How many first choices are right."""
+    correct5: int
+    """How often one of the first five is right."""
+    top1: float
+    """Top-1 in percent."""
+    top5: float
+    """Top-5 in percent."""
+    ci95: list[float]
+    """The 95 % Wilson interval of Top-1, in percent."""
+    ci95_top5: list[float]
+    """That of Top-5."""
+    top1_minus_fp32: float | None
+    """Top-1 minus that in fp32, in percentage points; null where it is not known."""
+    partial: str | None
+    """Why it is not over the images that the claim is about; null if it is."""
+    date: str
+    """When it was measured."""
+    device: str
+    """Where it was computed: the GPU, else the processor."""
+    differs_from_fp32: DifferenceJson | None
+    """The comparison image by image; null where no fp32 predictions were stored."""
+
+
 class RowJson(TypedDict):
     """One model: what is on record or was found, with a verdict for each published number."""
 
@@ -117,6 +165,8 @@ class RowJson(TypedDict):
     """Top-1."""
     top5: AccuracyJson
     """Top-5."""
+    other_precisions: Mapping[str, OtherAccuracyJson]
+    """The accuracies in other precisions than fp32, by its name; empty if there are none."""
     verdict: str
     """The worst verdict of the model's numbers; at best ``not measured`` without its file."""
     erratum: str | None
@@ -141,6 +191,7 @@ def as_json(row: ModelRow, path: Path | None = None, error: VanbenchError | None
         "flops": _flops_json(row.flops, counts),
         "top1": _accuracy_json(row.top1, accuracy, accuracy.correct1 if accuracy else None),
         "top5": _accuracy_json(row.top5, accuracy, accuracy.correct5 if accuracy else None),
+        "other_precisions": {one.precision: _other_json(one) for one in other_accuracies(row)},
         "verdict": row.verdict,
         "erratum": row.entry.erratum.reason if row.entry.erratum else None,
         "error": error_json(error) if error else None,
@@ -204,4 +255,34 @@ def _accuracy_json(figure: Figure, accuracy: Accuracy | None, correct: int | Non
         "correct": correct,
         "images": accuracy.images if accuracy else None,
         "ci95": interval,
+    }
+
+
+def _other_json(other: OtherAccuracy) -> OtherAccuracyJson:
+    accuracy, about = other.accuracy, other.accuracy.environment
+    n, found = accuracy.images, accuracy.differs_from_fp32
+    return {
+        "images": n,
+        "correct1": accuracy.correct1,
+        "correct5": accuracy.correct5,
+        "top1": other.top1,
+        "top5": other.top5,
+        "ci95": list(wilson_interval(accuracy.correct1, n)),
+        "ci95_top5": list(wilson_interval(accuracy.correct5, n)),
+        "top1_minus_fp32": None if other.delta1 is None else float(other.delta1),
+        "partial": other.partial,
+        "date": accuracy.date,
+        "device": about.gpu or about.cpu,
+        "differs_from_fp32": None if found is None else _difference_json(found),
+    }
+
+
+def _difference_json(found: DifferenceFromFp32) -> DifferenceJson:
+    return {
+        "images": found.images,
+        "different": found.different,
+        "only_fp32_right": found.only_fp32_right,
+        "only_this_right": found.only_this_right,
+        "p_value": found.p_value,
+        "also_differs": list(found.also_differs),
     }

@@ -1,5 +1,6 @@
 """Rows: a model's record, judged against the claims of its zoo entry."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from vanbench.errors import VanbenchError
 from vanbench.report import record_files, records
 from vanbench.report.coverage import doubts, why_partial
-from vanbench.report.records import Accuracy, Counts, Record
+from vanbench.report.records import FP32, Accuracy, Counts, Record
 from vanbench.report.verdicts import CLOSE_POINTS, DEVIATES, NOT_MEASURED, PARTIAL, judge, worst
 from vanbench.zoo.entries import Claims, Entry, Zoo
 from vanbench.zoo.reported import Reported
@@ -64,21 +65,32 @@ class ModelRow:
 
     @property
     def is_partial(self) -> bool:
-        """Whether its accuracy is over other images than the claim is about."""
-        accuracy = self.record.accuracy
-        return accuracy is not None and why_partial(self.entry, accuracy) is not None
+        """Whether an accuracy is over other images than the claim is about."""
+        return any(why_partial(self.entry, a) for a in self.record.accuracies.values())
 
-    def exit_code(self, accuracy_asked: bool, *, part_asked: bool = False) -> int:
+    def lacks_accuracy(self, precision: str = FP32, *, part_asked: bool = False) -> bool:
+        """Whether an accuracy is reported, and none was measured in that precision.
+
+        A partial one is not what was asked for, unless ``part_asked``.
+        """
+        if not (self.top1.reported or self.top5.reported):
+            return False
+        accuracy = self.record.accuracies.get(precision)
+        return accuracy is None or bool(not part_asked and why_partial(self.entry, accuracy))
+
+    def exit_code(
+        self, accuracy_asked: bool, *, part_asked: bool = False, precision: str = FP32
+    ) -> int:
         """What this row means for a command that asked for the file, the counts, perhaps accuracy.
 
-        1 something deviates, 3 something asked for could not be measured, else 0. A partial
-        accuracy of a claim is not what was asked for, unless ``part_asked``.
+        1 something deviates, 3 something asked for could not be measured, else 0. The accuracy
+        that was asked for is in that precision; one in another than fp32 has no verdict.
         """
         if any(figure.verdict == DEVIATES for figure in self.figures):
             return 1
-        asked = self.figures if accuracy_asked else self.figures[:2]
-        lacking = (NOT_MEASURED,) if part_asked else (NOT_MEASURED, PARTIAL)
-        missing = any(figure.reported and figure.verdict in lacking for figure in asked)
+        missing = any(f.verdict == NOT_MEASURED for f in (self.params, self.flops))
+        if accuracy_asked:
+            missing |= self.lacks_accuracy(precision, part_asked=part_asked)
         if missing or self.file_status not in records.HAVE_FILE:
             return VanbenchError.exit_code
         return 0
@@ -113,8 +125,15 @@ def rows_on_record(zoo: Zoo, results: Path) -> list[ModelRow]:
         record, reason = _on_record(zoo, entry, results), ""
         if record.accuracy and (why := why_partial(entry, record.accuracy)):
             record, reason = replace(record, accuracy=None), f"on record only {why}"
+        others = _whole(entry, record.other_precisions or {})
+        record = replace(record, other_precisions=others or None)
         rows.append(make_row(entry, record, reason=reason))
     return rows
+
+
+def _whole(entry: Entry, accuracies: Mapping[str, Accuracy]) -> dict[str, Accuracy]:
+    """Those over the images that the claim is about."""
+    return {name: a for name, a in accuracies.items() if not why_partial(entry, a)}
 
 
 def _on_record(zoo: Zoo, entry: Entry, results: Path) -> Record:
@@ -175,6 +194,9 @@ def _judge_accuracy(entry: Entry, accuracy: Accuracy | None, reason: str) -> tup
 
 def _why_no_accuracy(record: Record) -> str:
     checkpoint = record.checkpoint
+    if record.other_precisions:
+        found = " and ".join(record.other_precisions)
+        return f"computed in {found}, and only {FP32} counts as reproduction"
     if checkpoint is None:
         return "never run"
     if checkpoint.status not in records.HAVE_FILE:

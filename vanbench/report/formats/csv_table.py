@@ -1,4 +1,7 @@
-"""CSV: one line for each published number, with what was measured and the verdict."""
+"""CSV: a line for each number, with what was measured and the verdict.
+
+Accuracies in other precisions have lines of their own: ``top1_bf16`` is no published number.
+"""
 
 import csv
 import io
@@ -6,7 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from vanbench.outside.safe_text import for_terminal
 from vanbench.report.answer import NUMBERS, named_figures
+from vanbench.report.other_precisions import OtherAccuracy, other_accuracies
 from vanbench.report.rows import ModelRow
+from vanbench.report.verdicts import NOT_REPORTED
 
 COLUMNS = (
     "model", "number", "unit", "convention", "reported", "measured", "difference", "verdict",
@@ -60,3 +65,26 @@ def _lines(row: ModelRow) -> Iterable[list[str]]:
             section.date if section else "",
             safe_cell(row.entry.source),
         ]
+    for other in other_accuracies(row):
+        yield from _other_lines(row, other)
+
+
+def _other_lines(row: ModelRow, other: OtherAccuracy) -> Iterable[list[str]]:
+    accuracy = other.accuracy
+    for number, value, reason in (
+        ("top1", other.top1, other.compared),
+        ("top5", other.top5, ""),
+    ):
+        values = {
+            "model": safe_cell(row.entry.name),
+            "number": f"{number}_{other.precision}",
+            "unit": NUMBERS[number][1],
+            "measured": repr(value),
+            "verdict": NOT_REPORTED,
+            "reason": reason,
+            "file_status": row.file_status,
+            "sha256": accuracy.sha256,
+            "images": str(accuracy.images),
+            "date": accuracy.date,
+        }
+        yield [values.get(column, "") for column in COLUMNS]
