@@ -28,7 +28,7 @@ def all_problems(path: str, data: dict[str, Any]) -> list[ZooError]:
     top = {key: value for key, value in data.items() if key != "models"}
     one_model = {"models": {"van_b0.in1k": MODEL}}
     sound = {k: v for k, v in top.items() if is_sound({**TOP, **one_model, k: v})}
-    for key in TOP.keys() - data.keys():
+    for key in (key for key in TOP if key not in data):
         is_sound({k: v for k, v in {**TOP, **one_model}.items() if k != key})
     for name, model in models.items() if isinstance(models, dict) else ():
         for table in _parts(name, model):
@@ -49,7 +49,7 @@ def _parts(name: str, model: Any) -> Iterator[dict[str, Any]]:
                 yield {"models": {name: {**MODEL, key: {figure: text}}}}
         else:
             yield {"models": {name: {**MODEL, key: value}}}
-    for key in MODEL.keys() - model.keys():
+    for key in (key for key in MODEL if key not in model):
         yield {"models": {name: {k: v for k, v in MODEL.items() if k != key}}}
 
 
