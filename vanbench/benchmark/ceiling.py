@@ -18,6 +18,7 @@ from vanbench.model.architecture import Architecture
 from vanbench.model.build import random_normal
 
 BATCHES = (2, 4, 16)  # the fastest counts
+GPU_BATCHES = (64, 256)
 REPEATS = 5
 
 
@@ -85,16 +86,16 @@ def measure_ceiling(architecture: Architecture, resolution: int, device: torch.d
 
 def _seconds_per_image(shape: Pointwise, device: torch.device) -> float:
     generator = torch.Generator().manual_seed(0)
-    with torch.device("meta"):  # uses no random numbers of the global generator
+    with torch.device("meta"):  # its weights are replaced: use no random numbers
         conv = nn.Conv2d(shape.in_dim, shape.dim, 1)
-    conv = conv.float().to_empty(device=device).requires_grad_(False)
-    for tensor in conv.parameters():
-        tensor.copy_(random_normal(*tensor.shape, generator=generator))
+    for name, like in conv.named_parameters():
+        values = random_normal(*like.shape, generator=generator).to(device)
+        setattr(conv, name, nn.Parameter(values, requires_grad=False))
     variants: list[nn.Module] = [conv]
     if can_pack(conv.weight):
         variants.append(PackedConvolution(conv, (4, shape.in_dim, shape.side, shape.side)))
     fastest = []
-    for batch in BATCHES:
+    for batch in BATCHES if device.type == "cpu" else GPU_BATCHES:
         x = random_normal(batch, shape.in_dim, shape.side, shape.side, generator=generator)
         x = x.to(device).contiguous(memory_format=torch.channels_last)
         fastest += [_shortest(variant, x) / batch for variant in variants]

@@ -4,7 +4,7 @@ The steps are Pillow's. torchvision's functions give the same pixels, which the 
 importing torchvision takes more than a second.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -73,11 +73,14 @@ def _oriented(image: Image.Image) -> Image.Image:
 
 def normalize(pixels: Tensor, protocol: EvaluationProtocol) -> Tensor:
     """float32 ``(pixels − mean) / std`` per channel of uint8 (…, 3, H, W), on the same device."""
-    mean, std = (
-        torch.tensor(values, dtype=torch.float32, device=pixels.device)[:, None, None]
-        for values in (protocol.mean, protocol.std)
-    )
+    mean, std = (_per_channel(values, pixels.device) for values in (protocol.mean, protocol.std))
     return (pixels.float() - mean) / std
+
+
+def _per_channel(values: Sequence[float], device: torch.device) -> Tensor:
+    """float32 (3, 1, 1), filled on the device: a copy from the host would wait for a GPU."""
+    filled = [torch.full((1, 1), v, dtype=torch.float32, device=device) for v in values]
+    return torch.stack(filled)
 
 
 def preprocess(
