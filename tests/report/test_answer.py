@@ -1,5 +1,6 @@
 """The answer over all rows: headline, tally, discoveries, reasons."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -102,6 +103,8 @@ def test_the_summary_is_narrow_and_has_its_figure():
     assert [cell.strip() for cell in rows[0].strip("|").split("|")] == [
         B0, "✓&nbsp;4.11<br>✓&nbsp;0.88", "○&nbsp;75.41<br>○&nbsp;93.02",
     ]  # fmt: skip
+    headings = next(line for line in text.splitlines() if line.startswith("| Model "))
+    assert all(not re.search(r"\S[ -]\S", cell) for cell in headings.strip("| ").split(" | "))
     assert "parameters 283.9&nbsp;M, counted 199.83&nbsp;M; FLOPs 55.28&nbsp;G, counted" in text
     assert "\n\n![The counts](results/counts.svg)\n\n![Other](b.svg)\n\n" in text
     assert "](" not in summary(counted_rows()).split("<details>")[0]

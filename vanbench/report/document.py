@@ -74,4 +74,4 @@ def _link(path: Path, document: Path | None) -> str:
     try:
         return quote(Path(os.path.relpath(path, folder)).as_posix())
     except ValueError:  # on another drive of Windows
-        return path.as_uri()
+        return path.absolute().as_uri()

@@ -75,7 +75,12 @@ def cells(row: ModelRow, notes: Footnotes) -> list[str]:
     ]
 
 
-SUMMARY_COLUMNS = ("Model", "Params,&nbsp;M<br>FLOPs,&nbsp;G", "Top-1,&nbsp;%<br>Top-5,&nbsp;%")
+UNBROKEN = str.maketrans({" ": "&nbsp;", "-": "&#8209;"})  # no line ends at these
+SUMMARY_COLUMNS = (
+    "Model",
+    "Params M<br>FLOPs G".translate(UNBROKEN),
+    "Top-1 %<br>Top-5 %".translate(UNBROKEN),
+)
 SUMMARY_LEGEND = (
     "✓ reproduced at the printed precision, ≈ within 0.05 points, ! misprint and its correction, "
     "✗ deviates, ◐ partial, ○ not measured. FLOPs are under the convention of the claim."
