@@ -27,6 +27,7 @@ from vanbench.errors import (
     unexpected_as_errors,
 )
 from vanbench.evaluation.plan import Candidate, RunOptions
+from vanbench.evaluation.precision import accuracy_to_record, check_precision
 from vanbench.evaluation.result import ValidationResult
 from vanbench.evaluation.validate import validate_candidates
 from vanbench.flops import count_as_reported
@@ -35,7 +36,6 @@ from vanbench.progress import Progress, guarded_progress, raising_callers_errors
 from vanbench.report import record_files, records
 from vanbench.report.records import Counts, FileRecord, Record
 from vanbench.report.rows import ModelRow, make_row, unjudged_row
-from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.zoo.addresses import portable
 from vanbench.zoo.entries import Entry, Zoo
 
@@ -82,10 +82,12 @@ def verify(
     """Check every claim of ``entries``; record what was measured in full.
 
     One model's failure is its row's verdict; the others are still done. A record that cannot be
-    used raises RecordError before anything is measured.
+    used raises RecordError before anything is measured. In another precision than fp32, accuracies
+    have no verdict, and are recorded beside those in fp32.
     """
     progress = guarded_progress(progress)
     device = choose_device(options.device)
+    check_precision(device, options.precision)
     old = {entry.name: _old_record(results, zoo, entry) for entry in entries}
     examined, opened = [], {}
     for entry in entries:
@@ -126,7 +128,7 @@ def _exit_code(
     asked: bool,
 ) -> int:
     part = options.limit is not None
-    codes = [row.exit_code(asked, part_asked=part) for row in rows]
+    codes = [row.exit_code(asked, part_asked=part, precision=options.precision) for row in rows]
     bugs = [e.exit_code for e in failures.values() if isinstance(e, InternalError)]
     others = [VanbenchError.exit_code] * (len(failures) - len(bugs))
     return overall_exit_code([*codes, *bugs, *others])
@@ -173,9 +175,10 @@ def _finish(
     row = None
     try:
         with unexpected_as_errors():
-            row = _conclude(item, passes, errors)
+            row = _conclude(item, passes, errors, options)
             if not (options.limit or row.is_partial):
-                _keep(results, item, row, asked=asked)
+                no_accuracy = asked and row.lacks_accuracy(options.precision)
+                _keep(results, item, row, no_accuracy=no_accuracy)
     except VanbenchError as error:
         row = row or unjudged_row(item.entry, item.record, error.problem)
         if not options.limit:
@@ -186,13 +189,17 @@ def _finish(
 
 
 def _conclude(
-    item: _Examined, passes: Mapping[str, ValidationResult], errors: Mapping[str, VanbenchError]
+    item: _Examined,
+    passes: Mapping[str, ValidationResult],
+    errors: Mapping[str, VanbenchError],
+    options: RunOptions,
 ) -> ModelRow:
     """The row of what this run found."""
     name = item.entry.name
     record, result = item.record, passes.get(name)
     if result is not None:
-        record = replace(record, accuracy=result.accuracy(name))
+        accuracy = accuracy_to_record(result, name, options.store)
+        record = records.with_accuracy(record, accuracy)
     reason = str(errors.get(name, ""))
     if record.counts is None and item.error:
         return make_row(item.entry, record, reason=reason, why_no_counts=item.error.cause)
@@ -305,9 +312,8 @@ def _count(entry: Entry, architecture: Architecture, source: str, device: torch.
     )
 
 
-def _keep(results: Path, item: _Examined, row: ModelRow, *, asked: bool) -> None:
+def _keep(results: Path, item: _Examined, row: ModelRow, *, no_accuracy: bool) -> None:
     """Record what was measured in full, and a failed attempt beside it."""
-    no_accuracy = asked and any(f.verdict == NOT_MEASURED for f in (row.top1, row.top5))
     bad_file = row.file_status in ("mismatch", "unreadable")
     unexpected = item.error and not isinstance(item.error, FetchError | CheckpointError)
     if no_accuracy or bad_file or unexpected:

@@ -22,6 +22,7 @@ from vanbench.errors import VanbenchError
 from vanbench.intervals import wilson_interval
 from vanbench.progress import Progress, silent
 from vanbench.report.answer import Answer, answer, named_figures
+from vanbench.report.other_precisions import other_accuracies
 from vanbench.report.row_json import as_json
 from vanbench.report.rows import Figure, ModelRow, rows_on_record
 from vanbench.typed_json import Json, to_json
@@ -116,6 +117,7 @@ def verify(
     *,
     zoo: AnyPath = "openmmlab",
     data: AnyPath | None = None,
+    precision: str = "fp32",
     cache: AnyPath | None = None,
     results: AnyPath = "results",
     mirrors: str | Iterable[str] = (),
@@ -141,6 +143,8 @@ def verify(
         zoo: The name of a shipped zoo (``openmmlab``, ``demo``) or the path of a TOML file.
         data: The validation set: class folders, a flat folder with a list, tar, Parquet or
             WebDataset. Without it, and with no set beside the zoo, accuracies are not measured.
+        precision: ``fp32``, ``tf32``, ``fp16`` or ``bf16``. In another one than fp32 accuracies are
+            recorded beside those in fp32, and compared with them, but not judged.
         cache: The folder of the checkpoint files. The default is the one of ``torch.hub``.
         results: The folder of the records and of the stored predictions.
         mirrors: Base URLs or folders with files of the same names, which are tried first.
@@ -179,6 +183,7 @@ def verify(
     options = run_options(
         results,
         device=device,
+        precision=precision,
         batch_size=batch_size,
         workers=workers,
         limit=limit,
@@ -295,12 +300,13 @@ def judged_view(rows: Sequence[ModelRow]) -> View:
     """The answer, a table with a verdict for each number, and the findings."""
     found = answer(rows)
     findings = [*found.discoveries, *found.reasons]
+    others = [f"{other}." for row in rows for other in other_accuracies(row)]
     return View(
         title=found.headline,
         sentence=f"{found.sentence}.",
         columns=COLUMNS,
         rows=[_cells(row) for row in rows],
-        notes=[_note(finding.text, finding.models, len(rows)) for finding in findings],
+        notes=[*(_note(one.text, one.models, len(rows)) for one in findings), *others],
     )
 
 

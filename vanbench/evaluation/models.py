@@ -13,7 +13,7 @@ from vanbench.evaluation.result import ValidationResult, not_measured_json
 from vanbench.evaluation.result_json import UsedData, ValidatedModel
 from vanbench.evaluation.validate import validate_candidates
 from vanbench.progress import Progress, silent
-from vanbench.report.records import Record
+from vanbench.report.records import Record, with_accuracy
 from vanbench.report.rows import ModelRow, make_row
 from vanbench.zoo.entries import Entry, EvaluationProtocol, Zoo
 
@@ -75,7 +75,7 @@ def validate_entries(
     names = tuple(entry.name for entry in entries)
     found = _validated(names, candidates, missing, data, options, progress)
     records = {
-        name: Record(zoo.name, name, accuracy=result.accuracy(name))
+        name: with_accuracy(Record(zoo.name, name), result.accuracy(name))
         for name, result in found.passes.items()
     }
     rows = {e.name: make_row(e, records[e.name]) for e in entries if e.name in records}

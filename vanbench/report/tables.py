@@ -12,6 +12,7 @@ from vanbench.outside.safe_text import for_markdown
 from vanbench.progress import BEFORE_UNIT
 from vanbench.report import records
 from vanbench.report.answer import Answer, Finding, answer
+from vanbench.report.other_precisions import other_accuracies
 from vanbench.report.records import FileRecord
 from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import (
@@ -39,6 +40,8 @@ LEGEND = (
     "Each cell: reported → measured (difference). ✓ equal at the printed precision, "
     "≈ within 0.05 points, (!) differs from a misprint and equals its correction, ✗ deviates."
 )
+
+OTHER_PRECISIONS = "Other precisions than fp32, which the published numbers are not judged by:"
 
 
 @dataclass
@@ -182,6 +185,10 @@ def lines(row: ModelRow, notes: Footnotes) -> list[list[str]]:
         _line("Top-1, %", row.top1, row, notes),
         _line("Top-5, %", row.top5, row, notes),
     ]
+    for other in other_accuracies(row):
+        judged = f"not judged {notes.mark(str(other))}"
+        table.append([f"Top-1, % ({other.precision})", "", f"{other.top1:.3f}", "", judged])
+        table.append([f"Top-5, % ({other.precision})", "", f"{other.top5:.3f}", "", judged])
     names = [row.entry.name, f"→ {row.verdict}"] + [""] * len(table)
     return [[name, *line] for name, line in zip(names, table, strict=False)]
 
@@ -219,8 +226,10 @@ def markdown(rows: Iterable[ModelRow]) -> str:
     body = [cells(row, notes) for row in rows]
     table = tabulate(body, columns(rows), tablefmt="github", disable_numparse=True)
     listed = [f"[{number}] {for_markdown(text)}" for number, text in enumerate(notes.texts, 1)]
+    others = [f"- {for_markdown(f'{other}.')}" for row in rows for other in other_accuracies(row)]
+    beside = [OTHER_PRECISIONS, "\n".join(others)] if others else []
     provenance = map(for_markdown, _provenance(rows))
-    return "\n\n".join([table, LEGEND, *listed, *provenance]) + "\n"
+    return "\n\n".join([table, LEGEND, *listed, *beside, *provenance]) + "\n"
 
 
 def _file_cell(row: ModelRow, notes: Footnotes) -> str:
@@ -303,7 +312,11 @@ def _provenance(rows: list[ModelRow]) -> list[str]:
     """What the numbers were measured on, one line per distinct set-up."""
     lines = []
     for row in rows:
-        for what, section in (("Counts", row.record.counts), ("Accuracy", row.record.accuracy)):
+        accuracies = {
+            "Accuracy" if precision == records.FP32 else f"Accuracy in {precision}": accuracy
+            for precision, accuracy in row.record.accuracies.items()
+        }
+        for what, section in {"Counts": row.record.counts, **accuracies}.items():
             if section is not None:
                 e = section.environment
                 where = e.gpu or f"CPU ({e.cpu})"

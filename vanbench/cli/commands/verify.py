@@ -1,5 +1,7 @@
 """``vanbench verify``."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from vanbench.cli.options import (
     data_option,
     model_arguments,
     option,
+    precision_option,
     run_options,
     source_options,
 )
@@ -22,9 +25,9 @@ from vanbench.cli.tables import MIDDLE, WORDS, Column
 from vanbench.environment import Environment
 from vanbench.errors import CheckpointError, FetchError
 from vanbench.evaluation.result_json import UsedData
-from vanbench.report.records import HAVE_FILE
+from vanbench.report.records import FP32, HAVE_FILE, Accuracy
 from vanbench.report.row_json import RowJson, as_json
-from vanbench.report.verdicts import DEVIATES, NOT_MEASURED, PARTIAL
+from vanbench.report.verdicts import DEVIATES
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ Examples:
 @common_options
 @model_arguments
 @data_option()
+@precision_option
 @source_options
 @run_options
 @option("--details", is_flag=True, help="Print every number with its difference and verdict.")
@@ -66,6 +70,7 @@ def command(
     settings: Settings,
     entries: tuple[Entry, ...],
     data: Path | None,
+    precision: str,
     mirrors: tuple[str, ...],
     offline: bool,
     options: "RunOptions",
@@ -76,13 +81,15 @@ def command(
     These are the file hash, parameters, FLOPs, Top-1 and Top-5.
     What was measured in full is recorded under results/ with its provenance. Without --data (and
     with no set shipped beside the zoo) Top-1 and Top-5 are not measured. With --limit the result
-    is partial and nothing is recorded. The last lines say what was found and what to do next;
-    --details has every number with its difference.
+    is partial and nothing is recorded. In another --precision than fp32 the accuracies are recorded
+    beside those in fp32, and compared with them, but not judged. The last lines say what was found
+    and what to do next; --details has every number with its difference.
     """
     from vanbench.download.obtain import Sources
     from vanbench.typed_json import to_json
     from vanbench.verification import verify
 
+    options = replace(options, precision=precision)
     verified = verify(
         settings.zoo,
         entries,
@@ -108,7 +115,7 @@ def command(
     else:
         if details:
             _print_details(verified, settings)
-        next_line = _next(verified, settings, data or settings.zoo.data, options.limit)
+        next_line = _next(verified, settings, data or settings.zoo.data, options)
         _print(verified, settings, next_line)
     _print_unexpected(verified)
     click.get_current_context().exit(verified.exit_code)
@@ -127,6 +134,7 @@ COLUMNS = (
 def _print(verified: "Verified", settings: Settings, next_line: str) -> None:
     """The table, the answer, what explains it, and what to do next."""
     from vanbench.report.answer import answer
+    from vanbench.report.other_precisions import other_accuracies
     from vanbench.report.tables import compact_cell, in_words
 
     found = answer(verified.rows)
@@ -137,6 +145,8 @@ def _print(verified: "Verified", settings: Settings, next_line: str) -> None:
     echo(f"{found.headline}: {found.sentence}.")
     for finding in (*found.discoveries, *found.reasons):
         echo(f"  {in_words(finding)}")
+    for other in (other for row in verified.rows for other in other_accuracies(row)):
+        echo(f"  {other}.")
     for line in _advice(verified):
         settings.say(line)
     echo(f"Next: {next_line}", wrap=False)
@@ -151,25 +161,36 @@ def _file(row: "ModelRow") -> str:
     return f"{'✗' if bad else '○'} {row.file_status}"
 
 
-def _next(verified: "Verified", settings: Settings, data: Path | None, limit: int | None) -> str:
+def _next(
+    verified: "Verified", settings: Settings, data: Path | None, options: "RunOptions"
+) -> str:
     """The command to type now; ``data`` is the validation set that was used.
 
     A set of which no part was left out, and which still did not give every accuracy, is inspected.
+    Without an accuracy in fp32, one in another precision is compared with nothing.
     """
     rows = verified.rows
     names = ["--all"] if len(rows) == len(settings.zoo.entries) else [r.entry.name for r in rows]
     wrong = [r for r in rows if DEVIATES in (r.top1.verdict, r.top5.verdict)]
     source = data_given() if data else ["--data", "PATH"]
+    again = source if options.precision == FP32 else [*source, "--precision", options.precision]
     if wrong:
         return next_command("diagnose", wrong[0].entry.name, *source)
     if any(row.file_status in ("unreachable", "missing") for row in rows):
-        return next_command("verify", *names, *data_given(), "--mirror", "URL|FOLDER")
-    lacking = [r for r in rows if {r.top1.verdict, r.top5.verdict} & {NOT_MEASURED, PARTIAL}]
-    if data and limit is None and any(row.file_status in HAVE_FILE for row in lacking):
+        given = again if data else again[len(source) :]
+        return next_command("verify", *names, *given, "--mirror", "URL|FOLDER")
+    lacking = [row for row in rows if row.lacks_accuracy(options.precision)]
+    if data and options.limit is None and any(row.file_status in HAVE_FILE for row in lacking):
         return next_command("data", str(data))
     if lacking:
+        return next_command("verify", *names, *again)
+    if any(a.differs_from_fp32 is None for r in rows for a in _others(r)):
         return next_command("verify", *names, *source)
     return next_command("table")
+
+
+def _others(row: "ModelRow") -> Iterable[Accuracy]:
+    return (row.record.other_precisions or {}).values()
 
 
 def _print_details(verified: "Verified", settings: Settings) -> None:
