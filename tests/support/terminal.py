@@ -118,8 +118,7 @@ def split_tokens(narrow: str, wide: str) -> set[str]:
     found = {word for line in lines for word in line.split() if not set(word) <= set("─…")}
     known = set(wide.split())
     known |= {f"{word}{end}" for word in known for end in ",."}
-    shortened = ("…", "...")  # by the rules of tables, and by click in lists of commands
-    return {word for word in found - known if not any(mark in word for mark in shortened)}
+    return {word for word in found - known if "…" not in word}
 
 
 def too_wide(text: str, columns: int) -> list[str]:

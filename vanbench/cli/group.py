@@ -20,6 +20,7 @@ from vanbench.cli.hints import options_after_command, unknown_command
 from vanbench.cli.output import echo
 from vanbench.cli.status_line import erase_status
 from vanbench.cli.streams import printable_streams
+from vanbench.cli.summaries import SummarizedGroup
 from vanbench.data.pillow_warnings import log_pillow_warnings
 from vanbench.errors import SuspiciousWeightsWarning
 from vanbench.interrupts import sigterm_interrupts
@@ -69,7 +70,7 @@ before 3.
 """
 
 
-class Commands(click.Group):
+class Commands(SummarizedGroup):
     """A group whose commands are in modules of their own."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

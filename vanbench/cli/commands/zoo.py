@@ -10,6 +10,7 @@ from vanbench.cli.completion import complete_zoos
 from vanbench.cli.options import Settings, common_options, option
 from vanbench.cli.output import echo, print_json
 from vanbench.cli.phrases import counted, next_command
+from vanbench.cli.summaries import SummarizedGroup
 from vanbench.files import write_atomically
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class CheckDocument(TypedDict):
 DOCUMENTS = {"import": ImportDocument, "check": CheckDocument}
 
 
-@click.group()
+@click.group(cls=SummarizedGroup)
 def command() -> None:
     """Make a zoo file from a published table, or check one."""
 
