@@ -84,18 +84,22 @@ def verify(
     One model's failure is its row's verdict; the others are still done. A record that cannot be
     used raises RecordError before anything is measured. In another precision than fp32, accuracies
     have no verdict, and are recorded beside those in fp32.
+
+    Of several processes that torchrun started, the first one counts, judges and records; the others
+    share the pass over the images, and return no rows.
     """
-    progress = guarded_progress(progress)
-    device = choose_device(options.device)
+    progress, team = guarded_progress(progress), options.team
+    device = team.agree(lambda: choose_device(options.device, team.here))
     check_precision(device, options.precision)
     old = {entry.name: _old_record(results, zoo, entry) for entry in entries}
     examined, opened = [], {}
     for entry in entries:
-        item, checkpoint = _examine(zoo, entry, sources, old[entry.name], options.weights, progress)
+        item, checkpoint = _examine(zoo, entry, sources, old[entry.name], options, progress)
         examined.append(item)
         if checkpoint:
             opened[entry.name] = checkpoint  # only this refers to the weights
-    examined = _count_all(examined, device, progress)
+    if team.here.is_first:
+        examined = _count_all(examined, device, progress)
     paths = {name: checkpoint.path for name, checkpoint in opened.items()}
     passes: dict[str, ValidationResult] = {}
     errors: dict[str, VanbenchError] = {}
@@ -105,7 +109,7 @@ def verify(
     failures = {item.entry.name: item.error for item in examined if item.error}
     failures |= {name: error for name, error in errors.items() if isinstance(error, InternalError)}
     rows = []
-    for item in examined:
+    for item in examined if team.here.is_first else []:
         row, failure = _finish(item, passes, errors, results, options, asked=data is not None)
         rows.append(row)
         if failure:
@@ -211,13 +215,13 @@ def _examine(
     entry: Entry,
     sources: Sources,
     old: Record | VanbenchError | None,
-    weights: str | None,
+    options: RunOptions,
     progress: Progress,
 ) -> tuple[_Examined, Checkpoint | None]:
     """Download and open the file; None in its place when there is no sound file."""
     error = old if isinstance(old, VanbenchError) else None
     recorded = None if isinstance(old, VanbenchError) else old
-    found, checkpoint, failure = _file(zoo, entry, sources, recorded, weights, progress)
+    found, checkpoint, failure = _file(zoo, entry, sources, recorded, options, progress)
     record = Record(zoo.name, entry.name, found, None)
     return _Examined(entry, recorded, record, error or failure), checkpoint
 
@@ -251,19 +255,23 @@ def _file(
     entry: Entry,
     sources: Sources,
     old: Record | None,
-    weights: str | None,
+    options: RunOptions,
     progress: Progress,
 ) -> tuple[FileRecord, Checkpoint | None, VanbenchError | None]:
     """What the record says of the file; the opened file, or why there is none."""
+    team = options.team
     found = FileRecord(url=entry.public_url, file=entry.filename, status="", date=today())
     try:
         with unexpected_as_errors():
-            fetched = obtain(entry, sources, old, progress)
+            once = partial(obtain, entry, sources, old, progress)
+            fetched = team.agree(partial(team.on_each_node, once))
             found = replace(
                 found, status=fetched.status, bytes=fetched.bytes, sha256=fetched.sha256
             )
-            checkpoint = open_checkpoint(
-                fetched.file, layer_norm_eps=entry.layer_norm_eps, weights=weights
+            checkpoint = team.agree(
+                lambda: open_checkpoint(
+                    fetched.file, layer_norm_eps=entry.layer_norm_eps, weights=options.weights
+                )
             )
             found = replace(
                 found,

@@ -125,7 +125,7 @@ def test_a_slow_model_is_not_tried_again(images, any_pass_is_long, monkeypatch):
 def test_what_is_stored_is_not_counted(images, monkeypatch):
     asked = []
 
-    def trial(models, images, protocol, work, device, options):
+    def trial(models, images, protocol, work, device, options, **reading):
         return Trial(Cost(0.0, {"a": 1.0, "b": 10.0}), CPU, 0)
 
     monkeypatch.setattr(estimate, "try_models", trial)

@@ -80,7 +80,7 @@ def open_checkpoint(
     Raises CheckpointError with every missing, unexpected and mis-shaped tensor, and where the file
     that was read is not the file that was hashed.
     """
-    hashed = file if isinstance(file, HashedFile) else _hash(Path(file))
+    hashed = file if isinstance(file, HashedFile) else hash_checkpoint(Path(file))
     path = hashed.path
     with guarded(path):
         # Not mapped: mapped tensors would change when another program writes to the file.
@@ -142,7 +142,8 @@ def model_from_state(state: Mapping[str, Tensor], *, layer_norm_eps: float | Non
     return _build(state, layer_norm_eps)[0]
 
 
-def _hash(path: Path) -> HashedFile:
+def hash_checkpoint(path: Path) -> HashedFile:
+    """The hash of a file that is to be opened; CheckpointError if it cannot be read."""
     with guarded(path):
         check_regular(path, CheckpointError, remedy=CHECK)
         return hash_file(path)

@@ -11,6 +11,7 @@ import click
 from typing_extensions import TypedDict
 
 from vanbench._version import __version__
+from vanbench.cli.distributed import about_rank
 from vanbench.cli.output import PRINTED, echo, print_json
 from vanbench.cli.streams import broken_streams, discard, is_closed_pipe
 from vanbench.errors import (
@@ -111,6 +112,10 @@ def _report(error: Exception | KeyboardInterrupt, as_json: bool) -> int:
         discard(broken_streams())
         return 0
     failure, message = _describe(error)
+    rank = about_rank(error)
+    if rank is None:
+        return failure["exit_code"]
+    message = f"{rank}{message}"
     try:
         if as_json and not _has_printed():
             document: FailureDocument = {"models": (), "error": failure}

@@ -15,6 +15,7 @@ import click
 
 from vanbench._version import __version__
 from vanbench.cli.completion import COMPLETE, silent_completion
+from vanbench.cli.distributed import SHARED_COMMANDS, one_process_prints
 from vanbench.cli.failures import asks_for_json, failures_as_messages
 from vanbench.cli.hints import options_after_command, unknown_command
 from vanbench.cli.output import echo
@@ -22,6 +23,7 @@ from vanbench.cli.status_line import erase_status
 from vanbench.cli.streams import printable_streams
 from vanbench.cli.summaries import SummarizedGroup
 from vanbench.data.pillow_warnings import log_pillow_warnings
+from vanbench.distributed import processes
 from vanbench.errors import SuspiciousWeightsWarning
 from vanbench.interrupts import sigterm_interrupts
 from vanbench.outside.safe_text import for_terminal
@@ -121,6 +123,7 @@ class Commands(SummarizedGroup):
             sigterm_interrupts(),
             _warnings_as_sentences(),
             _log_on_stderr(),
+            one_process_prints(),
         ):
             return super().invoke(ctx)
 
@@ -154,6 +157,8 @@ def _warnings_as_sentences() -> Iterator[None]:
     show_others = warnings.showwarning
 
     def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        if not processes().is_first:
+            return
         if issubclass(category, SuspiciousWeightsWarning):
             echo(f"Warning: {message}", err=True)
         else:
@@ -178,3 +183,6 @@ def main() -> None:
     Every option can also be set by an environment variable: VANBENCH_DATA for --data,
     VANBENCH_CACHE for --cache, and so on.
     """
+    context = click.get_current_context()
+    if not processes().is_first and context.invoked_subcommand not in SHARED_COMMANDS:
+        context.exit(0)

@@ -17,6 +17,7 @@ from vanbench.cli.model_names import select
 from vanbench.cli.output import echo
 from vanbench.cli.progress_display import progress
 from vanbench.devices import PRECISIONS
+from vanbench.distributed import join_team, processes
 from vanbench.evaluation.plan import ON_ERROR, RunOptions
 from vanbench.progress import Update
 from vanbench.zoo.entries import Zoo
@@ -86,6 +87,7 @@ def common_options(function: Function) -> Function:
 
         click.get_current_context().meta[VERBOSE] = verbose
         logging.getLogger("vanbench").setLevel(logging.INFO if verbose else logging.WARNING)
+        quiet = quiet or not processes().is_first
         settings = Settings(zoo, cache or default_cache(), results, as_json, quiet, verbose)
         return function(settings=settings, **kwargs)
 
@@ -250,8 +252,10 @@ def run_options(function: Function) -> Function:
             "reference",
             "fresh",
             "weights",
+            "cache_images",
         )
         options = RunOptions(
+            team=join_team(),
             **{name: kwargs.pop(name) for name in (*names, "compile", "rewrite")},
             store=settings.results / FILE,
             on_message=settings.detail,
@@ -274,6 +278,12 @@ def run_options(function: Function) -> Function:
         ),
         rewriting_options,
         option("--reference", is_flag=True, help="Run the plain model, not its exact rewrite."),
+        option(
+            "--cache-images",
+            type=click.Path(file_okay=False, path_type=Path),
+            help="Folder in which decoded images are kept, 7.5 GB for 50,000; later runs read them "
+            "from there.  [default: keep none]",
+        ),
         decoding_options,
         option(
             "--limit",

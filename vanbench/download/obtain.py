@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from vanbench.distributed import ALONE, Team
 from vanbench.download.cache import Fetched, fetch
 from vanbench.download.outcome_json import OutcomeJson
 from vanbench.download.transfer import local_path
@@ -113,15 +115,21 @@ def obtain_all(
     sources: Sources,
     results: Path,
     progress: Progress = silent,
+    team: Team = ALONE,
 ) -> list[Outcome]:
-    """Each entry's file, or the reason why there is none; one failure does not stop the others."""
+    """Each entry's file, or the reason why there is none; one failure does not stop the others.
+
+    One process of each node downloads and hashes it for all processes of the node.
+    """
     progress = guarded_progress(progress)
     outcomes = []
     for entry in entries:
         recorded = record_files.read(results, zoo.name, entry)
         try:
             with unexpected_as_errors():
-                outcomes.append(Outcome(entry, obtain(entry, sources, recorded, progress), None))
+                once = partial(obtain, entry, sources, recorded, progress)
+                fetched = team.agree(partial(team.on_each_node, once))
+                outcomes.append(Outcome(entry, fetched, None))
         except VanbenchError as error:
             outcomes.append(Outcome(entry, None, error))
     return outcomes

@@ -19,7 +19,9 @@ from torch.utils.data import DataLoader, Dataset
 from vanbench.data.decode import decode
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.pillow_warnings import log_pillow_warnings
+from vanbench.data.pixel_cache import PixelCache
 from vanbench.data.preprocess import PixelsOf, to_pixels
+from vanbench.data.summary import NO_USE, CacheUse
 from vanbench.devices import start_method
 from vanbench.errors import DataError
 from vanbench.interrupts import children_ignore_ctrl_c
@@ -35,7 +37,7 @@ class Crops:
 
     An image that cannot be read is all zeros there, with its reason in ``unreadable``. ``changed``
     are those whose bytes are not the ones that were expected. ``seconds`` is how long the worker
-    read and decoded them.
+    read and decoded them, ``cache`` how it used the cache of decoded images.
     """
 
     indices: tuple[int, ...]
@@ -43,6 +45,7 @@ class Crops:
     unreadable: Mapping[int, str]
     changed: tuple[int, ...]
     seconds: float
+    cache: CacheUse = NO_USE
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -58,13 +61,15 @@ class CropsOf(Dataset[Crops]):
 
     ``content`` has the SHA-256 of each image as it was found before; an image that is not in it
     could not be read then. None means that any bytes will do. ``pixels_of`` makes the uint8 crop
-    (3, crop, crop) of a decoded image.
+    (3, crop, crop) of a decoded image. ``cache`` has such crops of images in ``content``; an image
+    whose crop is there is neither read nor decoded, and the crops of others are stored.
     """
 
     images: ImageSet
     protocol: EvaluationProtocol
     content: Mapping[int, str] | None = None
     pixels_of: PixelsOf = to_pixels
+    cache: PixelCache | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -75,16 +80,31 @@ class CropsOf(Dataset[Crops]):
         unreadable: dict[int, str] = {}
         changed: tuple[int, ...] = ()
         with torch.device("cpu"):  # also where the program has another default device
-            pixels = torch.zeros(3, side, side, dtype=torch.uint8)
-            try:
-                encoded = self.images.read(index)
-                if self._is_expected(index, encoded):
-                    pixels = self.pixels_of(decode(encoded), self.protocol)
-                else:
-                    changed = (index,)
-            except DataError as error:
-                unreadable[index] = error.problem
-        return Crops((index,), pixels[None], unreadable, changed, perf_counter() - start)
+            pixels, use = self._cached(index), CacheUse(read=1)
+            if pixels is None:
+                pixels, use = torch.zeros(3, side, side, dtype=torch.uint8), NO_USE
+                try:
+                    encoded = self.images.read(index)
+                    if self._is_expected(index, encoded):
+                        pixels = self.pixels_of(decode(encoded), self.protocol)
+                        use = self._store(index, pixels)
+                    else:
+                        changed = (index,)
+                except DataError as error:
+                    unreadable[index] = error.problem
+        return Crops((index,), pixels[None], unreadable, changed, perf_counter() - start, use)
+
+    def _cached(self, index: int) -> Tensor | None:
+        sha256 = (self.content or {}).get(index)
+        return None if self.cache is None or sha256 is None else self.cache.read(sha256)
+
+    def _store(self, index: int, pixels: Tensor) -> CacheUse:
+        """Store a crop that the cache does not have intact."""
+        if self.cache is None or self.content is None:
+            return NO_USE
+        sha256 = self.content[index]
+        self.cache.write(sha256, pixels)
+        return CacheUse(damaged=sha256 in self.cache, failure=self.cache.failure)
 
     def _is_expected(self, index: int, encoded: bytes) -> bool:
         if self.content is None:
@@ -100,6 +120,7 @@ def join(parts: Sequence[Crops]) -> Crops:
         unreadable={index: why for part in parts for index, why in part.unreadable.items()},
         changed=tuple(index for part in parts for index in part.changed),
         seconds=sum(part.seconds for part in parts),
+        cache=sum((part.cache for part in parts), NO_USE),
     )
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from vanbench.data.layouts.images import ImageSet
+from vanbench.data.pixel_cache import PixelCache
 from vanbench.devices import available_cores, default_batch_size
 from vanbench.distributed import ONE, Processes
 from vanbench.evaluation.crops import in_pieces
@@ -74,9 +75,13 @@ def try_models(
     work: Sequence[Work],
     device: torch.device,
     options: RunOptions,
+    *,
+    content: Mapping[int, str] | None = None,
+    cache: PixelCache | None = None,
 ) -> Trial | None:
     """A trial over some of the images of ``work``; None where the work is short.
 
+    ``content`` and ``cache`` are those of ``crops.CropsOf``; nothing is stored in the cache.
     Compiled models have none, because a first batch of another size would compile them for it.
     """
     batch = _trial_batch(device, options)
@@ -86,8 +91,20 @@ def try_models(
     few = left[:: len(left) // (BATCHES * batch)][: BATCHES * batch]
     how = replace(options, workers=0, batch_size=batch, on_error=COUNT_WRONG)
     size = piece_size(device, how)
+    stored = cache and cache.read_only()
     passes = {
-        name: _costs(predict({name: model}, images, protocol, in_pieces(few, size), device, how))
+        name: _costs(
+            predict(
+                {name: model},
+                images,
+                protocol,
+                in_pieces(few, size),
+                device,
+                how,
+                content=content,
+                cache=stored,
+            )
+        )
         for name, model in models.items()
     }
     workers, here = workers_of(device, options), options.team.here
@@ -146,12 +163,17 @@ def note_estimate(
     work: Sequence[Work],
     device: torch.device,
     options: RunOptions,
+    *,
+    content: Mapping[int, str] | None = None,
+    cache: PixelCache | None = None,
 ) -> None:
     """Tell ``options.on_note`` how long this work takes, if it is worth saying.
 
     ``total`` is how many images the pass is over; those that no piece of work has are stored.
     """
-    trial = try_models(models, images, protocol, work, device, options)
+    trial = try_models(
+        models, images, protocol, work, device, options, content=content, cache=cache
+    )
     if trial is None:
         return
     seconds = trial.of(work)

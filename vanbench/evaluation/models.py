@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from vanbench.checkpoints.load import open_checkpoint
+from vanbench.checkpoints.load import Checkpoint, hash_checkpoint, open_checkpoint
 from vanbench.download.obtain import Sources, obtain_all
 from vanbench.errors import VanbenchError
 from vanbench.evaluation.plan import Candidate, RunOptions
@@ -60,7 +60,7 @@ def validate_entries(
 ) -> Validated:
     """Download the file of each entry, and validate all of them over the set at ``data``."""
     candidates, missing = [], {}
-    for outcome in obtain_all(zoo, entries, sources, results, progress):
+    for outcome in obtain_all(zoo, entries, sources, results, progress, options.team):
         entry = outcome.entry
         if outcome.error:
             missing[entry.name] = outcome.error
@@ -90,7 +90,11 @@ def validate_file(
     progress: Progress = silent,
 ) -> Validated:
     """Validate a file that no zoo has; it is called by its file name."""
-    take = partial(open_checkpoint, checkpoint, weights=options.weights)
+
+    def take() -> Checkpoint:
+        hashed = options.team.on_each_node(partial(hash_checkpoint, checkpoint))
+        return open_checkpoint(hashed, weights=options.weights)
+
     candidate = Candidate(checkpoint.name, protocol, take)
     return _validated((candidate.name,), [candidate], {}, data, options, progress)
 

@@ -30,6 +30,8 @@ class RunOptions:
     outcome. ``weights`` is ``plain`` or ``ema``; None takes what the framework that wrote a file
     loads for inference. ``on_note`` is told which were taken of a file that has both.
 
+    ``cache_images`` is the folder in which decoded images are kept for later runs; None keeps none.
+
     ``team`` are the processes that share the work (torchrun).
 
     ``workers`` are processes. On macOS and Windows, and with Python 3.14, they import the script
@@ -48,6 +50,7 @@ class RunOptions:
     rewrite: RewriteConfig | None = None
     compile: bool = False
     weights: str | None = None
+    cache_images: Path | None = None
     team: Team = ALONE
     on_message: Callable[[str], None] = field(default=ignore_message, repr=False, compare=False)
     on_note: Callable[[str], None] = field(default=ignore_message, repr=False, compare=False)

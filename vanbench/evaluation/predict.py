@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from vanbench.data.layouts.images import ImageSet
+from vanbench.data.pixel_cache import PixelCache
 from vanbench.data.preprocess import PixelsOf, normalize, to_pixels
+from vanbench.data.summary import NO_USE, CacheUse
 from vanbench.devices import (
     default_batch_size,
     default_workers,
@@ -39,7 +41,7 @@ class BatchPredictions:
     k = min(5, classes); an image that could not be read has −1 and NaN there, and its reason in
     ``unreadable``. A model that failed is in ``failures`` instead, with the reason. ``times`` is
     where the time of this batch went. ``reduced`` has how many images at once a model computes
-    since it ran out of memory with more.
+    since it ran out of memory with more. ``cache`` is how the cache of decoded images was used.
     """
 
     indices: Sequence[int]
@@ -49,6 +51,7 @@ class BatchPredictions:
     times: Times
     failures: Mapping[str, VanbenchError] = field(default_factory=dict)
     reduced: Mapping[str, int] = field(default_factory=dict)
+    cache: CacheUse = NO_USE
 
 
 def predict(
@@ -61,12 +64,13 @@ def predict(
     *,
     content: Mapping[int, str] | None = None,
     pixels_of: PixelsOf = to_pixels,
+    cache: PixelCache | None = None,
 ) -> Iterator[BatchPredictions]:
     """Run all ``models`` over the images of ``pieces``, batch by batch, decoding each once.
 
     ``pieces`` are lists of image indices (see ``crops.in_pieces``); a batch has as many as it takes
-    to be full. ``content`` and ``pixels_of`` are those of ``crops.CropsOf``. A model that raises an
-    exception is left out of the later batches; without any model left there are none.
+    to be full. ``content``, ``pixels_of`` and ``cache`` are those of ``crops.CropsOf``. A model
+    that raises an exception is left out of the later batches; without any left there are none.
 
     Raises DataError naming the image whose bytes are not those of ``content``, and the one that
     cannot be read, unless ``options.on_error`` is ``count-wrong``. torch's modes are set within a
@@ -77,7 +81,8 @@ def predict(
     ahead = device.type == "cuda"
     workers = workers_of(device, options)
     size = options.batch_size or default_batch_size(device)
-    crops = load(CropsOf(images, protocol, content, pixels_of), pieces, workers, pinned=ahead)
+    source = CropsOf(images, protocol, content, pixels_of, cache)
+    crops = load(source, pieces, workers, pinned=ahead)
     runner = _Runner(dict(models), protocol, device, options)
     launched: list[_Launched] = []
     with worker_signals():
@@ -256,6 +261,7 @@ class _Runner:
             ),
             failures=launched.failures,
             reduced=dict(self.most),
+            cache=sum((part.cache for part in launched.crops), NO_USE),
         )
 
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from vanbench.data.summary import OFFICIAL, DataSummary
+from vanbench.data.summary import OFFICIAL, CacheUse, DataSummary
 from vanbench.environment import today
 from vanbench.errors import CheckpointError, FetchError, InternalError, VanbenchError, error_json
 from vanbench.evaluation.result_json import ClaimJson, ClaimsJson, UsedData, ValidatedModel
+from vanbench.evaluation.time_spent import in_words
 from vanbench.intervals import wilson_interval
 from vanbench.prediction_store.prediction import Tally
 from vanbench.prediction_store.store import RunKey
@@ -29,7 +30,9 @@ class ValidationResult:
     ``computed`` how many images went through a model; the predictions for the others were stored
     before. ``batch_sizes`` has how many images at once each model computed in the end. ``weights``
     has the kind of each model's weights, ``plain`` or ``ema``, ``sha256`` its file's hash, and
-    ``keys`` under which its predictions are stored.
+    ``keys`` under which its predictions are stored. ``hint`` is what would make the pass faster,
+    empty where nothing is known. ``cache`` is how the cache of decoded images
+    was used; None without one.
     """
 
     tallies: Mapping[str, Tally]
@@ -44,7 +47,9 @@ class ValidationResult:
     computed: int
     weights: Mapping[str, str]
     sha256: Mapping[str, str]
+    hint: str
     keys: Mapping[str, RunKey]
+    cache: CacheUse | None = None
 
     @property
     def waited(self) -> float:
@@ -104,21 +109,28 @@ class ValidationResult:
             lines.append(f"{len(self.data.unreadable):,} unreadable images count as wrong.")
         if not self.environment.decoder.ok:
             lines.append(f"Warning: {self.environment.decoder.summary}.")
+        if self.cache is not None and self.computed:
+            lines.append(self._describe_cache(self.cache))
         return "\n".join([*lines, self._describe_time()])
+
+    def _describe_cache(self, cache: CacheUse) -> str:
+        found = f"{cache.read:,} of {self.computed:,} images came decoded from the cache"
+        if cache.damaged:
+            found += f"; {cache.damaged:,} were damaged there and were decoded again"
+        return f"{found}."
 
     def _describe_time(self) -> str:
         stored = max(0, self.data.used - self.computed)  # some may be computed twice
         before = f"{stored:,} images were predicted before and are not computed again. "
         if not self.computed:
             return before + "Use --fresh to compute them again."
-        waiting = 100 * self.waited / self.seconds
-        hint = " More --workers would help." if waiting > 20 else ""
+        count = len(self.times)
+        processes = f" in {count} processes" if count > 1 else ""
         return (
             f"{before if stored else ''}{self.images_per_s:.1f} images/s on "
-            f"{self.environment.device}, {self.numerics.precision}, "
-            f"{self.numerics.model} model; {waiting:.0f} % of the time was waiting for "
-            f"images.{hint}"
-        )
+            f"{self.environment.device}{processes}, {self.numerics.precision}, "
+            f"{self.numerics.model} model: {in_words(self.times, self.seconds)}. {self.hint}"
+        ).rstrip()
 
     def as_json(self, name: str, row: ModelRow | None = None) -> ValidatedModel:
         """The form of ``validate --json`` for one model; ``ci95`` is Top-1's.

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from vanbench.data.layouts.images import ImageSet
+from vanbench.data.pixel_cache import PixelCache
 from vanbench.errors import DataError, DeviceError, VanbenchError, unexpected_as_errors
 from vanbench.evaluation.plan import RunOptions
 from vanbench.evaluation.predict import BatchPredictions, piece_size, predict
@@ -41,6 +42,7 @@ class Computation:
     content: Mapping[int, str]
     device: torch.device
     options: RunOptions
+    cache: PixelCache | None = None
 
     def batches(self, name: str, work: Work, models: Collection[str]) -> Iterator[BatchPredictions]:
         """Predictions of these models for the pieces of ``work`` that this process gets."""
@@ -48,7 +50,14 @@ class Computation:
         pieces = team.claim(name, work.indices, piece_size(self.device, options))
         chosen = {name: self.models[name] for name in models}
         yield from predict(
-            chosen, self.images, self.protocol, pieces, self.device, options, content=self.content
+            chosen,
+            self.images,
+            self.protocol,
+            pieces,
+            self.device,
+            options,
+            content=self.content,
+            cache=self.cache,
         )
 
 

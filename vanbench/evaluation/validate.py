@@ -1,6 +1,6 @@
 """Validation: a set of images, some models, one pass, integer counts."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -13,7 +13,10 @@ from vanbench.data.decoder_check import check_decoder
 from vanbench.data.inspect import DataReport, inspect, refuse_broken
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
-from vanbench.devices import choose_device, default_batch_size
+from vanbench.data.pixel_cache import PixelCache, open_pixel_cache
+from vanbench.data.summary import NO_USE
+from vanbench.devices import available_cores, choose_device, cpu_threads, default_batch_size
+from vanbench.distributed import Processes
 from vanbench.environment import environment, today
 from vanbench.errors import RecordError, ScoringError, VanbenchError, unexpected_as_errors
 from vanbench.evaluation.estimate import note_estimate
@@ -22,9 +25,10 @@ from vanbench.evaluation.precision import check_precision
 from vanbench.evaluation.predict import BatchPredictions
 from vanbench.evaluation.ready import ReadyModel, open_ready, resolve
 from vanbench.evaluation.result import ValidationResult
-from vanbench.evaluation.resume import State, StoredRuns
+from vanbench.evaluation.resume import State, StoredRuns, Work
 from vanbench.evaluation.run_key import numerics_of, run_key
 from vanbench.evaluation.sharing import Computation, assist, end, lead, refuse_differences
+from vanbench.evaluation.time_spent import hint
 from vanbench.interrupts import keeping
 from vanbench.outside.safe_text import for_terminal
 from vanbench.prediction_store.prediction import Tally
@@ -54,8 +58,14 @@ def validate_candidates(
     options = replace(
         options, on_note=guarded(options.on_note), on_message=guarded(options.on_message)
     )
-    with keeping(lambda: STORED_BEFORE), raising_callers_errors():
+    threads = cpu_threads(_threads(options.team.here))
+    with keeping(lambda: STORED_BEFORE), raising_callers_errors(), threads:
         return _validate_candidates(candidates, data, options, guarded_progress(progress))
+
+
+def _threads(here: Processes) -> int | None:
+    """The CPU threads of each of several processes on a machine; None leaves torch's own number."""
+    return None if here.local_size == 1 else max(1, available_cores() // here.local_size)
 
 
 def _validate_candidates(
@@ -162,7 +172,15 @@ def _start(
             for name, m in models.items()
         }
         modules = {name: ready.model for name, ready in models.items()}
-        computation = Computation(modules, images, protocol, report.content, device, options)
+        computation = Computation(
+            modules,
+            images,
+            protocol,
+            report.content,
+            device,
+            options,
+            _open_cache(report, protocol, about, options),
+        )
         return _Started(models, computation, indices, report, about, keys)
 
     started = options.team.agree(start)
@@ -179,16 +197,20 @@ def _measure(started: _Started, progress: Progress) -> ValidationResult:
             runs = StoredRuns(store, images, started.report, indices, started.keys, today())
             if options.fresh:
                 runs.forget()
-            collected = _Collected(runs, list(started.models), team.here.size)
+            collected = _Collected(runs, list(started.models), team.here.size, options.on_note)
             state = collected.read()
+            work = runs.work(state)
+            _announce(computation, work)
             note_estimate(
                 computation.models,
                 images,
                 computation.protocol,
                 len(indices),
-                runs.work(state),
+                work,
                 computation.device,
                 options,
+                content=computation.content,
+                cache=computation.cache,
             )
             start = perf_counter()
             batches = _batches(collected, state, computation)
@@ -215,8 +237,10 @@ def _measure(started: _Started, progress: Progress) -> ValidationResult:
         times=tuple(collected.times),
         batch_sizes=collected.batch_sizes(computation),
         computed=collected.computed,
+        cache=None if computation.cache is None else collected.cache,
         weights={name: model.weights for name, model in started.models.items()},
         sha256={name: model.sha256 for name, model in started.models.items()},
+        hint=hint(collected.times, seconds, computation.device, options),
         keys=started.keys,
     )
 
@@ -234,6 +258,27 @@ def _inspect(
     if options.on_error == STOP:
         refuse_broken(report)
     return report
+
+
+def _open_cache(
+    report: DataReport,
+    protocol: EvaluationProtocol,
+    about: ValidationEnvironment,
+    options: RunOptions,
+) -> PixelCache | None:
+    """The cache of decoded images, if the run uses one."""
+    if options.cache_images is None:
+        return None
+    images = report.content.values()
+    return open_pixel_cache(options.cache_images, images, protocol, about.decoder, options.on_note)
+
+
+def _announce(computation: Computation, works: Sequence[Work]) -> None:
+    """Say what is going to be written to the cache of decoded images."""
+    if computation.cache is not None:
+        content = computation.content
+        images = [content[i] for work in works for i in work.indices if i in content]
+        computation.cache.announce(images, computation.options.on_note)
 
 
 def _batches(
@@ -260,12 +305,19 @@ def _batches(
 class _Collected:
     """Running tallies and failures as the batches come; every batch is stored."""
 
-    def __init__(self, runs: StoredRuns, names: Sequence[str], processes: int):
-        self.runs = runs
+    def __init__(
+        self,
+        runs: StoredRuns,
+        names: Sequence[str],
+        processes: int,
+        on_note: Callable[[str], None],
+    ):
+        self.runs, self.on_note = runs, on_note
         self.tallies = {name: Tally() for name in names}
         self.failures: dict[str, VanbenchError] = {}
         self.times = [Times()] * processes
         self.reduced: dict[str, int] = {}
+        self.cache = NO_USE
         self.computed, self.done = 0, 0
 
     def read(self) -> State:
@@ -294,6 +346,9 @@ class _Collected:
         self.computed += len(batch.indices)
         for name, size in batch.reduced.items():
             self.reduced[name] = min(size, self.reduced.get(name, size))
+        if batch.cache.failure and not self.cache.failure:
+            self.on_note(f"No more decoded images are kept: {batch.cache.failure}.")
+        self.cache += batch.cache
         for name, error in batch.failures.items():
             self.failures[name] = error
             self.tallies.pop(name, None)

@@ -98,6 +98,8 @@ def command(
         validated = validate_entries(
             settings.zoo, entries, sources, settings.results, data, options, settings.progress
         )
+    if not options.team.here.is_first:
+        return
     if settings.as_json:
         document: Document = {"models": validated.models_json(), "data": validated.data_json()}
         print_json(**document)

@@ -99,6 +99,8 @@ def command(
         options,
         settings.progress,
     )
+    if not options.team.here.is_first:
+        return
     if settings.as_json:
         document: Document = {
             "ok": verified.exit_code == 0,
