@@ -16,9 +16,10 @@ def store():
         yield store
 
 
-def add(store, model, labels, choices, classes=CLASSES, offset=0):
+def add(store, model, labels, choices, classes=CLASSES, offset=0, precision="fp32"):
     """A run of a model whose first choices are these; images are numbered from ``offset``."""
-    run = store.run(model, RunKey(f"file of {model}", {}, {}), "2026-01-01")
+    key = RunKey(f"file of {model}", {}, {"precision": precision})
+    run = store.run(model, key, "2026-01-01")
     content = {i: f"{i + offset:064x}" for i in range(len(labels))}
     ids = store.image_ids(content)
     members = [Member(ids[i], label, f"image-{i + offset}") for i, label in enumerate(labels)]
@@ -45,6 +46,14 @@ def test_flips_between_neighbouring_models_of_the_zoo(store):
     assert (pair.gained, pair.lost, pair.p) == (1, 1, 1.0)
     found = [(f.name, f.before, f.after, f.effect) for f in pair.flips]
     assert found == [("image-1", "dog", "cat", "lost"), ("image-0", "dog", "cat", "gained")]
+
+
+def test_runs_in_other_precisions_are_not_in_it(store):
+    add(store, "a", [0, 1], [0, 1])
+    add(store, "a", [0, 1], [1, 1], precision="bf16")
+    add(store, "b", [0, 1], [1, 1], precision="bf16")
+    (model,) = summarize(store, ["a", "b"]).models
+    assert (model.model, model.run, model.classes) == ("a", 1, ())
 
 
 def test_models_over_other_images_make_no_pair(store):
