@@ -68,6 +68,8 @@ def run_options(results: AnyPath, **given: Any) -> RunOptions:
     check_number("limit", given["limit"], 1)
     check_choice("on_error", given["on_error"], ON_ERROR)
     check_choice("weights", given["weights"], (None, *WEIGHTS))
+    if given["cache_images"] is not None:
+        given["cache_images"] = Path(given["cache_images"])
     return RunOptions(**given, store=Path(results) / FILE)
 
 

@@ -132,6 +132,7 @@ def validate(
     reference: bool = False,
     compile: bool = False,
     rewrite: "RewriteConfig | None" = None,
+    cache_images: AnyPath | None = None,
     fresh: bool = False,
     progress: Progress = silent,
 ) -> Validation:
@@ -184,6 +185,7 @@ def validate(
         reference=reference,
         compile=compile,
         rewrite=rewrite,
+        cache_images=cache_images,
         fresh=fresh,
     )
     if checkpoint is not None:

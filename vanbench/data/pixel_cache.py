@@ -100,7 +100,10 @@ class PixelCache:
         elif missing:
             needed = self._kind.bytes_of(missing)
             _check_space(parent, needed, missing)
-            on_note(_what_is_written(parent, there, missing, needed))
+            on_note(
+                f"Decoded images are kept in {parent}: {there:,} of {there + missing:,} are there, "
+                f"the rest takes {size_of(needed)}."
+            )
             for other in _of_the_same_protocol(self.folder):
                 on_note(
                     f"{other} is of another decoder or version and is not used. Delete it if no "
@@ -127,6 +130,10 @@ class PixelCache:
         except OSError as error:
             self.failure = error.strerror or str(error)
         self._written.add(sha256)
+
+    def read_only(self) -> "PixelCache":
+        """The same crops, without a place for others."""
+        return PixelCache(self._kind, self.folder, self._files, self._places, "opened to be read")
 
     def close(self) -> None:
         """Close the files that this process has open."""
@@ -216,13 +223,6 @@ def _check_space(folder: Path, needed: int, images: int) -> None:
             remedy=f"Free disk space. {_REMEDY}",
             cause="not enough disk space for decoded images",
         )
-
-
-def _what_is_written(folder: Path, there: int, missing: int, needed: int) -> str:
-    size = size_of(needed)
-    if there:
-        return f"{there:,} decoded images are in {folder}; the other {missing:,} take {size} there."
-    return f"Decoded images are kept in {folder}: {size} for {missing:,} images."
 
 
 def _of_the_same_protocol(crops: Path) -> Iterator[Path]:

@@ -103,6 +103,28 @@ class DataSummary:
 
 
 @dataclass(frozen=True)
+class CacheUse:
+    """How images used the cache of decoded ones: how many crops were read from it.
+
+    ``damaged`` were there, but could not be used, and were decoded again. ``failure`` is why crops
+    could not be stored any more.
+    """
+
+    read: int = 0
+    damaged: int = 0
+    failure: str = ""
+
+    def __add__(self, other: "CacheUse") -> "CacheUse":
+        return CacheUse(
+            self.read + other.read, self.damaged + other.damaged, self.failure or other.failure
+        )
+
+
+NO_USE = CacheUse()
+"""Of images that were decoded without a cache."""
+
+
+@dataclass(frozen=True)
 class PixelDifference:
     """How the pixels of one kind of image differ: how many of ``values``, and the most by which."""
 
