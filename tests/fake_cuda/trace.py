@@ -24,21 +24,31 @@ class Call:
     name: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    non_blocking: bool
 
     @property
     def to_host(self) -> bool:
         """Whether it copies from the GPU to the host."""
-        return _any_on("cuda", self.inputs) and _any_on("cpu", self.outputs)
+        return self._from_to("cuda", "cpu")
 
     @property
     def to_gpu(self) -> bool:
         """Whether it copies from the host to the GPU."""
-        return _any_on("cpu", self.inputs) and _any_on("cuda", self.outputs)
+        return self._from_to("cpu", "cuda")
+
+    @property
+    def waits(self) -> bool:
+        """Whether the host waits until it has been copied."""
+        return (self.to_host or self.to_gpu) and not self.non_blocking
 
     @property
     def on_host(self) -> bool:
         """Whether it computes on the host alone."""
         return _any_on("cpu", self.outputs) and not _any_on("cuda", self.inputs)
+
+    def _from_to(self, origin: str, end: str) -> bool:
+        only_the_shape = self.name.endswith("_like") or self.name.startswith("new_")
+        return _any_on(origin, self.inputs) and _any_on(end, self.outputs) and not only_the_shape
 
 
 class Trace(TorchDispatchMode):
@@ -50,7 +60,7 @@ class Trace(TorchDispatchMode):
 
     def named(self, *names: str) -> list[Call]:
         """The calls of operators, by name."""
-        return [call for call in self.calls if call.name.split("::")[1] in names]
+        return [call for call in self.calls if call.name in names]
 
     @property
     def off_gpu(self) -> list[str]:
@@ -61,7 +71,8 @@ class Trace(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         inputs, outputs = _tensors((args, kwargs)), _tensors(result)
         if outputs:  # else it asks for a property, such as the device
-            self.calls.append(Call(func.overloadpacket._qualified_op_name, inputs, outputs))
+            name = func.overloadpacket.__name__
+            self.calls.append(Call(name, inputs, outputs, _non_blocking(func, args, kwargs)))
         return result
 
 
@@ -87,6 +98,11 @@ def why_not() -> str:
 
 def is_channels_last(x: Tensor) -> bool:
     return x.is_contiguous(memory_format=torch.channels_last)
+
+
+def _non_blocking(func: Any, args: Any, kwargs: Any) -> bool:
+    names = (argument.name for argument in func._schema.arguments)
+    return bool((dict(zip(names, args, strict=False)) | (kwargs or {})).get("non_blocking"))
 
 
 def _any_on(kind: str, tensors: tuple[Tensor, ...]) -> bool:
