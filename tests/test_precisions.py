@@ -152,8 +152,8 @@ def test_the_report_has_a_table_of_its_own(place, tmp_path):
     place("report", "-o", tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text("utf-8")
     assert page.count("Other precisions than fp32, which the published numbers") == 2  # its label
-    assert f"{NAME} in bf16: Top-1 " in page
-    assert "bf16 measured" in page
+    assert "<dt>In bf16</dt><dd>Top-1 " in page
+    assert "<dt>bf16 measured</dt>" in page
 
 
 def test_in_fp32_again_the_other_precision_stays(place):

@@ -40,7 +40,7 @@ def _facts(row: ModelRow) -> Iterator[tuple[str, str]]:
         reason = row.top1.reason or row.top5.reason or "no accuracy is reported for it"
         yield "Accuracy", f"not measured: {reason}"
     for other in other_accuracies(row):
-        yield f"In {other.precision}", f"{other}."
+        yield f"In {other.precision}", other.found
         about = other.accuracy
         yield f"{other.precision} measured", f"{about.date}, {_environment(about.environment)}"
 

@@ -61,15 +61,17 @@ class OtherAccuracy:
 
     def __str__(self) -> str:
         """All of it as a sentence without a period."""
+        return f"{self.model} in {self.precision}: {self.found}"
+
+    @property
+    def found(self) -> str:
+        """The accuracies, and what the comparison found."""
         change = f"{self.delta_text} to fp32" if self.delta_text else ""
-        found = self.accuracy.differs_from_fp32
-        tested = _tested(found) if found and found.different else ""
+        difference = self.accuracy.differs_from_fp32
+        tested = _tested(difference) if difference and difference.different else ""
         more = f" ({', '.join(filter(None, (change, tested)))})" if change or tested else ""
         part = f"; partial: {self.partial}" if self.partial else ""
-        return (
-            f"{self.model} in {self.precision}: Top-1 {self.top1:.3f} %{more}, "
-            f"Top-5 {self.top5:.3f} %; {self.compared}{part}"
-        )
+        return f"Top-1 {self.top1:.3f} %{more}, Top-5 {self.top5:.3f} %; {self.compared}{part}"
 
 
 def other_accuracies(row: ModelRow) -> Iterator[OtherAccuracy]:
