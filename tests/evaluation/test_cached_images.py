@@ -57,7 +57,8 @@ def test_the_second_run_reads_no_image_after_the_check_and_predicts_the_same(
     assert second.cache.read == second.computed == TOTAL
     assert counts(plain) == counts(first) == counts(second)
     assert predictions(without.store) == stored == predictions(run.store)
-    assert f"{TOTAL} of {TOTAL} images came decoded from the cache." in second.describe()
+    said = f"{TOTAL} of {TOTAL} images came from the cache of decoded images."
+    assert said in second.describe()
 
 
 def delete(folder):
@@ -143,7 +144,7 @@ def test_damaged_crops_are_counted_and_decoded_once_more(models, data, run):
     path.write_bytes(content)
     second = validate(models, data, PROTOCOL, run)
     assert (second.cache.read, second.cache.damaged) == (TOTAL - 2, 1)
-    assert "; 1 were damaged there and were decoded again." in second.describe()
+    assert "from the cache of decoded images (damaged there: 1)." in second.describe()
     third = validate(models, data, PROTOCOL, run)
     assert (third.cache.read, third.cache.damaged) == (TOTAL, 0)
     assert counts(first) == counts(second) == counts(third)
