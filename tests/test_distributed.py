@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import zip_longest
 
 import pytest
-from torch.distributed import HashStore
+from torch.distributed import HashStore, TCPStore
 
 from vanbench.distributed import ALONE, ONE, Processes, Team, processes
-from vanbench.errors import DataError, InternalError
+from vanbench.errors import DataError, InternalError, ProcessError
 
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 
@@ -150,6 +150,17 @@ def test_the_first_process_receives_what_the_others_send_in_order(together):
 
     expected = [(rank, number) for rank in range(1, together.size) for number in range(3)]
     assert together(run)[0] == expected
+
+
+def test_a_store_that_is_gone_is_an_error_of_the_run():
+    """It was with the launcher of the first process."""
+    server = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    team = Team(Processes(1, 2), TCPStore("127.0.0.1", server.port, is_master=False))
+    team.send("before")
+    del server
+    with pytest.raises(ProcessError, match="the first process of the run, or its launcher"):
+        team.send("after")
+        team.gather("after")
 
 
 def test_an_error_keeps_its_fields_on_its_way():

@@ -6,19 +6,24 @@ same code serves CPUs and GPUs. As with torch.distributed itself, values are pic
 network that you trust.
 """
 
+import atexit
 import os
 import pickle
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, cast
 
-from vanbench.errors import VanbenchError, unexpected_as_errors
+from vanbench.errors import ProcessError, VanbenchError, unexpected_as_errors
 
 T = TypeVar("T")
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.1  # seconds between two looks into the store
 PIECES_LEFT = 4  # how many more pieces each process finds at least, until pieces get small
+BEAT = 2.0  # seconds between two signs of life of a process
+SILENT = 30.0  # seconds without one, after which a process counts as ended
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ class Team:
         self._store: Any = store
         self._steps = 0  # of this process; each has a key of its own
         self._sent, self._received = 0, [0] * here.size
+        self._looked = 0.0
+        self._heard: dict[int, tuple[int, float]] | None = None  # signs of life, and when
 
     def gather(self, value: T) -> list[T]:
         """The values of all processes, by rank."""
@@ -143,12 +150,14 @@ class Team:
     def _add(self, name: str, size: int, position: int) -> int:
         if self.here.is_alone:
             return position
-        return int(self._store.add(f"claimed/{name}", size)) - size
+        with _reachable():
+            return int(self._store.add(f"claimed/{name}", size)) - size
 
     def close(self, name: str, indices: Sequence[int]) -> None:
         """Leave nothing to claim under this name."""
         if not self.here.is_alone:
-            self._store.add(f"claimed/{name}", len(indices))
+            with _reachable():
+                self._store.add(f"claimed/{name}", len(indices))
 
     def send(self, value: Any) -> None:
         """Send a value to the first process."""
@@ -156,19 +165,65 @@ class Team:
         self._sent += 1
 
     def receive(self) -> Iterator[tuple[int, Any]]:
-        """Rank and value of everything that was sent to the first process up to now."""
+        """Rank and value of everything that was sent to the first process up to now.
+
+        Raises ProcessError if another process has ended.
+        """
         for rank in range(1, self.here.size):
-            while self._store.check([key := f"sent/{rank}/{self._received[rank]}"]):
+            while self._has(key := f"sent/{rank}/{self._received[rank]}"):
                 yield rank, self._get(key)
-                self._store.delete_key(key)
+                with _reachable():
+                    self._store.delete_key(key)
                 self._received[rank] += 1
+        self._refuse_silence()
+
+    def show_life(self) -> None:
+        """Tell the other processes from now on that this one lives, and look whether they do."""
+        self._heard = {rank: (0, time.monotonic()) for rank in range(self.here.size)}
+        ended = threading.Event()
+
+        def beat() -> None:
+            with suppress(RuntimeError):  # the store is gone, which the main thread will notice
+                while not ended.wait(BEAT):
+                    self._store.add(f"alive/{self.here.rank}", 1)
+
+        thread = threading.Thread(target=beat, name="vanbench-alive", daemon=True)
+        thread.start()
+        atexit.register(thread.join)  # called in reverse order
+        atexit.register(ended.set)
+
+    def _refuse_silence(self) -> None:
+        """ProcessError naming a process that has not shown life for a while.
+
+        The launcher of this machine notices processes that die here, not those of other machines.
+        """
+        now = time.monotonic()
+        if self._heard is None or now - self._looked < BEAT:
+            return
+        self._looked = now
+        for rank, (count, when) in self._heard.items():
+            with _reachable():
+                found = int(self._store.add(f"alive/{rank}", 0))
+            if found != count:
+                self._heard[rank] = (found, now)
+            elif now - when > SILENT:
+                raise ProcessError(
+                    f"the process of rank {rank} has given no sign of life for {SILENT:.0f} s",
+                    remedy="What it printed on its machine may say why. Predictions that were "
+                    "stored are kept, and the same command continues.",
+                )
 
     def _step(self) -> str:
         self._steps += 1
         return f"step/{self._steps}"
 
     def _put(self, key: str, value: Any) -> None:
-        self._store.set(key, pickle.dumps(value))
+        with _reachable():
+            self._store.set(key, pickle.dumps(value))
+
+    def _has(self, key: str) -> bool:
+        with _reachable():
+            return bool(self._store.check([key]))
 
     def _get(self, key: str) -> Any:
         """The value under a key, when it is there.
@@ -176,10 +231,12 @@ class Team:
         Waiting in small steps lets signals through; torch's own waiting does not.
         """
         pause = SHORTEST_PAUSE
-        while not self._store.check([key]):
+        while not self._has(key):
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
-        return pickle.loads(self._store.get(key))
+            self._refuse_silence()
+        with _reachable():
+            return pickle.loads(self._store.get(key))
 
 
 ALONE = Team()
@@ -194,7 +251,21 @@ def join_team() -> Team:
     from torch.distributed.rendezvous import rendezvous
 
     store, _, _ = next(rendezvous("env://"))
-    return Team(here, store)
+    team = Team(here, store)
+    team.show_life()
+    return team
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """ProcessError if the store cannot be reached: it is with the launcher of the first process."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ProcessError(
+            "the first process of the run, or its launcher, cannot be reached any more",
+            remedy="What it printed on its machine may say why. The same command continues.",
+        ) from error
 
 
 def _outcome(function: Callable[[], T]) -> tuple[VanbenchError | None, T | None]:

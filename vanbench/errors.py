@@ -247,6 +247,10 @@ class DeviceError(VanbenchError):
     exit_code = 2
 
 
+class ProcessError(VanbenchError):
+    """A run of several processes in which one has ended."""
+
+
 class RecordError(VanbenchError):
     """A record under ``results/`` that cannot be read."""
 

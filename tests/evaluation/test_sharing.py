@@ -15,8 +15,9 @@ from tests.support.drawing import jpeg
 from tests.support.models import randomized
 from tests.support.ranks import Ranks, on_ranks
 from tests.support.runs import CLASSES, PROTOCOL, counts
+from vanbench import distributed
 from vanbench.checkpoints.load import open_checkpoint
-from vanbench.errors import DataError, DeviceError
+from vanbench.errors import DataError, DeviceError, ProcessError
 from vanbench.evaluation import sharing
 from vanbench.evaluation.plan import Candidate, RunOptions
 from vanbench.evaluation.validate import validate_candidates
@@ -254,6 +255,36 @@ def test_another_processor_is_refused(candidates, drawn, options, monkeypatch):
     for error in on_ranks(2, run):
         assert isinstance(error, DeviceError)
         assert "rank 1 computes otherwise than rank 0: cpu is Another CPU, not" in str(error)
+
+
+def test_a_process_that_ends_on_another_machine_ends_the_run(
+    candidates, drawn, options, monkeypatch
+):
+    """No launcher here notices it."""
+    monkeypatch.setattr(distributed, "BEAT", 0.05)
+    monkeypatch.setattr(distributed, "SILENT", 1.0)
+
+    def run(team):
+        team.show_life()
+        if team.here.rank == 1:
+            claim = team.claim
+
+            def claim_and_end(name, indices, most):
+                yield next(claim(name, indices, most))
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            monkeypatch.setattr(team, "claim", claim_and_end)
+        return validated(candidates, drawn(101), replace(options, batch_size=2))(team)
+
+    ranks = Ranks(3, run, local_size=1)
+    first = ranks.pipes[0][0].recv()
+    third = ranks.pipes[2][0].recv()
+    assert set(first) == {"a", "b"}
+    for text in first.values():
+        assert text.startswith("the process of rank 1 has given no sign of life for 1 s.")
+    assert third == {} or isinstance(third, ProcessError)  # whether it waits for rank 0 or rank 1
+    done = {name: len(found) for name, found in stored(options.store).items()}
+    assert done["a"] == done["b"] > 0
 
 
 def test_threads_are_shared_among_the_processes_of_a_machine(candidates, drawn, options):
