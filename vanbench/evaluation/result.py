@@ -114,10 +114,9 @@ class ValidationResult:
         return "\n".join([*lines, self._describe_time()])
 
     def _describe_cache(self, cache: CacheUse) -> str:
-        found = f"{cache.read:,} of {self.computed:,} images came decoded from the cache"
-        if cache.damaged:
-            found += f"; {cache.damaged:,} were damaged there and were decoded again"
-        return f"{found}."
+        damaged = f" (damaged there: {cache.damaged:,})" if cache.damaged else ""
+        came = f"{cache.read:,} of {self.computed:,} images came"
+        return f"{came} from the cache of decoded images{damaged}."
 
     def _describe_time(self) -> str:
         stored = max(0, self.data.used - self.computed)  # some may be computed twice
