@@ -363,3 +363,67 @@ def test_threads_are_as_before():
     assert torch.get_num_threads() == before
     with devices.cpu_threads(None):
         assert torch.get_num_threads() == before
+
+
+VISIBLE = [
+    ("cuda:1", 1, None, "only cuda:0 is visible"),
+    ("cuda:8", 4, None, "only cuda:0 to cuda:3 are visible"),
+    ("cuda:1", 1, "3", "only cuda:0 is visible, because CUDA_VISIBLE_DEVICES is '3'"),
+    ("cuda", 0, "", "no GPU is visible, because CUDA_VISIBLE_DEVICES is ''"),
+    ("cuda:0", 0, "\x1b[1m", r"no GPU is visible, because CUDA_VISIBLE_DEVICES is '\\x1b[1m'"),
+]
+
+
+@pytest.mark.parametrize(("name", "count", "variable", "reason"), VISIBLE)
+def test_a_gpu_that_is_not_visible(name, count, variable, reason, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    with pytest.raises(DeviceError) as caught:
+        devices.choose_device(name)
+    assert caught.value.problem == f"No device {name!r} here ({reason})"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
+@pytest.mark.parametrize(("name", "count"), [("cuda", 0), ("cuda:0", 1), ("cuda:x", 1)])
+def test_torch_says_why_another_gpu_cannot_be_used(name, count, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(DeviceError) as caught:
+        devices.choose_device(name)
+    assert "visible" not in caught.value.problem
+
+
+VERIFY = ("verify", "--all", "--data", "my images")
+
+
+def test_gpus_that_are_idle_are_pointed_out_with_the_command(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert devices.idle_gpus_note(CUDA, VERIFY) == (
+        "2 GPUs are visible and one is used. To use all: "
+        "torchrun --nproc-per-node 2 -m vanbench verify --all --data 'my images'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "here"),
+    [
+        (CUDA, 1, devices.ONE),
+        (torch.device("cuda:1"), 2, devices.ONE),  # chosen by its number
+        (CUDA, 2, devices.Processes(0, 2, 0, 2)),
+        (CPU, 2, devices.ONE),
+        (MPS, 0, devices.ONE),
+    ],
+)
+def test_no_gpu_is_idle(device, count, here, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    assert devices.idle_gpus_note(device, VERIFY, here) is None
+
+
+def test_a_gpu_is_made_the_current_one(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device", lambda device: ("current", device))
+    second = torch.device("cuda:1")
+    assert devices.current_device(second) == ("current", second)
+    with devices.current_device(CPU):
+        pass

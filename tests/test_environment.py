@@ -197,3 +197,9 @@ def test_apples_gpu_is_part_of_its_processor():
     """The record names it; nothing else of this test needs an mps device."""
     found = environment(torch.device("mps"))
     assert (found.device, found.gpu, found.cuda) == ("mps", cpu_name(), None)
+
+
+def test_the_gpu_is_the_one_that_computes(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU number {device.index}")
+    found = environment(torch.device("cuda:1"))
+    assert (found.device, found.gpu, found.cuda) == ("cuda", "GPU number 1", torch.version.cuda)

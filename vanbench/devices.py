@@ -5,13 +5,16 @@ torch is imported on first use, so that the command line can name the precisions
 
 import multiprocessing
 import os
+import re
+import shlex
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from vanbench.distributed import ONE, Processes
 from vanbench.errors import DeviceError
+from vanbench.outside.safe_text import for_terminal
 
 if TYPE_CHECKING:
     import torch
@@ -44,11 +47,48 @@ def choose_device(name: str, here: Processes = ONE) -> "torch.device":
             device = _own_gpu(device, here)
         torch.zeros(1, device=device).item()  # "meta" can allocate, but has no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = _missing_gpu(name) or str(error).splitlines()[0].rstrip(".")
         raise DeviceError(
             f"No device {name!r} here ({reason})", remedy="Try --device auto."
         ) from error
     return device
+
+
+def _missing_gpu(name: str) -> str:
+    """Which GPUs a program sees, if the named one is none of them; empty where torch says it."""
+    import torch
+
+    match, count = re.fullmatch(r"cuda(?::(\d+))?", name), torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if match is None or int(match[1] or 0) < count or (not count and visible is None):
+        return ""
+    seen = (
+        "no GPU is visible",
+        "only cuda:0 is visible",
+        f"only cuda:0 to cuda:{count - 1} are visible",
+    )
+    text = seen[min(count, 2)]
+    if visible is None:
+        return text
+    return f"{text}, because CUDA_VISIBLE_DEVICES is {for_terminal(visible, most=80)!r}"
+
+
+def idle_gpus_note(
+    device: "torch.device", arguments: Sequence[str], here: Processes = ONE
+) -> str | None:
+    """The command that uses all visible GPUs, where ``vanbench ARGUMENTS`` uses one of several.
+
+    None where a GPU was chosen by its number, or torchrun has started this process.
+    """
+    import torch
+
+    if device.type != "cuda" or device.index is not None or here.size > 1:
+        return None
+    count = torch.cuda.device_count()
+    if count < 2:
+        return None
+    words = ["torchrun", "--nproc-per-node", str(count), "-m", "vanbench", *arguments]
+    return f"{count} GPUs are visible and one is used. To use all: {shlex.join(words)}"
 
 
 def _own_gpu(device: "torch.device", here: Processes) -> "torch.device":
@@ -104,6 +144,13 @@ def start_method() -> str:
     """
     chosen = multiprocessing.get_start_method(allow_none=True)
     return chosen or multiprocessing.get_all_start_methods()[0]
+
+
+def current_device(device: "torch.device") -> AbstractContextManager[object]:
+    """Make a GPU the current one: it gets what torch, Triton and worker threads do on no other."""
+    import torch
+
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 @contextmanager

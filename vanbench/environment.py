@@ -49,7 +49,7 @@ class Environment:
     threads: int
     """Threads that torch computed with."""
     device: str
-    """The device that computed, such as ``cpu`` or ``cuda:0``."""
+    """The kind of device that computed, such as ``cpu`` or ``cuda``."""
     gpu: str | None
     """The GPU that computed; null if none did."""
     cuda: str | None

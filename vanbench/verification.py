@@ -303,7 +303,7 @@ def _reason(error: VanbenchError) -> str:
 def _count(entry: Entry, architecture: Architecture, source: str, device: torch.device) -> Counts:
     counting = entry.counting
     complexity = count_as_reported(
-        architecture, counting.num_classes, counting.resolution, device.type
+        architecture, counting.num_classes, counting.resolution, str(device)
     )
     return Counts(
         source=source,

@@ -27,6 +27,7 @@ from vanbench.outside.safe_text import for_terminal
 INTERRUPTED = 130
 START_AGAIN = "The same command starts from the beginning."  # where nothing else is kept
 VERBOSE = "vanbench.verbose"  # the key in click's context for -v
+ARGUMENTS = "vanbench.arguments"  # the key in click's context for what follows vanbench
 
 
 class FailureDocument(TypedDict):

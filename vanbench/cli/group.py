@@ -16,7 +16,7 @@ import click
 from vanbench._version import __version__
 from vanbench.cli.completion import COMPLETE, silent_completion
 from vanbench.cli.distributed import SHARED_COMMANDS, one_process_prints
-from vanbench.cli.failures import asks_for_json, failures_as_messages
+from vanbench.cli.failures import ARGUMENTS, asks_for_json, failures_as_messages
 from vanbench.cli.hints import options_after_command, unknown_command
 from vanbench.cli.output import echo
 from vanbench.cli.status_line import erase_status
@@ -110,10 +110,10 @@ class Commands(SummarizedGroup):
         self, info_name: str | None, args: list[str], *more: Any, **kwargs: Any
     ) -> click.Context:
         """The context of the group, whose own options may print: --help, --version."""
-        as_json = asks_for_json(args)
+        as_json, given = asks_for_json(args), tuple(args)
         with failures_as_messages(as_json):
             context = super().make_context(info_name, args, *more, **kwargs)
-        context.meta[AS_JSON] = as_json
+        context.meta[AS_JSON], context.meta[ARGUMENTS] = as_json, given
         return context
 
     def invoke(self, ctx: click.Context) -> Any:

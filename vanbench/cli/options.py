@@ -12,7 +12,7 @@ import click
 
 from vanbench.checkpoints.weights import WEIGHTS
 from vanbench.cli.completion import complete_models, complete_runs, complete_zoos
-from vanbench.cli.failures import VERBOSE
+from vanbench.cli.failures import ARGUMENTS, VERBOSE
 from vanbench.cli.model_names import select
 from vanbench.cli.output import echo
 from vanbench.cli.progress_display import progress
@@ -256,6 +256,7 @@ def run_options(function: Function) -> Function:
         )
         options = RunOptions(
             team=join_team(),
+            arguments=click.get_current_context().meta.get(ARGUMENTS, ()),
             **{name: kwargs.pop(name) for name in (*names, "compile", "rewrite")},
             store=settings.results / FILE,
             on_message=settings.detail,

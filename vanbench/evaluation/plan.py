@@ -1,6 +1,6 @@
 """What a validation is asked to do. No torch here: the command line makes these."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,8 @@ class RunOptions:
 
     ``cache_images`` is the folder in which decoded images are kept for later runs; None keeps none.
 
-    ``team`` are the processes that share the work (torchrun).
+    ``team`` are the processes that share the work (torchrun). ``arguments`` are what follows
+    ``vanbench`` on the command line, for a note that names it; a program has none.
 
     ``workers`` are processes. On macOS and Windows, and with Python 3.14, they import the script
     that starts them: its code must be under ``if __name__ == "__main__":``, or ``workers`` be 0.
@@ -52,6 +53,7 @@ class RunOptions:
     weights: str | None = None
     cache_images: Path | None = None
     team: Team = ALONE
+    arguments: Sequence[str] = ()
     on_message: Callable[[str], None] = field(default=ignore_message, repr=False, compare=False)
     on_note: Callable[[str], None] = field(default=ignore_message, repr=False, compare=False)
 

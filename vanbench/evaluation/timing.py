@@ -10,7 +10,7 @@ class Stopwatch:
     """Moments in the work of a device, which a GPU reaches later than the program does."""
 
     def __init__(self, device: torch.device):
-        self.on_gpu = device.type == "cuda" and torch.cuda.is_available()
+        self.device, self.on_gpu = device, device.type == "cuda" and torch.cuda.is_available()
         self.moments: list[Any] = []
         self.mark()
 
@@ -18,7 +18,7 @@ class Stopwatch:
         """Note the moment when all work that was started before is done."""
         if self.on_gpu:
             event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            event.record()
+            event.record(torch.cuda.current_stream(self.device))  # else that of the current device
             self.moments.append(event)
         else:
             self.moments.append(perf_counter())

@@ -15,10 +15,23 @@ from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
 from vanbench.data.pixel_cache import PixelCache, open_pixel_cache
 from vanbench.data.summary import NO_USE
-from vanbench.devices import available_cores, choose_device, cpu_threads, default_batch_size
+from vanbench.devices import (
+    available_cores,
+    choose_device,
+    cpu_threads,
+    current_device,
+    default_batch_size,
+    idle_gpus_note,
+)
 from vanbench.distributed import Processes
 from vanbench.environment import environment, today
-from vanbench.errors import RecordError, ScoringError, VanbenchError, unexpected_as_errors
+from vanbench.errors import (
+    ProcessError,
+    RecordError,
+    ScoringError,
+    VanbenchError,
+    unexpected_as_errors,
+)
 from vanbench.evaluation.estimate import note_estimate
 from vanbench.evaluation.plan import STOP, Candidate, RunOptions, spread
 from vanbench.evaluation.precision import check_precision
@@ -72,21 +85,33 @@ def _validate_candidates(
     candidates: Sequence[Candidate], data: Path, options: RunOptions, progress: Progress
 ) -> tuple[dict[str, ValidationResult], dict[str, VanbenchError]]:
     team = options.team
-    passes: dict[str, ValidationResult] = {}
-    errors: dict[str, VanbenchError] = {}
     try:
         with unexpected_as_errors():
             device = team.agree(lambda: choose_device(options.device, team.here))
             check_precision(device, options.precision)
+            if options.arguments and (note := idle_gpus_note(device, options.arguments, team.here)):
+                options.on_note(note)
             options = resolve(options, device)
     except VanbenchError as error:
         return {}, {candidate.name: error for candidate in candidates}
+    with current_device(device):
+        return _validate_on(device, candidates, data, options, progress)
+
+
+def _validate_on(
+    device: torch.device,
+    candidates: Sequence[Candidate],
+    data: Path,
+    options: RunOptions,
+    progress: Progress,
+) -> tuple[dict[str, ValidationResult], dict[str, VanbenchError]]:
+    passes: dict[str, ValidationResult] = {}
     groups, errors = _prepare_all(candidates, device, options, progress)
     for protocol, models in groups.items():
         try:
             with unexpected_as_errors():
                 started = _start(models, data, protocol, device, options, progress)
-                if team.here.is_first:
+                if options.team.here.is_first:
                     result = _measure(started, progress)
                 else:
                     assist(started.computation)
@@ -96,7 +121,16 @@ def _validate_candidates(
         else:
             passes |= dict.fromkeys(result.tallies, result)
             errors |= result.failures
+    if not options.team.here.is_first:
+        _raise_lost_process(errors)
     return passes, errors
+
+
+def _raise_lost_process(errors: Mapping[str, VanbenchError]) -> None:
+    """End this process, too, if another one has ended: nobody else tells what happened here."""
+    for error in errors.values():
+        if isinstance(error, ProcessError):
+            raise error
 
 
 Groups = Mapping[EvaluationProtocol, Mapping[str, ReadyModel]]

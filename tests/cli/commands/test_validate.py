@@ -50,6 +50,18 @@ def test_a_file_of_ones_own(tmp_path):
     assert 0 <= low <= model["top1"] <= high <= 100
 
 
+def test_idle_gpus_are_pointed_out_with_the_command_as_it_was_typed(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "vanbench.evaluation.validate.idle_gpus_note",
+        lambda device, arguments, here: f"On {device}: {' '.join(arguments)}",
+    )
+    typed = [
+        "validate", "--zoo", "demo", "--checkpoint", demo_checkpoint(), "--limit", 10,
+        "--results", tmp_path, "--workers", 0, "--device", "cpu",
+    ]  # fmt: skip
+    assert f"On cpu: {' '.join(map(str, typed))}\n" in run(*typed).stderr
+
+
 ZOO = """
 schema = 1
 name = "test"
