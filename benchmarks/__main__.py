@@ -71,6 +71,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], Json]] = {
     "decoding": lambda folder, options: measures.decoding(),
     "preflight": lambda folder, options: data.preflight(folder / "small", 50),
     "reading": lambda folder, options: data.reading(folder / "layouts", 200),
+    "caching": lambda folder, options: data.caching(folder / "cached", 256),
     "storing": lambda folder, options: data.storing(folder / "store", 50_000),
     "van_b0": lambda folder, options: measures.forward("van_b0", options.seconds),
     "van_b2": lambda folder, options: measures.forward("van_b2", options.seconds),

@@ -5,13 +5,17 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from benchmarks.material import official_class, photograph
+from benchmarks.material import official_class, photograph, photographs
 from tests.support import drawing
 from vanbench.data.decode import decode
+from vanbench.data.decoder_check import check_decoder
 from vanbench.data.inspect import inspect
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
+from vanbench.data.pixel_cache import open_pixel_cache
 from vanbench.data.preprocess import to_pixels
+from vanbench.evaluation.crops import CropsOf, in_pieces, load
+from vanbench.evaluation.plan import ignore_message
 from vanbench.prediction_store.prediction import Prediction
 from vanbench.prediction_store.schema import Member
 from vanbench.prediction_store.store import FILE, RunKey, Store
@@ -69,6 +73,28 @@ def _seconds(images: ImageSet, use: Callable[[bytes], object]) -> float:
     for index in order:
         use(images.read(index))
     return (perf_counter() - start) / len(images)
+
+
+def caching(folder: Path, count: int) -> Json:
+    """Seconds per image of a pass without a model, in turns.
+
+    Over images that are decoded; decoded, and stored in the cache; read from the cache.
+    """
+    protocol, decoder = EvaluationProtocol(), check_decoder()
+    images = open_images(photographs(folder / "images", count), protocol.class_ids)
+    content = inspect(images).content
+    times: dict[str, list[float]] = {"decoded_s": [], "stored_s": [], "read_s": []}
+    for number in range(ROUNDS):
+        for name, taken in times.items():
+            place, hashes = folder / f"cache-{number}", content.values()
+            cache = open_pixel_cache(place, hashes, protocol, decoder, ignore_message)
+            used = None if name == "decoded_s" else cache
+            crops = load(CropsOf(images, protocol, content, cache=used), in_pieces(range(count)), 0)
+            start = perf_counter()
+            read = sum(piece.cache.read for piece in crops)
+            taken.append((perf_counter() - start) / count)
+            assert read == (count if name == "read_s" else 0)
+    return {"images": count, **{name: median(taken) for name, taken in times.items()}}
 
 
 def storing(folder: Path, images: int) -> Json:

@@ -126,6 +126,14 @@ def _reading_lines(figures: Json) -> list[tuple[str, str, str]]:
     ]
 
 
+def _caching_lines(figures: Json) -> list[tuple[str, str, str]]:
+    decoded = figures["decoded_s"]
+    return [
+        ("reading crops from the cache, over decoding", f"{figures['read_s'] / decoded:.2f}", ""),
+        ("decoding and storing crops, over decoding", f"{figures['stored_s'] / decoded:.2f}", ""),
+    ]
+
+
 def _storing_lines(figures: Json) -> list[tuple[str, str, str]]:
     what = f"predictions of {figures['models']} models over {figures['images']:,} images"
     return [
@@ -137,6 +145,7 @@ def _storing_lines(figures: Json) -> list[tuple[str, str, str]]:
 DATA_LINES = {
     "preflight": _preflight_lines,
     "reading": _reading_lines,
+    "caching": _caching_lines,
     "storing": _storing_lines,
 }
 

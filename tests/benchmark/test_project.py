@@ -13,11 +13,12 @@ from vanbench.files import sha256_of
 from vanbench.zoo.class_ids import imagenet_1k
 
 
-@pytest.mark.parametrize("part", ["decoding", "reading", "storing"])
+@pytest.mark.parametrize("part", ["decoding", "reading", "caching", "storing"])
 def test_a_part_gives_the_lines_of_the_table(tmp_path, part):
     measure = {
         "decoding": partial(measures.decoding, 2),
         "reading": partial(data.reading, tmp_path, 3),
+        "caching": partial(data.caching, tmp_path, 3),
         "storing": partial(data.storing, tmp_path, 40),
     }[part]
     measured = measure()
