@@ -43,6 +43,20 @@ def test_a_file_of_ones_own(tmp_path):
     assert "◐" in repr(found)
 
 
+def test_decoded_images_are_kept_and_read(tmp_path):
+    for read in (0, 12):
+        found = vanbench.validate(
+            "van_nano",
+            results=tmp_path,
+            limit=12,
+            cache_images=str(tmp_path / "crops"),
+            fresh=True,
+            **OFFLINE,
+        )
+        assert found.passes["van_nano.digits"].cache.read == read
+    assert "12 of 12 images came from the cache of decoded images" in repr(found)
+
+
 def test_a_model_that_fails_is_in_the_object(tmp_path):
     page = tmp_path / "page.pth"
     page.write_text("<!DOCTYPE html><title>Moved</title>")

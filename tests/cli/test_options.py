@@ -15,6 +15,19 @@ def test_an_option_from_the_environment():
     assert document["zoo"] == "demo"
 
 
+@pytest.mark.parametrize("command", ["validate", "verify"])
+def test_decoded_images_are_kept_and_read(command, tmp_path):
+    """By the option, and by its variable."""
+    line = [command, "van_nano", "--zoo", "demo", "--offline", "--limit", 12, "--workers", 0]
+    line += ["--results", tmp_path, "--fresh"]
+    crops = tmp_path / "crops"
+    first = run(*line, "--cache-images", crops)
+    assert f"{crops}: 0 of 12 are there, the rest takes 46.2 kB." in first.stderr
+    second = run(*line, env={"VANBENCH_CACHE_IMAGES": str(crops)})
+    assert "Decoded images are kept" not in second.stderr
+    assert "12 of 12 images came from the cache of decoded images." in second.stderr
+
+
 def test_an_option_means_the_same_everywhere():
     """Except defaults and help of options that only some commands give another meaning."""
     own_meaning = {
