@@ -29,7 +29,8 @@ from vanbench.typed_json import Json, to_json
 from vanbench.zoo.entries import EvaluationProtocol
 
 PIXELS_VERSION = 1
-"""Raised by one with every change of the code after which a pixel can be another number.
+"""Raised by one with every change of the code after which a pixel can be another number, or after
+which files of crops have another form.
 
 ``tests/data/test_pixel_cache.py`` fails when the code from an encoded image to its crop differs
 from the code that this version stands for.

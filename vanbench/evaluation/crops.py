@@ -154,7 +154,11 @@ def load(
     # The loader's seed is drawn on the CPU, whatever the default device is.
     with torch.device("cpu"), children_ignore_ctrl_c():
         batches = iter(loader)
-    yield from batches
+    try:
+        yield from batches
+    finally:
+        if source.cache is not None:
+            source.cache.close()
 
 
 @dataclass(frozen=True)
