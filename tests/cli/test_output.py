@@ -60,6 +60,33 @@ def test_a_verdict_has_its_colour(cell, style):
     assert output._style(cell) == style
 
 
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def shown_on_a_terminal(monkeypatch, *rows, **env):
+    """What a table of these rows is on a terminal, with its colour codes."""
+    for name, value in ({"TERM": "xterm", "NO_COLOR": "", "COLUMNS": "80"} | env).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    output.print_table(["model", ">Top-1", "verdict"], rows)
+    return sys.stdout.getvalue()
+
+
+def test_only_the_text_of_a_cell_has_a_colour(monkeypatch):
+    rows = (["van", "✓ 1", "reproduced"], ["x", "12345678", "close"])
+    text = shown_on_a_terminal(monkeypatch, *rows)
+    assert "van         \x1b[32m✓ 1\x1b[0m  \x1b[32mreproduced\x1b[0m\n" in text
+    assert "x      12345678  \x1b[33mclose\x1b[0m\n" in text
+    assert all(line == line.rstrip() for line in text.split("\n"))
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_no_colour_where_none_is_wanted_or_possible(env, monkeypatch):
+    assert "\x1b" not in shown_on_a_terminal(monkeypatch, ["van", "✓ 1", "reproduced"], **env)
+
+
 @pytest.mark.parametrize("width", range(1, 60))
 def test_a_number_and_its_unit_are_in_one_line(width, capsys, monkeypatch):
     monkeypatch.setattr(output, "width_of", lambda stream: width)

@@ -2,7 +2,7 @@
 
 Every text passes ``for_terminal`` here, because names, paths and reasons come from files and
 servers. Nothing else in vanbench prints, but ``progress_display``. Colour is used on a terminal
-only, and not where NO_COLOR is set.
+only, and not where NO_COLOR is set or TERM is ``dumb``.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from vanbench.cli.status_line import erase_status
-from vanbench.cli.streams import is_unicode, width_of
+from vanbench.cli.streams import is_dumb, is_unicode, width_of
 from vanbench.cli.tables import Column, Segment, fit, wrap_words
 from vanbench.outside.safe_text import for_terminal, is_plain
 from vanbench.progress import BEFORE_UNIT
@@ -90,9 +90,15 @@ def print_table(
 
 
 def _styled(segment: Segment) -> str:
-    """The text in the colour of its cell's verdict, which click removes where it is piped."""
-    style = {} if os.environ.get("NO_COLOR") else _style(segment.cell)
-    return click.style(segment.text, **style) if style else segment.text
+    """The text in the colour of its cell's verdict, which click removes where it is piped.
+
+    The blanks around it have none, so that those at the end of a line can be removed.
+    """
+    text = segment.text.strip()
+    style = {} if os.environ.get("NO_COLOR") or is_dumb() else _style(segment.cell)
+    if not (text and style):
+        return segment.text
+    return segment.text.replace(text, click.style(text, **style))
 
 
 def _style(cell: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Progress of long operations on stderr: a bar on a terminal, elsewhere a line now and then."""
 
-import os
 import sys
 import threading
 import time
@@ -12,7 +11,7 @@ import click
 from rich.cells import cell_len
 
 from vanbench.cli.status_line import draw_status, erase_status
-from vanbench.cli.streams import is_unicode, width_of
+from vanbench.cli.streams import is_dumb, is_unicode, width_of
 from vanbench.cli.tables import shorten_middle
 from vanbench.outside.safe_text import for_terminal
 from vanbench.progress import Update, duration, ignore
@@ -214,7 +213,7 @@ def _marks() -> str:
 
 def _width_for_a_bar() -> int | None:
     """The width of the terminal that stderr is; None if it is none or cannot redraw a line."""
-    return None if os.environ.get("TERM") == "dumb" else width_of(sys.stderr)
+    return None if is_dumb() else width_of(sys.stderr)
 
 
 def _megabytes(size: float) -> str:

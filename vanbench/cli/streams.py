@@ -83,6 +83,11 @@ def width_of(stream: TextIO) -> int | None:
         return None
 
 
+def is_dumb() -> bool:
+    """Whether the terminal can show no colour and draw no line again."""
+    return os.environ.get("TERM") == "dumb"
+
+
 def is_closed_pipe(error: BaseException) -> bool:
     """Whether an exception means that the reader of stdout or stderr is gone.
 
