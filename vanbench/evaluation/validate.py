@@ -1,6 +1,6 @@
 """Validation: a set of images, some models, one pass, integer counts."""
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -14,37 +14,31 @@ from vanbench.data.inspect import DataReport, inspect, refuse_broken
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
 from vanbench.data.pixel_cache import PixelCache, open_pixel_cache
-from vanbench.data.summary import NO_USE
 from vanbench.devices import (
     available_cores,
     choose_device,
     cpu_threads,
     current_device,
-    default_batch_size,
     idle_gpus_note,
 )
 from vanbench.distributed import Processes
 from vanbench.environment import environment, today
 from vanbench.errors import (
     ProcessError,
-    RecordError,
-    ScoringError,
     VanbenchError,
     unexpected_as_errors,
 )
+from vanbench.evaluation.collect import Collected, batches_left
 from vanbench.evaluation.estimate import note_estimate
 from vanbench.evaluation.plan import STOP, Candidate, RunOptions, spread
 from vanbench.evaluation.precision import check_precision
-from vanbench.evaluation.predict import BatchPredictions
 from vanbench.evaluation.ready import ReadyModel, open_ready, resolve
 from vanbench.evaluation.result import ValidationResult
-from vanbench.evaluation.resume import State, StoredRuns, Work
+from vanbench.evaluation.resume import StoredRuns, Work
 from vanbench.evaluation.run_key import numerics_of, run_key
-from vanbench.evaluation.sharing import Computation, assist, end, lead, refuse_differences
+from vanbench.evaluation.sharing import Computation, assist, end, refuse_differences
 from vanbench.evaluation.time_spent import hint
 from vanbench.interrupts import keeping
-from vanbench.outside.safe_text import for_terminal
-from vanbench.prediction_store.prediction import Tally
 from vanbench.prediction_store.store import RunKey, Store
 from vanbench.progress import (
     Progress,
@@ -53,11 +47,10 @@ from vanbench.progress import (
     raising_callers_errors,
     silent,
 )
-from vanbench.report.records import Times, ValidationEnvironment
+from vanbench.report.records import ValidationEnvironment
 from vanbench.zoo.entries import EvaluationProtocol
 
 STORED_BEFORE = "Predictions that were stored before are kept. The same command continues."
-MOST_ROUNDS = 5  # how often predictions that another process deleted are computed again
 
 
 def validate_candidates(
@@ -231,7 +224,7 @@ def _measure(started: _Started, progress: Progress) -> ValidationResult:
             runs = StoredRuns(store, images, started.report, indices, started.keys, today())
             if options.fresh:
                 runs.forget()
-            collected = _Collected(runs, list(started.models), team.here.size, options.on_note)
+            collected = Collected(runs, list(started.models), team.here.size, options.on_note)
             state = collected.read()
             work = runs.work(state)
             _announce(computation, work)
@@ -247,7 +240,7 @@ def _measure(started: _Started, progress: Progress) -> ValidationResult:
                 cache=computation.cache,
             )
             start = perf_counter()
-            batches = _batches(collected, state, computation)
+            batches = batches_left(collected, state, computation)
             kept = keeping(lambda: collected.kept(options))
             with kept, progress("validating", "images") as update, closing(batches):
                 update(collected.done, len(indices))
@@ -313,106 +306,3 @@ def _announce(computation: Computation, works: Sequence[Work]) -> None:
         content = computation.content
         images = [content[i] for work in works for i in work.indices if i in content]
         computation.cache.announce(images, computation.options.on_note)
-
-
-def _batches(
-    collected: "_Collected", state: State, computation: Computation
-) -> Generator[tuple[int, BatchPredictions], None, None]:
-    """The predictions that are not stored yet, with who made them, until all are stored.
-
-    ``state`` is what is stored at the start. What another process deletes in the meantime is
-    computed again.
-    """
-    for _ in range(MOST_ROUNDS):
-        if state.complete:
-            return
-        yield from lead(computation, collected.runs.work(state), collected.tallies)
-        state = collected.read()
-    if not state.complete:
-        raise RecordError(
-            "predictions disappear while they are computed",
-            where=computation.options.store,
-            remedy="Another process deletes them. Run the command again when it has ended.",
-        )
-
-
-class _Collected:
-    """Running tallies and failures as the batches come; every batch is stored."""
-
-    def __init__(
-        self,
-        runs: StoredRuns,
-        names: Sequence[str],
-        processes: int,
-        on_note: Callable[[str], None],
-    ):
-        self.runs, self.on_note = runs, on_note
-        self.tallies = {name: Tally() for name in names}
-        self.failures: dict[str, VanbenchError] = {}
-        self.times = [Times()] * processes
-        self.reduced: dict[str, int] = {}
-        self.cache = NO_USE
-        self.computed, self.done = 0, 0
-
-    def read(self) -> State:
-        """What is stored now; the tallies are those of it."""
-        state = self.runs.state(self.tallies)
-        self.tallies = dict(state.tallies)
-        missing = set().union(*map(set, state.missing.values()))
-        self.done = len(self.runs.indices) - len(missing)
-        return state
-
-    def add(self, rank: int, batch: BatchPredictions) -> None:
-        """Store and count what the process of that rank predicted."""
-        start = perf_counter()
-        self._add(batch)
-        own = Times() if rank else Times(bookkeeping=perf_counter() - start)
-        self.times[rank] += batch.times + own
-
-    def batch_sizes(self, computation: Computation) -> Mapping[str, int]:
-        """How many images at once each model computed at the end."""
-        options = computation.options
-        usual = options.batch_size or default_batch_size(computation.device)
-        return {name: self.reduced.get(name, usual) for name in self.tallies}
-
-    def _add(self, batch: BatchPredictions) -> None:
-        self.done += len(batch.indices)
-        self.computed += len(batch.indices)
-        for name, size in batch.reduced.items():
-            self.reduced[name] = min(size, self.reduced.get(name, size))
-        if batch.cache.failure and not self.cache.failure:
-            self.on_note(f"No more decoded images are kept: {batch.cache.failure}.")
-        self.cache += batch.cache
-        for name, error in batch.failures.items():
-            self.failures[name] = error
-            self.tallies.pop(name, None)
-        readable = torch.tensor([i not in batch.unreadable for i in batch.indices], device="cpu")
-        for name in [name for name in batch.top if name in self.tallies]:
-            finite = batch.logits[name].isfinite().all(dim=1)
-            if bool((readable & ~finite).any()):
-                bad = batch.indices[int((readable & ~finite).nonzero()[0])]
-                image = self.runs.images.names[bad]
-                shown = for_terminal(image, most=200)
-                self.failures[name] = ScoringError(f"logits are not finite for image {shown}")
-                del self.tallies[name]
-        names = [name for name in batch.top if name in self.tallies]
-        for name, tally in self.runs.add(batch, names).items():
-            self.tallies[name] += tally
-
-    def kept(self, options: RunOptions) -> str:
-        """What an interruption leaves, and how to go on."""
-        stored = {name: t.images - len(self.runs.unreadable) for name, t in self.tallies.items()}
-        if options.store is None or not any(stored.values()):
-            return "No predictions are kept. The same command starts from the beginning."
-        count = sum(stored.values())
-        of = ", ".join(stored) if len(stored) < 3 else f"{len(stored)} models"
-        again = "Without --fresh, the same command" if options.fresh else "The same command"
-        return f"{count:,} predictions of {of} are kept in {options.store}. {again} continues."
-
-    def note(self) -> str:
-        """Running Top-1 of each model."""
-        return "  ".join(
-            f"{name.split('.')[0]} {tally.top1:.2f}"
-            for name, tally in self.tallies.items()
-            if tally.images
-        )
