@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo table test slow lint check reference docs bench faults fuzz clean
+.PHONY: help demo table test slow lint check reference docs bench gpu faults fuzz clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s  %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,10 @@ docs: $(READY)  ## Build the documentation as a site: build/site/index.html
 bench: $(READY)  ## Measure the project's own speed and print ratios
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.figures
+
+gpu: $(READY)  ## On a machine with a CUDA GPU: run its tests, and measure its speed
+	$(BIN)/python -m pytest -m gpu
+	$(BIN)/python -m benchmarks.gpu
 
 faults: $(READY)  ## Download from a hostile server in hundreds of ways and print the tally
 	$(BIN)/python -m pytest tests/download/test_faults.py tests/download/test_deadline.py -m "" -s
