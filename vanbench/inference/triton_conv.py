@@ -61,7 +61,8 @@ def _compute(
     tl.store(y + offset, total, mask=here[:, None] & known[None, :])
 
 
-_kernel: Any = triton.jit(_compute)
+# One machine code for all sizes of feature maps.
+_kernel: Any = triton.jit(_compute, do_not_specialize=["positions", "height", "width"])
 
 
 @torch.library.custom_op("vanbench::depthwise", mutates_args=())
