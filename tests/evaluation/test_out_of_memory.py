@@ -7,7 +7,10 @@ import torch
 from torch import nn
 
 from tests.support.runs import PROTOCOL, TOTAL, counts
+from vanbench.data.preprocess import normalize
 from vanbench.devices import is_out_of_memory
+from vanbench.errors import DeviceError
+from vanbench.evaluation import predict
 from vanbench.evaluation.validate import validate
 
 
@@ -75,6 +78,26 @@ def test_in_the_middle_of_a_pass(limited, models, data, run):
     assert counts(found) == counts(calm)
     assert ready.model.seen[:6] == [8, 8, 8, 4, 2, 1]
     assert found.accuracy("a").batch_size == 1
+
+
+@pytest.mark.parametrize(("most", "done"), [(8, True), (3, False)])
+def test_no_memory_for_the_images_of_a_batch(most, done, models, data, run, monkeypatch):
+    """They are copied in halves, down to a piece of the list."""
+
+    def limited_normalize(pixels, protocol):
+        if len(pixels) > most:
+            raise ERRORS[0]
+        return normalize(pixels, protocol)
+
+    monkeypatch.setattr(predict, "normalize", limited_normalize)
+    monkeypatch.setattr(predict, "PIECE", 4)
+    how = replace(run, batch_size=16)
+    if done:
+        calm = validate(models, data, PROTOCOL, replace(run, store=None))
+        assert counts(validate(models, data, PROTOCOL, how)) == counts(calm)
+    else:
+        with pytest.raises(DeviceError, match="not enough memory on cpu for 4 images"):
+            validate(models, data, PROTOCOL, how)
 
 
 def test_a_model_that_does_not_fit_with_one_image_fails_alone(limited, models, data, run):

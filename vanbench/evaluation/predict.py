@@ -24,7 +24,13 @@ from vanbench.devices import (
     numerics,
     worker_signals,
 )
-from vanbench.errors import DataError, ScoringError, VanbenchError, unexpected_as_errors
+from vanbench.errors import (
+    DataError,
+    DeviceError,
+    ScoringError,
+    VanbenchError,
+    unexpected_as_errors,
+)
 from vanbench.evaluation.crops import PIECE, Crops, CropsOf, load
 from vanbench.evaluation.plan import STOP, RunOptions
 from vanbench.evaluation.timing import Stopwatch
@@ -88,13 +94,36 @@ def predict(
     with worker_signals():
         for batch, waited in _batches(crops, size):
             _refuse(batch, images, options)
-            launched.append(runner.launch(batch, waited))
-            if len(launched) > ahead:
-                yield runner.finish(launched.pop(0))
+            for part in _launch(runner, batch, waited):
+                launched.append(part)
+                if len(launched) > ahead:
+                    yield runner.finish(launched.pop(0))
             if not runner.models:
                 break
         for last in launched:
             yield runner.finish(last)
+
+
+def _launch(runner: "_Runner", crops: Sequence[Crops], waited: float) -> Iterator["_Launched"]:
+    """Start to compute a batch, in two halves if the device has no memory for its images."""
+    try:
+        launched = runner.launch(crops, waited)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        launched = None
+    if launched is not None:
+        yield launched
+        return
+    free_cached_memory(runner.device)
+    if len(crops) == 1:
+        raise DeviceError(
+            f"not enough memory on {runner.device} for {len(crops[0])} images",
+            remedy="Try --batch-size 1, or run it when no other program uses this memory.",
+        )
+    half = len(crops) // 2
+    yield from _launch(runner, crops[:half], waited)
+    yield from _launch(runner, crops[half:], 0.0)
 
 
 def workers_of(device: torch.device, options: RunOptions) -> int:

@@ -129,6 +129,8 @@ def lead(
             for batch in computation.batches(name, work, chosen):
                 yield 0, batch
                 yield from _received(computation, name, busy)
+                if not models:
+                    team.close(name, work.indices)
             while busy:
                 yield from _received(computation, name, busy)
                 time.sleep(PAUSE)
