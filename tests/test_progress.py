@@ -9,6 +9,7 @@ from vanbench.progress import (
     duration,
     guarded_progress,
     ignore,
+    in_number,
     raising_callers_errors,
     silent,
 )
@@ -58,3 +59,12 @@ def test_guards_may_be_nested():
 )  # fmt: skip
 def test_durations_have_the_digits_of_an_estimate(seconds, words):
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(1, "1 file is here, in {n}{a|b}"), (2, "2 files are here, in {n}{a|b}"),
+     (0, "0 files are here, in {n}{a|b}"), (1200, "1,200 files are here, in {n}{a|b}")],
+)  # fmt: skip
+def test_words_agree_with_their_number_and_a_name_stays_as_it_is(number, words):
+    assert in_number(number, "{n} {file is|files are} here, in {n}{a|b}") == words

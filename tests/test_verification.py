@@ -187,7 +187,7 @@ def test_an_altered_set_is_named_and_never_reproduced(images, shell, server, mod
     write_zoo(shell.zoo, CLASSES, claim(server, model), images=images)
     row = shell.verify(code=3)["models"][0]
     assert verdicts(row)[2:] == ["partial", "partial"]
-    assert "the data set is altered: 1 images are left out" in row["top1"]["reason"]
+    assert "the data set is altered: 1 image is left out" in row["top1"]["reason"]
     assert not list(shell.results.rglob("*.json"))
 
 
@@ -286,7 +286,7 @@ def test_count_wrong_keeps_the_denominator_and_says_so(shell, server, model, tmp
     write_zoo(shell.zoo, CLASSES, claim(server, model, top1="37.50", top5="62.50"))
     row = shell.verify("--on-error", "count-wrong")["models"][0]
     assert (row["top1"]["correct"], row["top5"]["correct"], row["top1"]["images"]) == (3, 5, 8)
-    assert "1 unreadable images counted as wrong" in shell("table").stdout
+    assert "1 unreadable image counted as wrong" in shell("table").stdout
 
 
 def test_weights_that_are_not_finite_are_a_failure_of_that_model_only(shell, server, model):

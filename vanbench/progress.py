@@ -10,6 +10,7 @@ P = ParamSpec("P")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:[kMG]?B|M|G|%|days?|h|min|m?s|images/s|points?)(?![\w/]))")
 """The space between a number and its unit, at which no line is to end."""
+_FORMS = re.compile(r"\{([^{|}]*)\|([^{|}]*)\}")
 
 
 class Update(Protocol):
@@ -111,3 +112,22 @@ def size_of(count: int) -> str:
             value = count / factor
             return f"{value:.{max(0, 3 - len(str(int(value))))}f} {unit}"
     return f"{count} B"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things, such as ``1 file`` and ``1,234 files``.
+
+    >>> counted(1, "file"), counted(1234, "file")
+    ('1 file', '1,234 files')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def in_number(number: int, text: str) -> str:
+    """The text with its first ``{n}`` as the number and its first ``{one|many}`` as what agrees.
+
+    >>> in_number(1, "{n} {file is|files are} empty"), in_number(2, "{n} {file is|files are} empty")
+    ('1 file is empty', '2 files are empty')
+    """
+    text = _FORMS.sub(r"\1" if number == 1 else r"\2", text, count=1)
+    return text.replace("{n}", f"{number:,}", 1)

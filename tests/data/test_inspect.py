@@ -109,7 +109,7 @@ def test_broken_images_are_found_by_their_headers_alone(break_it, kind, folders,
     break_it(folders / few[5].wnid / few[5].name)
     found = report(folders)
     assert (kinds(found), found.verdict) == ({kind: 1}, "altered")
-    with pytest.raises(DataError, match=rf"1 files .*{few[5].name}.*--on-error count-wrong"):
+    with pytest.raises(DataError, match=rf"1 file .*{few[5].name}.*--on-error count-wrong"):
         refuse_broken(found)
 
 

@@ -174,7 +174,7 @@ def test_a_path_without_a_data_set_gets_one_message(make, message, few, tmp_path
 
 
 def test_a_path_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match=r"nowhere: no file or folder is there. Give .* --data"):
+    with pytest.raises(DataError, match=r"nowhere: no file or folder is there. Give the"):
         open_images(tmp_path / "nowhere", IDS)
 
 

@@ -47,7 +47,7 @@ def test_broken_images_stop_the_run_or_count_as_wrong(models, data, run, tmp_pat
     for number in (0, 1):
         victim = next(broken.rglob(f"picture_{number:04d}.jpg"))
         victim.write_bytes(victim.read_bytes()[:200] if number else b"")
-    with pytest.raises(DataError, match=r"1 files are empty .*picture_0000.*picture_0001"):
+    with pytest.raises(DataError, match=r"1 file is empty .*picture_0000.*picture_0001"):
         validate(models, broken, PROTOCOL, run)
     found = validate({"a": models["a"]}, broken, PROTOCOL, replace(run, on_error="count-wrong"))
     assert counts(found)["a"] == (TOTAL, RIGHT - 2, RIGHT - 2 + AMONG5)

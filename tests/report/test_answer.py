@@ -33,6 +33,13 @@ def test_counts_without_files():
     )
 
 
+def test_one_number_of_one_file():
+    row = row_of(B0, counted_rows())
+    one = replace(row.entry, claims=replace(row.entry.claims, flops_g=None, top1=None, top5=None))
+    found = answer([make_row(one, row.record)])
+    assert found.sentence == "1 of 1 published number reproduced, 0 deviate; 0 of 1 file verified"
+
+
 def test_a_reason_is_given_once_however_many_models_share_it():
     rows = counted_rows()
     files, accuracies = answer(rows).reasons

@@ -17,10 +17,10 @@ RECORDED = full_record(ENTRY).accuracy
 UNSAID = replace(ENTRY, images=None)
 OWN = replace(UNSAID, protocol=EvaluationProtocol(classes=("cat", "dog")))
 
-BROKEN = Finding("damaged", 1, ("x",), "1 files are not complete images")
+BROKEN = Finding("damaged", 1, ("x",), "1 file is not a complete image")
 FAULT = Finding("label", 2, ("x",), "2 images are in another class")
-NOTE = Finding("duplicate", 1, ("x",), "1 images have the same bytes", fault=False)
-MISSING = Finding("missing", 3, ("x",), "3 images that val.txt lists are not here", fault=False)
+NOTE = Finding("duplicate", 1, ("x",), "1 image has the same bytes", fault=False)
+MISSING = Finding("missing", 3, ("x",), "3 images are not here, but listed in val.txt", fault=False)
 
 
 def accuracy(entry, verdict, used, *problems, total=None):
@@ -47,8 +47,8 @@ CASES = [
     (UNSAID, ("subset", 200), "over 200 images, where the claim is about 50,000"),
     (ENTRY, ("subset", 200), "over 200 images, where the claim is about 50,000"),
     (UNSAID, ("altered", 50_000, FAULT), "the data set is altered: 2 images are in another class"),
-    (UNSAID, ("altered", 50_000, BROKEN), "the data set is altered: 1 files are not complete"),
-    (UNSAID, ("altered", 200, BROKEN, FAULT), "1 files are not complete images; 2 images are in"),
+    (UNSAID, ("altered", 50_000, BROKEN), "the data set is altered: 1 file is not a complete"),
+    (UNSAID, ("altered", 200, BROKEN, FAULT), "1 file is not a complete image; 2 images are in"),
     (UNSAID, ("subset", 50_000), "the data set is subset, not official"),
     (replace(ENTRY, images=200), ("subset", 200), None),
     (replace(ENTRY, images=200), ("altered", 200, BROKEN), None),
@@ -57,7 +57,7 @@ CASES = [
     (OWN, ("custom", 24), None),
     (OWN, ("altered", 24, BROKEN), None),
     (OWN, ("altered", 24, FAULT), "the data set is altered: 2 images are in another class"),
-    (OWN, ("subset", 24, MISSING), "the data set is not complete; 3 images that val.txt lists"),
+    (OWN, ("subset", 24, MISSING), "the data set is not complete; 3 images are not here, but"),
     (replace(OWN, images=24), ("custom", 24), None),
     (replace(OWN, images=24), ("custom", 23), "over 23 images, where the claim is about 24"),
 ]

@@ -18,6 +18,7 @@ from vanbench.api.document import document
 from vanbench.api.frames import COUNT, NUMBER, TEXT, TRUTH, make_frame
 from vanbench.devices import PRECISIONS
 from vanbench.errors import VanbenchError
+from vanbench.progress import counted
 from vanbench.report import bench_records
 from vanbench.report.bench_records import BenchRecord
 from vanbench.report.verdicts import NOT_MEASURED
@@ -86,7 +87,7 @@ class Benchmark(Displayed):
         total, measured = len(self.entries), len(self.records)
         return View(
             title="Measured",
-            sentence=f"{measured} of {total} model{'' if total == 1 else 's'}, random weights.",
+            sentence=f"{measured} of {counted(total, 'model')}, random weights.",
             columns=COLUMNS,
             rows=[self._cells(entry.name) for entry in self.entries],
             notes=[f"{name}: {error}" for name, error in self.errors.items()],

@@ -20,6 +20,7 @@ from vanbench.prediction_store.export import to_frame
 from vanbench.prediction_store.prediction import Tally
 from vanbench.prediction_store.rows import PredictionRow, run_json, stored_tally
 from vanbench.prediction_store.store import FILE, Store, StoredRun
+from vanbench.progress import counted
 from vanbench.typed_json import Json
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Runs(Displayed):
         """A table."""
         return View(
             title="Stored predictions",
-            sentence=f"{len(self.runs):,} run{'' if len(self.runs) == 1 else 's'}.",
+            sentence=f"{counted(len(self.runs), 'run')}.",
             columns=(">run", "model", "sha256", ">images", ">Top-1, %", "precision", "device",
                      "torch", "started"),
             rows=[_run_cells(run, tally) for run, tally in self.runs],

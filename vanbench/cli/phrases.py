@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import click
 from click.core import ParameterSource
 
+from vanbench.progress import counted as counted
 from vanbench.progress import size_of as size_of
 
 SHARED = ("zoo", "cache", "results")
@@ -28,12 +29,3 @@ def _options(context: click.Context, names: Iterable[str]) -> Iterator[str]:
 def data_given() -> list[str]:
     """``--data`` with its path if this command was given it, for ``next_command``; else nothing."""
     return list(_options(click.get_current_context(), ("data",)))
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things, such as ``1 file`` and ``1,234 files``.
-
-    >>> counted(1, "file"), counted(1234, "file")
-    ('1 file', '1,234 files')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

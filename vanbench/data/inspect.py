@@ -32,7 +32,7 @@ from vanbench.data.summary import (
 )
 from vanbench.devices import available_cores
 from vanbench.errors import DataError
-from vanbench.progress import Update, ignore
+from vanbench.progress import Update, counted, ignore
 from vanbench.typed_json import to_json
 from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 from vanbench.zoo.entries import EvaluationProtocol
@@ -42,10 +42,10 @@ CHUNK = 64  # images between two reports of progress
 MOST_THREADS = 16
 
 FILE_FAULTS = {
-    "empty": "{n} files are empty (zero bytes)",
-    "unreadable": "{n} files cannot be read",
-    TRUNCATED: "{n} JPEG files have lost a part of their data, which decoders fill in",
-    "damaged": "{n} files are not complete images of a usable size",
+    "empty": "{n} {file is|files are} empty (zero bytes)",
+    "unreadable": "{n} {file|files} cannot be read",
+    TRUNCATED: "{n} JPEG {file has|files have} lost a part of the data, which decoders fill in",
+    "damaged": "{n} {file is not a complete image|files are not complete images} of a usable size",
 }
 
 
@@ -89,7 +89,7 @@ class DataReport:
             where = f"{PER_CLASS} in each of the {self.of_classes:,} classes of ImageNet-1k"
         faults = len(self.faults)
         found = {0: "without a fault", 1: "with a fault"}.get(faults, f"with {faults} faults")
-        return f"{self.verdict}: {self.images:,} images, {where}, {found}"
+        return f"{self.verdict}: {counted(self.images, 'image')}, {where}, {found}"
 
     def summary(self, total: int, unreadable: Mapping[str, str]) -> DataSummary:
         """What is recorded of these images, of a set that has ``total``."""
@@ -285,13 +285,13 @@ def _counts(images: ImageSet, counts: Counter[int]) -> list[Finding]:
     """Classes without images, and for ImageNet-1k those with fewer or more than fifty."""
     ids = images.class_ids
     absent = [ids[label] for label in range(len(ids)) if not counts[label]]
-    text = f"{{n}} of {len(ids):,} classes have no images"
+    text = f"{{n}} of {len(ids):,} classes {{has|have}} no images"
     found = finding("missing class", absent, text, fault=False)
     if ids != imagenet_1k():
         return found
     few = [f"{ids[label]}: {n}" for label, n in counts.items() if n < PER_CLASS]
     many = [f"{ids[label]}: {n}" for label, n in counts.items() if n > PER_CLASS]
-    text = f"{{n}} classes have {{}} than {PER_CLASS} images"
+    text = f"{{n}} {{class has|classes have}} {{}} than {PER_CLASS} images"
     return [
         *found,
         *finding("few images", few, text.replace("{}", "fewer"), fault=False),
@@ -310,7 +310,7 @@ def _duplicates(images: ImageSet, content: Mapping[int, str]) -> list[Finding]:
         for copy in copies:
             pair = f"{images.names[copy]} = {images.names[first]}"
             (same if images.labels[copy] == images.labels[first] else other).append(pair)
-    text = "{n} images have the same bytes as another one"
+    text = "{n} {image has|images have} the same bytes as another one"
     return [
         *finding("duplicate", same, f"{text} of their class", fault=False),
         *finding("duplicate in another class", other, f"{text} of another class", fault=False),

@@ -25,7 +25,7 @@ from vanbench.outside.files import check_regular
 # Folders that a validation set may be in, in the order in which they are tried.
 INSIDE = ("val", "validation", "ILSVRC2012_img_val", "ILSVRC2012", "ILSVRC", "imagenet", "ImageNet",
           "Data", "CLS-LOC", "data", "images")  # fmt: skip
-GIVE_A_FOLDER = "Give the folder of a validation set with --data."
+GIVE_A_FOLDER = "Give the folder of a validation set, or its tar or Parquet file."
 DEPTH = 4  # ILSVRC/Data/CLS-LOC/val
 
 _WORDNET_ID = re.compile(r"n\d{8}")

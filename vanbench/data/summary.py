@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from vanbench.progress import in_number
+
 EXAMPLES = 5  # how many names a finding shows
 LONGEST = 500  # characters of a finding's message, and of each example
 
@@ -50,12 +52,13 @@ class Finding:
 def finding(kind: str, names: Iterable[str], message: str, *, fault: bool = True) -> list[Finding]:
     """One finding about ``names``, none if there are none.
 
-    In ``message``, the first ``{n}`` becomes their number.
+    In ``message``, the first ``{n}`` becomes their number, and of the first ``{one|many}`` only the
+    form that agrees with it is left.
     """
     names = sorted(names)
     if not names:
         return []
-    text = message.replace("{n}", f"{len(names):,}", 1)
+    text = in_number(len(names), message)
     return [Finding(kind, len(names), tuple(names[:EXAMPLES]), text, fault)]
 
 

@@ -12,6 +12,7 @@ from vanbench.evaluation.time_spent import in_words
 from vanbench.intervals import wilson_interval
 from vanbench.prediction_store.prediction import Tally
 from vanbench.prediction_store.store import RunKey
+from vanbench.progress import counted, in_number
 from vanbench.report.records import Accuracy, Numerics, Times, ValidationEnvironment
 from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import NOT_MEASURED
@@ -98,7 +99,7 @@ class ValidationResult:
     def describe(self) -> str:
         """Lines for people: the set with its protocol, warnings, and where the time went."""
         used, total = self.data.used, self.data.total
-        part = f"{used:,} of {total:,} images" if used < total else f"{used:,} images"
+        part = f"{used:,} of {total:,} images" if used < total else counted(used, "image")
         lines = [
             f"{part}{' (partial)' if self.partial else ''}, {self.data.layout}, "
             f"{self.data.verdict}; {self.protocol.describe()}."
@@ -106,7 +107,8 @@ class ValidationResult:
         faults = [problem for problem in self.data.problems if problem.fault]
         lines += [f"Fault in the data: {problem}." for problem in faults]
         if self.data.unreadable:
-            lines.append(f"{len(self.data.unreadable):,} unreadable images count as wrong.")
+            text = "{n} unreadable {image counts|images count} as wrong."
+            lines.append(in_number(len(self.data.unreadable), text))
         if not self.environment.decoder.ok:
             lines.append(f"Warning: {self.environment.decoder.summary}.")
         if self.cache is not None and self.computed:
@@ -120,7 +122,8 @@ class ValidationResult:
 
     def _describe_time(self) -> str:
         stored = max(0, self.data.used - self.computed)  # some may be computed twice
-        before = f"{stored:,} images were predicted before and are not computed again. "
+        text = "{n} {image was|images were} predicted before and not computed again. "
+        before = in_number(stored, text)
         if not self.computed:
             return before + "Use --fresh to compute them again."
         count = len(self.times)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from vanbench.checkpoints.weights import EMA
+from vanbench.progress import counted
 from vanbench.report import records
 from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import (
@@ -41,15 +42,15 @@ class Tally:
         counts = self.counts
         misprints = counts[ERRATUM]
         parts = [
-            f"{counts[REPRODUCED]} of {self.numbers} published numbers reproduced",
+            f"{counts[REPRODUCED]} of {counted(self.numbers, 'published number')} reproduced",
             f"{counts[CLOSE]} close" if counts[CLOSE] else "",
-            f"{misprints} misprint{'' if misprints == 1 else 's'}" if misprints else "",
+            counted(misprints, "misprint") if misprints else "",
             f"{counts[DEVIATES]} deviate{'s' if counts[DEVIATES] == 1 else ''}",
             f"{counts[PARTIAL]} partial" if counts[PARTIAL] else "",
             f"{counts[NOT_MEASURED]} not measured" if counts[NOT_MEASURED] else "",
         ]
         numbers = ", ".join(filter(None, parts))
-        return f"{numbers}; {self.verified} of {self.files} files verified"
+        return f"{numbers}; {self.verified} of {counted(self.files, 'file')} verified"
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,8 @@ def _remarks(rows: Iterable[ModelRow]) -> Iterator[Finding]:
         if checkpoint and checkpoint.weights == EMA:
             yield Finding("the averaged (EMA) weights of the file were read", names)
         if accuracy and accuracy.data.unreadable:
-            count = len(accuracy.data.unreadable)
-            yield Finding(f"{count:,} unreadable images counted as wrong", names)
+            images = counted(len(accuracy.data.unreadable), "unreadable image")
+            yield Finding(f"{images} counted as wrong", names)
 
 
 def _file_reasons(rows: Iterable[ModelRow]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from vanbench.checkpoints.weights import EMA
 from vanbench.conventions import CONVENTIONS
 from vanbench.environment import Environment
 from vanbench.outside.safe_text import for_markdown
-from vanbench.progress import BEFORE_UNIT
+from vanbench.progress import BEFORE_UNIT, counted
 from vanbench.report import records
 from vanbench.report.answer import Answer, Finding, answer
 from vanbench.report.other_precisions import other_accuracies
@@ -271,7 +271,8 @@ def _reason(figure: Figure, row: ModelRow, notes: Footnotes) -> str:
     if figure.reason:
         texts.append(figure.reason)
     if accuracy and figure in (row.top1, row.top5) and accuracy.data.unreadable:
-        texts.append(f"{len(accuracy.data.unreadable):,} unreadable images counted as wrong")
+        images = counted(len(accuracy.data.unreadable), "unreadable image")
+        texts.append(f"{images} counted as wrong")
     return "".join(f" {notes.mark(text)}" for text in texts)
 
 

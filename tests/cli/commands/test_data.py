@@ -53,7 +53,7 @@ def test_an_altered_set_names_its_faults_and_what_to_do(folders, few):
     assert result.exit_code == 1
     first, fault, *_, last = result.stdout.splitlines()
     assert first == "altered: 12 images, in 4 of 1,000 classes, with a fault."
-    assert fault.startswith("  fault: 1 files are empty (zero bytes) (")
+    assert fault.startswith("  fault: 1 file is empty (zero bytes) (")
     assert last == f"Next: vanbench data {folders} (when the faults are repaired)"
 
 

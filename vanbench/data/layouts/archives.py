@@ -30,7 +30,7 @@ def open_tar(path: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
     if in_classes:
         kept = {item.name for item in in_classes}
         lost = [name for name in names if name not in kept]
-        text = "{n} images are left out: they are in folders not named after a known class id"
+        text = "{n} {image is|images are} left out: the folder is not named after a known class id"
         findings += finding("unknown class", lost, text)
         return build(in_classes, layout="tar of class folders", findings=findings)
     labels = find_labels(path.parent, names, class_ids)
@@ -46,7 +46,14 @@ def _notes(path: Path, names: Sequence[str], images: Sequence[str]) -> list[Find
     others = {*names} - {*images} - {*hidden}
     repeated = [name for name, count in Counter(images).items() if count > 1]
     return [
-        *finding("ignored", hidden, "{n} hidden or stray files are ignored", fault=False),
-        *finding("ignored", others, "{n} files that are not images are ignored", fault=False),
-        *finding("repeated", repeated, f"{{n}} images are in {path.name} more than once"),
+        *finding("ignored", hidden, "{n} hidden or stray {file is|files are} ignored", fault=False),
+        *finding(
+            "ignored",
+            others,
+            "{n} {file that is no image is|files that are no images are} ignored",
+            fault=False,
+        ),
+        *finding(
+            "repeated", repeated, f"{{n}} {{image is|images are}} in {path.name} more than once"
+        ),
     ]

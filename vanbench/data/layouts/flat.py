@@ -17,7 +17,7 @@ def open_flat(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
     if labels is None:
         return None
     stray = (*listing.stray, *listing.folders)
-    text = "{n} hidden or stray files or folders are ignored"
+    text = "{n} hidden or stray {file or folder is|files or folders are} ignored"
     return arrange(
         labelled([(name, name) for name in listing.images], labels),
         partial(Files, folder),
@@ -44,12 +44,12 @@ def compare_with_list(images: Sequence[str], labels: Labels) -> list[Finding]:
         *finding(
             "unlabelled",
             [name for name in images if labels.find(name) is None],
-            f"{{n}} images are left out: {where} does not list them",
+            f"{{n}} {{image is|images are}} left out, not listed in {where}",
         ),
         *finding(
             MISSING,
             labels.missing(images),
-            f"{{n}} images that {where} lists are not here",
+            f"{{n}} {{image is|images are}} not here, but listed in {where}",
             fault=False,
         ),
         *labels.findings,

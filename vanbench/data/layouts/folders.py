@@ -42,7 +42,7 @@ def open_class_folders(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | N
             *finding(
                 "training images",
                 training,
-                "{n} images have names of the training set, not of the validation set",
+                "{n} {image is|images are} named like the training set, not the validation set",
             ),
         ],
     )
@@ -68,7 +68,7 @@ def _read_classes(
 
 
 def _ignored(names: Sequence[str]) -> list[Finding]:
-    text = "{n} hidden or stray files or folders are ignored"
+    text = "{n} hidden or stray {file or folder is|files or folders are} ignored"
     return finding("ignored", names, text, fault=False)
 
 
@@ -82,13 +82,18 @@ def _left_out(
         *finding(
             "unknown class",
             unknown,
-            "{n} images are left out: they are in folders not named after a known class id",
+            "{n} {image is|images are} left out: the folder is not named after a known class id",
         ),
-        *finding("unlabelled", loose, "{n} images are left out: they are in no class folder"),
+        *finding("unlabelled", loose, "{n} {image is|images are} left out, in no class folder"),
         *finding(
-            "nested", nested, "{n} images are left out: they are in a folder in a class folder"
+            "nested", nested, "{n} {image is|images are} left out, in a folder in a class folder"
         ),
-        *finding("ignored", empty, "{n} folders without images are ignored", fault=False),
+        *finding(
+            "ignored",
+            empty,
+            "{n} {folder without images is|folders without images are} ignored",
+            fault=False,
+        ),
     ]
 
 

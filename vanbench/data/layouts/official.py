@@ -91,5 +91,6 @@ def label_conflicts(images: ImageSet) -> list[Finding]:
         for name, label, official in known
         if official is not None and official != label
     ]
-    text = f"{{n}} of {named:,} images with official names are in another class than in ILSVRC2012"
+    number = f"{{n}} of {named:,} images with official names"
+    text = f"{number} {{is|are}} in another class than in ILSVRC2012"
     return finding("label", wrong, text)

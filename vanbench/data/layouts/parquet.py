@@ -90,7 +90,7 @@ def _absent_shards(shards: Sequence[Path]) -> list[Finding]:
         for match in matches
         for number in range(int(match[2]))
     }
-    text = "{n} shards are not here, by the names of the others"
+    text = "{n} {shard is|shards are} not here, by the names of the others"
     return finding("missing shard", expected - {shard.name for shard in shards}, text)
 
 

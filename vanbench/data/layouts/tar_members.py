@@ -108,7 +108,7 @@ def read_members(path: Path) -> Members:
             where=path,
             remedy=f"{COPY_AGAIN} Decompress a compressed archive first.",
         ) from error
-    text = f"{{n}} entries of {path.name} are left out: they are links or special files"
+    text = f"{{n}} {{link or special file is|links or special files are}} left out, in {path.name}"
     return Members(files, [*finding("link", special, text), *after])
 
 

@@ -48,9 +48,13 @@ def open_shards(shards: Sequence[Path], class_ids: tuple[str, ...]) -> ImageSet 
             *(found for shard in members for found in shard.findings),
             *labels.findings,
             *finding(
-                "unlabelled", no_class, "{n} images are left out: their samples have no class"
+                "unlabelled",
+                no_class,
+                "{n} {image is|images are} left out: the sample has no class",
             ),
-            *finding("incomplete", no_image, "{n} samples are left out: they have no image"),
+            *finding(
+                "incomplete", no_image, "{n} {sample is|samples are} left out, without an image"
+            ),
         ],
     )
 
