@@ -292,3 +292,11 @@ def test_the_docs_name_every_key(tmp_path, table):
     prose = re.sub(r"```.*?```", "", DOCS.read_text(encoding="utf-8"), flags=re.S)
     documented = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", prose))))
     assert set(keys) <= documented
+
+
+def test_a_file_with_mistakes_names_the_command_that_shows_all_of_them(tmp_path):
+    path = tmp_path / "a zoo.toml"
+    path.write_text(MINE.replace('title = "My models"', "title = 1").replace('"0.10"', "1"))
+    with pytest.raises(ZooError, match="key 'title': expected text, found int 1") as raised:
+        load_zoo(str(path))
+    assert raised.value.remedy == f"`vanbench zoo check '{path}'` names every problem."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from vanbench.errors import ZooError
@@ -62,7 +63,10 @@ class _Defaults:
 
 
 def load_zoo(name_or_path: str) -> Zoo:
-    """The zoo of a shipped name (``openmmlab``, ``demo``) or a TOML file; ZooError if malformed."""
+    """The zoo of a shipped name (``openmmlab``, ``demo``) or a TOML file; ZooError if malformed.
+
+    The error is about the first problem, and names the command that shows all of them.
+    """
     path = shipped_zoos().get(name_or_path, Path(name_or_path))
     try:
         data = read_toml(path, most=MOST_BYTES, error=ZooError)
@@ -77,7 +81,12 @@ def load_zoo(name_or_path: str) -> Zoo:
             if near
             else "Give --zoo one of these names or the path of a TOML file.",
         ) from None
-    return read_zoo(path, data)
+    try:
+        return read_zoo(path, data)
+    except ZooError as error:
+        check = f"`vanbench zoo check {for_terminal(quote(str(path)))}` names every problem."
+        error.remedy = f"{error.remedy} {check}".lstrip()
+        raise
 
 
 def parse_zoo(text: str, where: str | Path) -> Zoo:
