@@ -57,6 +57,14 @@ def test_decoded_images_are_kept_and_read(tmp_path):
     assert "12 of 12 images came from the cache of decoded images" in repr(found)
 
 
+def test_what_the_command_says_of_options_is_said_of_arguments(tmp_path):
+    for _ in range(2):
+        found = vanbench.validate("van_nano", results=tmp_path, limit=12, **OFFLINE)
+    assert "not computed again. Use fresh=True to compute them again." in repr(found)
+    assert "--" not in repr(found)
+    assert "Use fresh=True to compute" in found._repr_html_()
+
+
 def test_a_model_that_fails_is_in_the_object(tmp_path):
     page = tmp_path / "page.pth"
     page.write_text("<!DOCTYPE html><title>Moved</title>")

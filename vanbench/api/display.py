@@ -3,6 +3,7 @@
 Names and messages from outside have no effect on a terminal, and are text in HTML.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +37,10 @@ COLOURS = {
 }
 
 
+FLAGS = ("compile", "fresh", "offline", "reference")
+_OPTION = re.compile(r"(?<!\S)--([a-z]+(?:-[a-z]+)*)(?: (\d+|[A-Z]{2,}|auto|count-wrong|fp32)\b)?")
+
+
 @dataclass(frozen=True)
 class Cell:
     """A cell with the symbol of a verdict; ``small`` is a second line that only HTML shows."""
@@ -54,7 +59,8 @@ class Cell:
 class View:
     """What is shown of an object: the answer, a table, and sentences below it.
 
-    A column whose title starts with ``>`` is aligned to the right.
+    A column whose title starts with ``>`` is aligned to the right. Options that a sentence names
+    are shown as arguments.
     """
 
     title: str
@@ -66,7 +72,7 @@ class View:
     def text(self) -> str:
         """Plain text, for Python's prompt and for ``print``."""
         parts = [f"{for_terminal(self.title)}: {for_terminal(self.sentence)}", *self._text_lines()]
-        return "\n".join([*parts, *(for_terminal(note) for note in self.notes)])
+        return "\n".join([*parts, *(for_terminal(in_python(note)) for note in self.notes)])
 
     def _text_lines(self) -> list[str]:
         titles = [_plain(column.removeprefix(">")) for column in self.columns]
@@ -81,7 +87,7 @@ class View:
             for column in self.columns
         )
         body = "".join(f"<tr>{self._html_row(row)}</tr>" for row in self.rows)
-        notes = "".join(f"<li>{_html(note)}</li>" for note in self.notes)
+        notes = "".join(f"<li>{_html(in_python(note))}</li>" for note in self.notes)
         return (
             f"<div><p><strong>{_html(self.title)}</strong>: {_html(self.sentence)}</p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -115,6 +121,24 @@ def shortened(rows: Sequence[Sequence[str | Cell]]) -> tuple[Sequence[Sequence[s
     if len(rows) <= MOST_ROWS:
         return rows, ""
     return rows[:MOST_ROWS], f"{MOST_ROWS} of {len(rows):,} rows; to_frame() has all of them."
+
+
+def in_python(text: str) -> str:
+    """A message with the options of the command line as arguments of the functions.
+
+    >>> in_python("Without --fresh. --workers 4, --on-error count-wrong or a larger --batch-size.")
+    'Without fresh=True. workers=4, on_error="count-wrong" or a larger batch_size.'
+    """
+    return _OPTION.sub(_argument, text)
+
+
+def _argument(found: re.Match[str]) -> str:
+    name, value = found[1].replace("-", "_"), found[2]
+    if name in FLAGS:
+        return f"{name}=True{f' {value}' if value else ''}"
+    if value is None:
+        return name
+    return f'{name}="{value}"' if value[0].islower() else f"{name}={value}"
 
 
 def _padded(column: str, text: str, width: int) -> str:

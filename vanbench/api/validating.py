@@ -17,7 +17,7 @@ from vanbench.api.arguments import (
 from vanbench.api.display import Cell, Displayed, View
 from vanbench.api.document import document
 from vanbench.api.frames import COUNT, NUMBER, TEXT, TRUTH, make_frame
-from vanbench.progress import Progress, silent
+from vanbench.progress import Progress, counted, silent
 from vanbench.report.verdicts import NOT_MEASURED, PARTIAL
 from vanbench.typed_json import Json
 
@@ -105,7 +105,7 @@ class Validation(Displayed):
         ]
         return View(
             title="Validated",
-            sentence=f"{measured} of {len(documents)} model{'' if len(documents) == 1 else 's'}.",
+            sentence=f"{measured} of {counted(len(documents), 'model')}.",
             columns=COLUMNS,
             rows=[_cells(document) for document in documents],
             notes=[*notes, *(f"{name}: {error}" for name, error in self.errors.items())],
