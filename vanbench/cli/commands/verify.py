@@ -53,6 +53,7 @@ EXAMPLES = """\b
 Examples:
   vanbench verify van_b0
   vanbench verify --all --data /data/imagenet/val
+  torchrun --nproc-per-node 4 -m vanbench verify --all --data /data/imagenet/val
   vanbench verify --all --zoo demo
   vanbench verify my_van --zoo mine.toml --data /data/imagenet/val --json
 """
@@ -196,13 +197,20 @@ def _others(row: "ModelRow") -> Iterable[Accuracy]:
 
 
 def _print_details(verified: "Verified", settings: Settings) -> None:
-    """Every number of each model in a line of its own, with the notes that its verdict needs."""
+    """Each model's verdict, then its numbers, with the notes that their verdicts need."""
     from vanbench.report.tables import LINE_COLUMNS, Footnotes, lines
 
     notes = Footnotes()
-    last = Column(LINE_COLUMNS[-1], fit=WORDS)
+    number, reported, measured, difference, verdict = LINE_COLUMNS
+    columns = (
+        Column(number, fit=MIDDLE),
+        reported,
+        measured,
+        Column(difference, drop=1),
+        Column(verdict, fit=WORDS),
+    )
     groups = [lines(row, notes) for row in verified.rows]
-    print_table([Column("model", fit=MIDDLE), *LINE_COLUMNS[1:-1], last], *groups)
+    print_table(columns, *groups)
     for number, text in enumerate(notes.texts, 1):
         echo(f"[{number}] {text}")
     for row in verified.rows:
