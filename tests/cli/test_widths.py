@@ -37,6 +37,7 @@ CASES = {
     "validate-partial": "validate van_nano --zoo demo --workers 0 --limit 40",
     "verify": "verify --all --zoo demo --workers 0",
     "verify-missing": "verify van_b0 van_b6 --offline",
+    "verify-details": "verify van_b0 van_b6 --offline --details",
     "bench": "bench van_b0 van_b6",
     "data": "data --zoo demo",
     "predictions": "predictions",

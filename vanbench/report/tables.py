@@ -161,11 +161,11 @@ def in_words(finding: Finding) -> str:
 MOST_NAMED = 3
 """How many models a sentence names; more are counted."""
 
-LINE_COLUMNS = ("model", "number", ">reported", ">measured", ">difference", "verdict")
+LINE_COLUMNS = ("model, number", ">reported", ">measured", ">difference", "verdict")
 
 
 def lines(row: ModelRow, notes: Footnotes) -> list[list[str]]:
-    """One model as a line per number, in the order of ``LINE_COLUMNS``: narrow, for a terminal."""
+    """One model as a line with its verdict and one for each number, in ``LINE_COLUMNS``."""
     counts = row.record.counts
     convention = CONVENTIONS[row.entry.counting.convention].title
     table = [_file_line(row, notes)]
@@ -189,8 +189,8 @@ def lines(row: ModelRow, notes: Footnotes) -> list[list[str]]:
         judged = f"not judged {notes.mark(str(other))}"
         table.append([f"Top-1, % ({other.precision})", "", f"{other.top1:.3f}", "", judged])
         table.append([f"Top-5, % ({other.precision})", "", f"{other.top5:.3f}", "", judged])
-    names = [row.entry.name, f"→ {row.verdict}"] + [""] * len(table)
-    return [[name, *line] for name, line in zip(names, table, strict=False)]
+    numbers = [[f"  {name}", *others] for name, *others in table]
+    return [[row.entry.name, "", "", "", row.verdict], *numbers]
 
 
 def _file_line(row: ModelRow, notes: Footnotes) -> list[str]:
