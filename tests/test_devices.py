@@ -287,7 +287,7 @@ def test_a_device_that_is_not_here(name):
 
 @pytest.mark.skipif(torch.backends.mps.is_available(), reason="has an mps device")
 def test_no_mps_here():
-    with pytest.raises(DeviceError, match="No device 'mps' here"):
+    with pytest.raises(DeviceError, match=r"No device 'mps' here \(torch finds no Apple GPU\)"):
         devices.choose_device("mps")
 
 

@@ -47,7 +47,7 @@ def choose_device(name: str, here: Processes = ONE) -> "torch.device":
             device = _own_gpu(device, here)
         torch.zeros(1, device=device).item()  # "meta" can allocate, but has no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = _missing_gpu(name) or str(error).splitlines()[0].rstrip(".")
+        reason = _missing_gpu(name) or str(error).splitlines()[0].split(". ")[0].rstrip(".")
         raise DeviceError(
             f"No device {name!r} here ({reason})", remedy="Try --device auto."
         ) from error
@@ -58,6 +58,8 @@ def _missing_gpu(name: str) -> str:
     """Which GPUs a program sees, if the named one is none of them; empty where torch says it."""
     import torch
 
+    if name.startswith("mps") and not torch.backends.mps.is_available():
+        return "torch finds no Apple GPU"
     match, count = re.fullmatch(r"cuda(?::(\d+))?", name), torch.cuda.device_count()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if match is None or int(match[1] or 0) < count or (not count and visible is None):
