@@ -201,13 +201,13 @@ def _print_details(verified: "Verified", settings: Settings) -> None:
     from vanbench.report.tables import LINE_COLUMNS, Footnotes, lines
 
     notes = Footnotes()
-    number, reported, measured, difference, verdict = LINE_COLUMNS
+    first, reported, measured, difference, last = LINE_COLUMNS
     columns = (
-        Column(number, fit=MIDDLE),
+        Column(first, fit=MIDDLE),
         reported,
         measured,
         Column(difference, drop=1),
-        Column(verdict, fit=WORDS),
+        Column(last, fit=WORDS),
     )
     groups = [lines(row, notes) for row in verified.rows]
     print_table(columns, *groups)
