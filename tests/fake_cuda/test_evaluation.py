@@ -71,10 +71,6 @@ def test_each_batch_is_copied_once_in_each_direction(run, precision):
         (torch.uint8, n) for n in (2, 2, 2, 1)
     ]
     assert not any(call.waits for call in trace.calls)
-
-
-def test_the_networks_get_the_batch_channels_last(run):
-    batches, trace = run()
     first = [call for call in trace.named("conv2d") if call.inputs[0].shape[1] == 3]
     assert len(first) == len(batches) * len(NETWORKS)
     assert all(is_channels_last(call.inputs[0]) for call in first)

@@ -1,6 +1,7 @@
 """The networks on a CUDA device: where they compute, in which types and layouts."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
@@ -52,33 +53,38 @@ def test_every_published_network_computes_on_the_gpu_alone(name, short, referenc
     assert (logits.shape, logits.dtype) == ((3, published.num_classes), torch.float32)
 
 
-@pytest.fixture(params=["reference", *VARIANTS])
-def network(request):
-    """A network on the device: the reference, or a variant of the rewrite; no value is known."""
-    model, config = uninitialized(), VARIANTS.get(request.param)
+@cache
+def traced(name, precision="fp32", size=(2, 3, 65, 95)):
+    """A forward pass of the reference, or of a variant of the rewrite."""
+    model, config = uninitialized(), VARIANTS.get(name)
     with fake_tensors():
         model = model.to(CUDA)
-        yield optimize(model, config=config) if config else model
+        return forward(optimize(model, config=config) if config else model, precision, size)
 
 
-@pytest.mark.parametrize("size", [(1, 3, 32, 32), (2, 3, 65, 95)])
+@pytest.mark.parametrize("name", ["reference", *VARIANTS])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_every_layer_computes_in_the_type_of_the_precision(network, precision, size):
-    trace, logits = forward(network, precision, size)
+def test_every_layer_computes_in_the_type_of_the_precision(name, precision):
+    trace, logits = traced(name, precision)
     assert trace.off_gpu == []
     layers = trace.named(*LAYERS)
     assert len(layers) == 4 + 8 * 5 + 1  # patch embeddings, five blocks, head
     assert {call.outputs[0].dtype for call in layers} == {TYPES[precision]}
-    assert (logits.shape, logits.dtype) == ((size[0], 10), TYPES[precision])
+    assert (logits.shape, logits.dtype) == ((2, 10), TYPES[precision])
+
+
+@pytest.mark.parametrize("name", ["reference", *VARIANTS])
+def test_one_image_of_the_smallest_size(name):
+    trace, logits = traced(name, size=(1, 3, 32, 32))
+    assert trace.off_gpu == []
+    assert logits.shape == (1, 10)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_the_sums_of_the_rewrite_are_float32(name, precision):
     """A smaller type would round each block's sum, and float16 would overflow."""
-    model = uninitialized()
-    with fake_tensors():
-        trace, _ = forward(optimize(model.to(CUDA), config=VARIANTS[name]), precision)
+    trace, _ = traced(name, precision)
     sums = trace.named("add_", "addcmul")
     assert len(sums) == 3 * 5
     assert {call.outputs[0].dtype for call in sums} == {torch.float32}
@@ -88,9 +94,7 @@ def test_the_sums_of_the_rewrite_are_float32(name, precision):
 @pytest.mark.parametrize("name", VARIANTS)
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16"])  # bf16 needs the GPU's properties
 def test_the_rewrite_is_channels_last_throughout(name, precision):
-    model = uninitialized()
-    with fake_tensors():
-        trace, _ = forward(optimize(model.to(CUDA), config=VARIANTS[name]), precision)
+    trace, _ = traced(name, precision)
     layers = trace.named("conv2d", "depthwise")
     assert layers
     assert all(is_channels_last(call.inputs[0]) for call in layers)
@@ -100,8 +104,6 @@ def test_the_rewrite_is_channels_last_throughout(name, precision):
 def test_the_triton_variant_runs_every_depthwise_convolution_in_its_kernel():
     if "triton" not in VARIANTS:
         pytest.skip("torch without Triton")
-    model = uninitialized()
-    with fake_tensors():
-        trace, _ = forward(optimize(model.to(CUDA), config=VARIANTS["triton"]))
+    trace, _ = traced("triton")
     assert len(trace.named("depthwise")) == 3 * 5
     assert len(trace.named("gelu_", "gelu")) == 5  # the MLPs' are in the kernel
