@@ -76,6 +76,14 @@ def test_each_batch_is_copied_once_in_each_direction(run, precision):
     assert all(is_channels_last(call.inputs[0]) for call in first)
 
 
+def test_a_batch_is_launched_before_the_results_of_the_last_one_are_read(run):
+    _, trace = run(names=NETWORKS[:1])
+    copied = [at for at, call in enumerate(trace.calls) if call.to_host]
+    results = trace.calls[copied[0]].outputs[0]
+    used = (at for at, call in enumerate(trace.calls) if any(t is results for t in call.inputs))
+    assert copied[0] < copied[1] < next(at for at in used if at > copied[0])
+
+
 class Large(torch.nn.Module):
     """A network for which two images are too many."""
 
