@@ -11,6 +11,7 @@ from vanbench.cli.output import echo, print_json, print_table
 from vanbench.cli.phrases import counted, next_command
 from vanbench.cli.tables import MIDDLE, Column
 from vanbench.prediction_store.compare import AgreementJson
+from vanbench.progress import in_number
 
 if TYPE_CHECKING:
     from vanbench.prediction_store.compare import Agreement, RunPredictions
@@ -92,7 +93,8 @@ def _print(runs: "list[RunPredictions]", agreement: "Agreement", shown: int) -> 
         values = (_digits(shorten(value)) for value in (before, after))
         echo(f"  {name}: {' → '.join(values)}")
     if a.duplicates:
-        echo(f"same bytes           {a.duplicates:,} images have those of another one")
+        images = in_number(a.duplicates, "{n} {image has|images have} those of another one")
+        echo(f"same bytes           {images}")
     echo(f"same first choice    {a.same_top1:,} of {n:,}")
     echo(f"same five choices    {a.same_top5:,} of {n:,}")
     echo(_describe_labels(a), multiline=True)
