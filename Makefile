@@ -49,6 +49,7 @@ docs: $(READY)  ## Build the documentation as a site: build/site/index.html
 bench: $(READY)  ## Measure the project's own speed and print ratios
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.figures
+	$(BIN)/python -m benchmarks.scaling
 
 gpu: $(READY)  ## On a machine with a CUDA GPU: run its tests, and measure its speed
 	$(BIN)/python -m pytest -m gpu

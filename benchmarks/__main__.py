@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import data, figures, measures
+from benchmarks import data, figures, measures, parts
 from benchmarks.material import photographs
 from vanbench.benchmark.system_load import SystemLoad
 from vanbench.environment import environment, today
@@ -65,6 +65,11 @@ def _one_pass(folder: Path, options: argparse.Namespace) -> Json:
     return measures.one_pass(folder / "files", images, options.pass_images)
 
 
+def _scaling(folder: Path, options: argparse.Namespace) -> Json:
+    two, images = measures.FIVE[:2], 96
+    return parts.scaling(folder / "scaling", measures.FIVE, two, images, options.repeats)
+
+
 PARTS: dict[str, Callable[[Path, argparse.Namespace], Json]] = {
     "start_up": lambda folder, options: measures.start_up(),
     "flops": lambda folder, options: measures.flops(),
@@ -77,6 +82,7 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], Json]] = {
     "van_b2": lambda folder, options: measures.forward("van_b2", options.seconds),
     "end_to_end": _end_to_end,
     "one_pass": _one_pass,
+    "scaling": _scaling,
 }
 
 

@@ -5,6 +5,7 @@
 
 import json
 from pathlib import Path
+from statistics import median
 
 from tabulate import tabulate
 
@@ -142,11 +143,19 @@ def _storing_lines(figures: Json) -> list[tuple[str, str, str]]:
     ]
 
 
+def _scaling_lines(figures: Json) -> list[tuple[str, str, str]]:
+    core_s = {
+        count: median(run["core_s"] for run in runs) for count, runs in figures["runs"].items()
+    }
+    return [("verify in 2 processes, core-seconds over 1", f"{core_s['2'] / core_s['1']:.2f}", "")]
+
+
 DATA_LINES = {
     "preflight": _preflight_lines,
     "reading": _reading_lines,
     "caching": _caching_lines,
     "storing": _storing_lines,
+    "scaling": _scaling_lines,
 }
 
 

@@ -19,6 +19,7 @@ LINKS = [
 OF_OTHER_PROGRAMS = {
     "--help", "--version", "--pretty", "--no-index", "--depth",
     "--user", "--gpus", "--shm-size",  # docker's
+    "--nproc-per-node", "--nnodes", "--node-rank", "--rdzv-endpoint",  # torchrun's
 }  # fmt: skip
 
 
