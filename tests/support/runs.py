@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.support.arranged import CROP, SHORT
 from vanbench.evaluation.plan import RunOptions
-from vanbench.evaluation.result import ValidationResult
 from vanbench.evaluation.ready import ReadyModel
+from vanbench.evaluation.result import ValidationResult
 from vanbench.evaluation.validate import validate
 from vanbench.model.van import VAN
 from vanbench.prediction_store.compare import RunPredictions
