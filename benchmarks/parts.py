@@ -29,6 +29,7 @@ from vanbench.data.pixel_cache import open_pixel_cache
 from vanbench.devices import cpu_threads, numerics
 from vanbench.distributed import Processes, Team
 from vanbench.environment import today
+from vanbench.evaluation.collect import Collected
 from vanbench.evaluation.crops import CropsOf, in_pieces
 from vanbench.evaluation.plan import RunOptions, ignore_message
 from vanbench.evaluation.predict import BatchPredictions
@@ -149,7 +150,7 @@ def _measured(folder: Path, files: dict[str, Path], data: Path) -> Parts:
     trial = core_seconds(lambda: resolve(RunOptions(device="cpu"), CPU))
     inspecting, decoding, cached = of_images(data, folder / f"crops-{perf_counter()}")
     return Parts(
-        start=_imports(),
+        start=_start(folder),
         opening={name: core_seconds(lambda p=path: _open(p)) for name, path in files.items()},
         launch=_launch(),
         trial=trial,
@@ -163,10 +164,11 @@ def _measured(folder: Path, files: dict[str, Path], data: Path) -> Parts:
     )
 
 
-def _imports() -> float:
-    before = _children()
-    subprocess.run([sys.executable, "-c", "import vanbench.verification"], check=True)
-    return _children() - before
+def _start(folder: Path) -> float:
+    """A process with one image and a tiny model: importing, checking the decoder, a worker."""
+    words = ["validate", "van_nano", "--zoo", "demo", "--limit", "1", "--reference", "--fresh"]
+    words += ["--workers", "1", "--device", "cpu", "--results", str(folder / "results")]
+    return command("vanbench", *words)[0]["core_s"]
 
 
 def _launch() -> float:
@@ -229,11 +231,12 @@ def storing(folder: Path, per_class: int, models: int) -> float:
     )
     with Store(folder / FILE) as store:
         runs = StoredRuns(store, images, inspect(images), indices, keys, today())
+        collected = Collected(runs, names, 2, ignore_message)
         for piece in in_pieces(indices, BATCH):
             second.send(_predictions(piece, names))
-        return core_seconds(lambda: [runs.add(batch, names) for _, batch in first.receive()]) / (
-            len(indices) * models
-        )
+        seconds = core_seconds(lambda: [collected.add(*sent) for sent in first.receive()])
+    assert collected.done == len(indices)
+    return seconds / (len(indices) * models)
 
 
 def _predictions(indices: Sequence[int], names: Sequence[str]) -> BatchPredictions:

@@ -33,10 +33,10 @@ SPEED = "images/s of a GPU"
 class Parts:
     """Measured seconds of one core at work, in all processes and threads together.
 
-    Once per process: ``start`` (importing) and ``opening`` (a file, by model). Once: ``launch``
-    (torchrun itself), ``trial`` and ``counting`` (by model), both in the first process. Once per
-    image: ``inspecting`` (on each node), ``decoding`` or ``cached``, and ``forward`` (by model,
-    on this CPU). Once per prediction in the first process: ``storing``. ``request`` is the
+    Once per process: ``start`` (importing, a worker) and ``opening`` (a file, by model). Once:
+    ``launch`` (torchrun itself), ``trial`` and ``counting`` (by model), both in the first process.
+    Once per image: ``inspecting`` (on each node), ``decoding`` or ``cached``, and ``forward`` (by
+    model, on this CPU). Once per prediction in the first process: ``storing``. ``request`` is the
     rendezvous store's time for one request.
     """
 
@@ -220,7 +220,7 @@ def _about(record: Json) -> str:
 def _part_rows(parts: Parts) -> list[dict[str, str]]:
     models = len(parts.forward)
     rows = [
-        ("importing, with torch", "process", parts.start),
+        ("starting, with torch and a worker", "process", parts.start),
         (f"opening and rewriting {models} models", "process", sum(parts.opening.values())),
         ("torchrun itself", "run", parts.launch),
         ("trial of the rewrite", "run", parts.trial),

@@ -175,10 +175,6 @@ def test_storing_is_measured(tmp_path):
     assert 0 < measuring.storing(tmp_path / "store", per_class=1, models=2) < 0.1
 
 
-def test_a_request_is_measured():
-    assert 0 < measuring.request(100) < 0.1
-
-
 @pytest.mark.slow
 def test_the_parts_and_the_runs_are_measured(tmp_path):
     record = measuring.scaling(tmp_path, ["van_b0"], ["van_b0"], 2, 1, processes=[1, 2])
