@@ -150,8 +150,8 @@ def on_gpus(parts: Parts, images: int, cluster: Cluster, *, cached: bool = False
 
 
 def agreement_s(parts: Parts, processes: int) -> float:
-    """One agreement: each process looks for the value of each, and gets it."""
-    return 2 * processes**2 * parts.request if processes > 1 else 0.0
+    """One agreement: the first process looks for the value of each, and each for the answer."""
+    return 4 * processes * parts.request if processes > 1 else 0.0
 
 
 def read(path: Path) -> Json:

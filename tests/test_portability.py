@@ -19,7 +19,7 @@ from vanbench.data.open import open_images
 from vanbench.data.preprocess import to_pixels
 from vanbench.devices import start_method
 from vanbench.diagnosis.mistakes import preprocessings
-from vanbench.evaluation import predict
+from vanbench.evaluation import crops
 from vanbench.zoo.class_ids import imagenet_1k
 from vanbench.zoo.reader import load_zoo
 
@@ -164,7 +164,7 @@ def test_the_ways_of_preprocessing_can_be_pickled():
     ways += [(way.protocol, way.pixels_of) for way in preprocessings(protocol).values()]
     assert len(ways) > 5
     for way, pixels_of in ways:
-        samples = predict._Samples(images, way, None, pixels_of)
+        samples = crops.CropsOf(images, way, None, pixels_of)
         copy = pickle.loads(pickle.dumps(samples))
         assert (copy[0].pixels == samples[0].pixels).all()
 

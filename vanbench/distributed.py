@@ -95,7 +95,10 @@ class Team:
             return [value]
         step = self._step()
         self._put(f"{step}/{self.here.rank}", value)
-        return [self._get(f"{step}/{rank}") for rank in range(self.here.size)]
+        if self.here.is_first:
+            found = [self._get(f"{step}/{rank}") for rank in range(self.here.size)]
+            self._put(step, found)
+        return cast(list[T], self._get(step))
 
     def agree(self, function: Callable[[], T]) -> T:
         """What ``function`` returns here; an error that it raises in any process, in all of them.

@@ -49,8 +49,8 @@ class Collected:
         """Store and count what the process of that rank predicted."""
         start = perf_counter()
         self._add(batch)
-        own = Times() if rank else Times(bookkeeping=perf_counter() - start)
-        self.times[rank] += batch.times + own
+        self.times[rank] += batch.times
+        self.times[0] += Times(bookkeeping=perf_counter() - start)
 
     def batch_sizes(self, computation: Computation) -> Mapping[str, int]:
         """How many images at once each model computed at the end."""

@@ -52,6 +52,6 @@ def hint(
             return f"Decoding is the limit. --workers {cores} would help."
         if share.decode > BUSY * max(1, workers) and options.cache_images is None:
             return "Decoding is the limit. --cache-images DIR keeps the crops for the next run."
-    if share.bookkeeping > MUCH:
+    if max(times.bookkeeping for times in processes) > MUCH * seconds:
         return "Storing predictions is the limit. A larger --batch-size would help."
     return ""

@@ -45,7 +45,6 @@ EXAMPLES = """\b
 Examples:
   vanbench validate van_b0 --data /data/imagenet/val
   vanbench validate --all --data /data/imagenet/val --batch-size 128
-  torchrun --nproc-per-node 4 -m vanbench validate --all --data /data/imagenet/val
   vanbench validate --checkpoint my_van.pth --data /data/imagenet/val --limit 1000
 """
 

@@ -53,7 +53,7 @@ EXAMPLES = """\b
 Examples:
   vanbench verify van_b0
   vanbench verify --all --data /data/imagenet/val
-  torchrun --nproc-per-node 4 -m vanbench verify --all --data /data/imagenet/val
+  torchrun --nproc-per-node 4 -m vanbench verify --all
   vanbench verify --all --zoo demo
   vanbench verify my_van --zoo mine.toml --data /data/imagenet/val --json
 """
