@@ -13,8 +13,8 @@ from vanbench.cli.group import COMMANDS
 
 PACKAGE = Path(vanbench.__file__).parent
 CONTRIBUTING = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
-WITHOUT_TORCH = ("cli", "zoo", "report", "html_report", "download", "errors", "progress", "files",
-                 "file_types", "intervals", "conventions", "typed_json", "devices", "environment")  # fmt: skip
+WITHOUT_TORCH = ("cli", "zoo", "report", "html_report", "download", "evidence", "errors", "progress",
+                 "files", "file_types", "intervals", "conventions", "typed_json", "devices", "environment")  # fmt: skip
 
 
 def table(heading: str) -> list[list[str]]:
@@ -146,7 +146,8 @@ def test_the_showing_half_never_imports_torch():
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], ["list"], ["table"], ["report", "--help"], ["verify", "--help"]]
+    "command",
+    [["--help"], ["list"], ["table"], ["report", "--help"], ["verify", "--help"]],
 )
 def test_quick_commands_never_import_torch(command):
     run = f"from vanbench.cli.group import main\ntry: main({command!r})\nexcept SystemExit: pass"

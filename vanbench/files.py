@@ -19,18 +19,19 @@ def sha256_of(path: Path) -> str:
     return hash_file(path).sha256
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace the content of ``path`` by ``text`` in UTF-8, completely or not at all.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace the content of ``path``, completely or not at all.
 
-    Line ends are written as they are in ``text``. An existing file keeps its permissions; a new one
-    gets those of a file that ``open`` creates. A symbolic link stays: its target is written.
+    A text is written in UTF-8, with its line ends as they are. An existing file keeps its
+    permissions; a new one gets those of a file that ``open`` creates. A symbolic link stays: its
+    target is written.
     """
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         temporary = Path(folder) / path.name
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         if path.exists():

@@ -30,6 +30,7 @@ from vanbench.evaluation.plan import Candidate, RunOptions
 from vanbench.evaluation.precision import accuracy_to_record, check_precision
 from vanbench.evaluation.result import ValidationResult
 from vanbench.evaluation.validate import validate_candidates
+from vanbench.evidence import files as evidence
 from vanbench.flops import count_as_reported
 from vanbench.model.architecture import Architecture
 from vanbench.progress import Progress, guarded_progress, raising_callers_errors, silent
@@ -181,6 +182,7 @@ def _finish(
         with unexpected_as_errors():
             row = _conclude(item, passes, errors, options)
             if not (options.limit or row.is_partial):
+                row = _with_evidence(results, row, passes.get(item.entry.name), options)
                 no_accuracy = asked and row.lacks_accuracy(options.precision)
                 _keep(results, item, row, no_accuracy=no_accuracy)
     except VanbenchError as error:
@@ -190,6 +192,22 @@ def _finish(
                 record_files.write_failed(results, row.record)
         return row, error
     return row, None
+
+
+def _with_evidence(
+    results: Path, row: ModelRow, result: ValidationResult | None, options: RunOptions
+) -> ModelRow:
+    """The row with the evidence of the accuracy that this run measured, which is written now.
+
+    A record is written after the files that it names.
+    """
+    if result is None:
+        return row
+    record, name = row.record, row.entry.name
+    accuracy = record.accuracies[options.precision]
+    written = evidence.write(results, record, accuracy, result.labelled, result.choices[name])
+    record = records.with_accuracy(record, replace(accuracy, evidence=written))
+    return replace(row, record=record)
 
 
 def _conclude(
@@ -327,4 +345,6 @@ def _keep(results: Path, item: _Examined, row: ModelRow, *, no_accuracy: bool) -
     if no_accuracy or bad_file or unexpected:
         record_files.write_failed(results, row.record)
     else:
-        record_files.write(results, records.merge(item.old, row.record))
+        merged = records.merge(item.old, row.record)
+        record_files.write(results, merged)
+        evidence.remove_replaced(results, item.old, merged)

@@ -64,7 +64,7 @@ def test_verify_in_two_processes_gives_one_document_and_the_same_records(tmp_pat
         processes = two["accuracy"].pop("processes")
         assert len(processes) == 2
         assert all(spent["forward"] > 0 for spent in processes)
-        for key in ("images", "correct1", "correct5", "data", "protocol", "sha256"):
+        for key in ("images", "correct1", "correct5", "data", "protocol", "sha256", "evidence"):
             assert one["accuracy"][key] == two["accuracy"][key]
         assert one["counts"]["flops"] == two["counts"]["flops"]
 

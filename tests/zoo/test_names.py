@@ -45,7 +45,7 @@ def test_names_of_zoos(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["", "-", "_", "..", "a.b", "a/b", "a b", "a\n", "a\0", "con", "NUL", "x" * 101, "bench", "Bench"],
+    ["", "-", "_", "..", "a.b", "a/b", "a b", "a\n", "a\0", "con", "NUL", "x" * 101, "bench", "Bench", "evidence"],
 )  # fmt: skip
 def test_what_cannot_name_a_zoo(name):
     assert not is_zoo_name(name)

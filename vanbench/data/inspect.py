@@ -13,6 +13,7 @@ from functools import partial
 from vanbench.data.data_json import DataJson
 from vanbench.data.decode import JPEG_START, check_header
 from vanbench.data.decode import decode as decode_image
+from vanbench.data.fingerprint import fingerprint
 from vanbench.data.jpeg import missing_data
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.preprocess import resized
@@ -197,16 +198,6 @@ def refuse_broken(report: DataReport) -> None:
 def default_threads() -> int:
     """Threads for reading: one per core that this process may use, within reason."""
     return min(MOST_THREADS, available_cores())
-
-
-def fingerprint(lines: Iterable[tuple[str, str | None]]) -> str:
-    """SHA-256 over the sorted lines ``<class id> <SHA-256 of the encoded image>``.
-
-    It depends on the images and their classes, not on names, order or layout. An image that cannot
-    be read has ``unreadable`` in place of its hash.
-    """
-    text = "".join(sorted(f"{class_id} {sha256 or 'unreadable'}\n" for class_id, sha256 in lines))
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def data_verdict(images: ImageSet, counts: Counter[int], problems: Iterable[Finding]) -> str:

@@ -31,6 +31,7 @@ class Collected:
     ):
         self.runs, self.on_note = runs, on_note
         self.tallies = {name: Tally() for name in names}
+        self.choices: Mapping[str, Mapping[bytes, tuple[int, ...]]] = {}
         self.failures: dict[str, VanbenchError] = {}
         self.times = [Times()] * processes
         self.reduced: dict[str, int] = {}
@@ -40,7 +41,7 @@ class Collected:
     def read(self) -> State:
         """What is stored now; the tallies are those of it."""
         state = self.runs.state(self.tallies)
-        self.tallies = dict(state.tallies)
+        self.tallies, self.choices = dict(state.tallies), state.choices
         missing = set().union(*map(set, state.missing.values()))
         self.done = len(self.runs.indices) - len(missing)
         return state

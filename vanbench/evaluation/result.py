@@ -1,6 +1,6 @@
 """What a validation found: integer counts with what they were measured on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -32,8 +32,9 @@ class ValidationResult:
     before. ``batch_sizes`` has how many images at once each model computed in the end. ``weights``
     has the kind of each model's weights, ``plain`` or ``ema``, ``sha256`` its file's hash, and
     ``keys`` under which its predictions are stored. ``hint`` is what would make the pass faster,
-    empty where nothing is known. ``cache`` is how the cache of decoded images
-    was used; None without one.
+    empty where nothing is known. ``labelled`` has the SHA-256 of each image (None: its bytes could
+    not be read) with its label, ``choices`` the first choices of each model by an image's SHA-256.
+    ``cache`` is how the cache of decoded images was used; None without one.
     """
 
     tallies: Mapping[str, Tally]
@@ -50,6 +51,8 @@ class ValidationResult:
     sha256: Mapping[str, str]
     hint: str
     keys: Mapping[str, RunKey]
+    labelled: Sequence[tuple[str | None, int]]
+    choices: Mapping[str, Mapping[bytes, tuple[int, ...]]]
     cache: CacheUse | None = None
 
     @property

@@ -28,11 +28,13 @@ class Work:
 class State:
     """What was stored of some models at one moment: the counts, and the images that are missing.
 
-    The counts of a model and its missing images come from one read, so that they belong together.
+    ``choices`` has the first choices of each model by the SHA-256 of an image; none for one that
+    cannot be read. What is said of a model comes from one read, so that it belongs together.
     """
 
     tallies: Mapping[str, Tally]
     missing: Mapping[str, Sequence[int]]
+    choices: Mapping[str, Mapping[bytes, tuple[int, ...]]]
 
     @property
     def complete(self) -> bool:
@@ -55,6 +57,7 @@ class StoredRuns:
         assert len(set(indices)) == len(indices), "an image is listed twice"
         self.store, self.images, self.indices = store, images, indices
         self.unreadable: dict[int, str] = {}
+        self._sha256 = {i: bytes.fromhex(sha256) for i, sha256 in report.content.items()}
         self._image = store.image_ids(
             {i: report.content[i] for i in indices if i in report.content}
         )
@@ -81,20 +84,28 @@ class StoredRuns:
         """What is stored of these models now. Unreadable images count as wrong."""
         tallies: dict[str, Tally] = {}
         missing: dict[str, list[int]] = {}
+        choices: dict[str, dict[bytes, tuple[int, ...]]] = {}
         for name in names:
             stored = self.store.read(self._runs[name], classes=len(self.images.class_ids))
             answers: list[tuple[int, tuple[int, ...]]] = []
-            missing[name] = []
+            missing[name], choices[name] = [], {}
             for index in self.indices:
                 prediction = stored.get(self._image.get(index, -1))
-                if prediction is not None:
-                    answers.append((self.images.labels[index], prediction.top))
-                elif index in self.unreadable:
-                    answers.append((self.images.labels[index], ()))
-                else:
+                if prediction is None and index not in self.unreadable:
                     missing[name].append(index)
+                    continue
+                top = () if prediction is None else prediction.top
+                answers.append((self.images.labels[index], top))
+                if index in self._sha256:
+                    choices[name][self._sha256[index]] = top
             tallies[name] = Tally.of(answers)
-        return State(tallies, missing)
+        return State(tallies, missing, choices)
+
+    def labelled(self) -> list[tuple[str | None, int]]:
+        """The SHA-256 of each image, None if its bytes could not be read, and its label."""
+        labels = self.images.labels
+        sha256 = {index: content.hex() for index, content in self._sha256.items()}
+        return [(sha256.get(index), labels[index]) for index in self.indices]
 
     def work(self, state: State) -> list[Work]:
         """What is left to do: one piece for all models, or several where they differ."""

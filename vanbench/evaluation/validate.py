@@ -269,6 +269,8 @@ def _measure(started: _Started, progress: Progress) -> ValidationResult:
         sha256={name: model.sha256 for name, model in started.models.items()},
         hint=hint(collected.times, seconds, computation.device, options),
         keys=started.keys,
+        labelled=runs.labelled(),
+        choices=collected.choices,
     )
 
 

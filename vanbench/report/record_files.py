@@ -16,6 +16,7 @@ from vanbench.report.records import Record
 from vanbench.report.versioned_json import read_versioned
 from vanbench.typed_json import to_json
 from vanbench.zoo.entries import Entry
+from vanbench.zoo.names import is_zoo_name
 
 SCHEMA = 1
 AGAIN = "delete it and run vanbench verify again"
@@ -29,12 +30,12 @@ def read(results: Path, zoo: str, entry: Entry) -> Record | None:
     Raises RecordError if the file is not a record, if the record contradicts itself, or if it does
     not fit the entry.
     """
-    return _read(_path(results, zoo, entry.name), zoo, entry)
+    return read_file(_path(results, zoo, entry.name), zoo, entry.name, entry)
 
 
 def read_failed(results: Path, zoo: str, entry: Entry) -> Record | None:
     """What the last attempt found, if it failed; else None. Raises as ``read`` does."""
-    return _read(_failed_path(results, zoo, entry.name), zoo, entry)
+    return read_file(_failed_path(results, zoo, entry.name), zoo, entry.name, entry)
 
 
 def write(results: Path, record: Record) -> None:
@@ -46,6 +47,12 @@ def write(results: Path, record: Record) -> None:
 def write_failed(results: Path, record: Record) -> None:
     """Keep what a failed attempt found, beside the latest full record."""
     _write(_failed_path(results, record.zoo, record.name), record)
+
+
+def all_files(results: Path) -> list[Path]:
+    """The record files of all zoos under ``results``, also those of failed attempts."""
+    found = [*results.glob("*/*.json"), *results.glob("*/failed/*.json")]
+    return sorted(path for path in found if is_zoo_name(path.relative_to(results).parts[0]))
 
 
 def _path(results: Path, zoo: str, name: str) -> Path:
@@ -62,7 +69,11 @@ def _write(path: Path, record: Record) -> None:
     write_atomically(path, text + "\n")
 
 
-def _read(path: Path, zoo: str, entry: Entry) -> Record | None:
+def read_file(path: Path, zoo: str, name: str, entry: Entry | None) -> Record | None:
+    """The record of a zoo's model in that file, or None; raises as ``read`` does.
+
+    Without the entry, the record is checked against itself alone.
+    """
     try:
         record = read_versioned(
             path, Record, SCHEMA, what="record", restore=RESTORE, elsewhere=ELSEWHERE
@@ -71,15 +82,16 @@ def _read(path: Path, zoo: str, entry: Entry) -> Record | None:
         if isinstance(error.__cause__, FileNotFoundError):
             return None
         raise
-    if (record.zoo, record.name) != (zoo, entry.name):
+    if (record.zoo, record.name) != (zoo, name):
         found = for_terminal(f"{record.zoo}/{record.name}", most=200)
         raise RecordError(
-            f"expected the record of {zoo}/{entry.name}, found that of {found}",
+            f"expected the record of {zoo}/{name}, found that of {found}",
             where=path,
             remedy=f"Give it its own name again, or {AGAIN}.",
         )
     _refuse(path, "contradicts itself", contradictions(record), "It was edited, or damaged.")
-    _refuse(path, "does not fit the zoo", misfits(record, entry), "The zoo changed, or the record.")
+    found_misfits = misfits(record, entry) if entry else ()
+    _refuse(path, "does not fit the zoo", found_misfits, "The zoo changed, or the record.")
     return record
 
 

@@ -143,6 +143,21 @@ class Times:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """The files that an accuracy can be counted from again (docs/evidence.md).
+
+    ``file`` has the five first choices for each image, ``labels_file`` the images and their labels.
+    Both are relative to the folder of the records.
+    """
+
+    schema: int
+    file: str
+    sha256: str
+    labels_file: str
+    labels_sha256: str
+
+
+@dataclass(frozen=True)
 class Accuracy:
     """Integer counts over a validation set.
 
@@ -151,6 +166,7 @@ class Accuracy:
 
     ``batch_size`` is how many images at once the model computed, in the end: fewer than was asked
     for where it ran out of memory. ``processes`` has where the time of each process went, by rank.
+    ``evidence`` is None in records that were written before it was kept.
     """
 
     sha256: str
@@ -168,6 +184,7 @@ class Accuracy:
     differs_from_fp32: DifferenceFromFp32 | None = None
     batch_size: int | None = None
     processes: tuple[Times, ...] | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True)
