@@ -34,7 +34,8 @@ lint: $(READY)  ## Style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-check: lint  ## Lint, and whether every generated file is up to date
+check: lint  ## Lint, audit results/, and whether every generated file is up to date
+	$(BIN)/vanbench audit
 	$(BIN)/vanbench table --check README.md
 	$(BIN)/python tools/write_cli_reference.py check
 	$(BIN)/python tools/write_schemas.py check

@@ -147,7 +147,7 @@ def test_the_showing_half_never_imports_torch():
 
 @pytest.mark.parametrize(
     "command",
-    [["--help"], ["list"], ["table"], ["report", "--help"], ["verify", "--help"]],
+    [["--help"], ["list"], ["table"], ["report", "--help"], ["verify", "--help"], ["audit"]],
 )
 def test_quick_commands_never_import_torch(command):
     run = f"from vanbench.cli.group import main\ntry: main({command!r})\nexcept SystemExit: pass"

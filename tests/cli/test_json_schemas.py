@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from tests.docs.sandbox import METAFILE
-from tests.support.command_line import DEMO_IMAGES, ROOT, demo_checkpoint
+from tests.support.command_line import DEMO_IMAGES, ROOT, demo_checkpoint, run
 from vanbench.cli.group import COMMANDS, main
 from vanbench.zoo.reader import load_zoo
 
@@ -158,6 +158,19 @@ def case_verify(place):
 def case_table(place):
     document = check("table", *shared(place))
     assert document["zoo"] == "openmmlab"
+
+
+def case_audit(place):
+    results = ("--results", place / "audited")
+    check("audit", *results)
+    run("verify", "van_nano", *DEMO, *IMAGES, "-q", "--cache", place / "cache", *results)
+    (found,) = check("audit", *results, "--sample", 3)["records"]
+    assert found["accuracies"][0]["sample"]["images"] == 3
+    record = place / "audited/demo/van_nano.digits.json"
+    record.write_text(record.read_text().replace('"correct1": 345', '"correct1": 346'))
+    assert check("audit", *results, code=1)["records"][0]["accuracies"][0]["findings"]
+    record.write_text("{}")
+    assert check("audit", *results, code=1)["records"][0]["problem"]
 
 
 def case_report(place):

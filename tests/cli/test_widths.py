@@ -48,6 +48,7 @@ CASES = {
     "compare-weights": "compare-weights my_van.pth other.pth",
     "table": "table --zoo demo",
     "report": "report --zoo demo",
+    "audit": "audit --results audited --sample 5",
     "zoo-import": "zoo import published.md -o published.toml",
     "zoo-check": "zoo check published-before.toml",
     "hash": "hash my_van.pth downloads/van-nano_digits-02d1f972.pth",
@@ -100,6 +101,9 @@ def place(tmp_path_factory):
     shared = ("--zoo", "demo", "--device", "cpu", "--workers", 0, "-q")
     run("validate", "--all", *shared, "--results", folder / "results")
     run("validate", "van_nano", "--reference", *shared, "--results", folder / "results")
+    run("verify", "--all", *shared, "--results", folder / "audited")
+    edited = folder / "audited/demo/van_nano.digits.json"
+    edited.write_text(edited.read_text().replace('"correct1": 345', '"correct1": 346'))
     (folder / "downloads").mkdir()
     shutil.copy(demo_checkpoint(), folder / "downloads")
     shutil.copy(demo_checkpoint(), folder / "my_van.pth")

@@ -44,6 +44,7 @@ COMMANDS = {
     "compare-weights": "compare_weights",
     "table": "table",
     "report": "report",
+    "audit": "audit",
     "zoo": "zoo",
     "hash": "hash",
 }
