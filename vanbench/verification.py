@@ -13,11 +13,13 @@ from pathlib import Path
 import torch
 
 from vanbench.checkpoints.load import Checkpoint, open_checkpoint
+from vanbench.data.open import open_images
 from vanbench.devices import choose_device
 from vanbench.download.obtain import Sources, file_status, obtain
 from vanbench.environment import Environment, environment, today
 from vanbench.errors import (
     CheckpointError,
+    DataError,
     FetchError,
     InternalError,
     StorageError,
@@ -38,7 +40,9 @@ from vanbench.report import record_files, records
 from vanbench.report.records import Counts, FileRecord, Record
 from vanbench.report.rows import ModelRow, make_row, unjudged_row
 from vanbench.zoo.addresses import portable
+from vanbench.zoo.class_ids import imagenet_1k
 from vanbench.zoo.entries import Entry, Zoo
+from vanbench.zoo.other_sets import title_of
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ def verify(
     progress, team = guarded_progress(progress), options.team
     device = team.agree(lambda: choose_device(options.device, team.here))
     check_precision(device, options.precision)
+    if data is not None and options.precision != records.FP32:
+        team.agree(partial(_refuse_other_set, data))
     old = {entry.name: _old_record(results, zoo, entry) for entry in entries}
     examined, opened = [], {}
     for entry in entries:
@@ -122,6 +128,21 @@ def verify(
         passes=list({id(result): result for result in passes.values()}.values()),
         failures=failures,
         exit_code=_exit_code(rows, failures, options, asked=data is not None),
+    )
+
+
+def _refuse_other_set(data: Path) -> None:
+    """DataError for another test set than ImageNet-1k: accuracies over it are recorded in fp32."""
+    try:
+        key = open_images(data, imagenet_1k()).other_set
+    except DataError:
+        return  # the pass over the images says so
+    if key is None:
+        return
+    raise DataError(
+        f"accuracies over {title_of(key)} are recorded in fp32 only",
+        where=data,
+        remedy="Use --precision fp32, or vanbench validate, which records nothing.",
     )
 
 
@@ -199,9 +220,9 @@ def _with_evidence(
 ) -> ModelRow:
     """The row with the evidence of the accuracy that this run measured, which is written now.
 
-    A record is written after the files that it names.
+    A record is written after the files that it names. Accuracies over other test sets have none.
     """
-    if result is None:
+    if result is None or result.data.other_set is not None:
         return row
     record, name = row.record, row.entry.name
     accuracy = record.accuracies[options.precision]
@@ -222,6 +243,8 @@ def _conclude(
     if result is not None:
         accuracy = accuracy_to_record(result, name, options.store)
         record = records.with_accuracy(record, accuracy)
+        if real := result.real_accuracy(name):
+            record = records.with_accuracy(record, real)
     reason = str(errors.get(name, ""))
     if record.counts is None and item.error:
         return make_row(item.entry, record, reason=reason, why_no_counts=item.error.cause)
@@ -345,6 +368,6 @@ def _keep(results: Path, item: _Examined, row: ModelRow, *, no_accuracy: bool) -
     if no_accuracy or bad_file or unexpected:
         record_files.write_failed(results, row.record)
     else:
-        merged = records.merge(item.old, row.record)
+        merged = records.merge(item.old, row.whole_record)
         record_files.write(results, merged)
         evidence.remove_replaced(results, item.old, merged)

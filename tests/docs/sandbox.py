@@ -2,6 +2,7 @@
 
 - ``/data/imagenet/val`` is a drawn ImageNet in class folders, of two images in each of 20 classes; the
   same images are in ``/data/imagenet/ILSVRC2012_img_val.tar``.
+- ``/data/imagenetv2-matched-frequency-format-val`` is a drawn part of ImageNet-V2.
 - The published models are small random ones, in a zoo file that ``VANBENCH_ZOO`` names. Their files
   are on the disk, so that nothing is downloaded.
 - ``/data/checkpoints`` and ``~/Downloads`` hold a copy of one of these files, and files of one more
@@ -62,6 +63,10 @@ def build(root: Path) -> None:
     pictures = drawing.pictures(2, imagenet_1k()[:20])
     drawing.class_folders(root / "data/imagenet/val", pictures)
     drawing.original_tar(root / "data/imagenet", pictures)
+    for label in (9, 10):
+        folder = root / "data/imagenetv2-matched-frequency-format-val" / str(label)
+        folder.mkdir(parents=True)
+        (folder / "0a1b2c.jpeg").write_bytes(drawing.jpeg(label))
     claims = [_published(root, entry.name) for entry in load_zoo("openmmlab").entries]
     write_zoo(root / "zoo.toml", "imagenet-1k", *claims)
     for folder in ("data/checkpoints", "Downloads"):

@@ -1,20 +1,21 @@
 """Images, archives of images, and lists of labels."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from tests.fuzz.kind import Kind
-from tests.fuzz.mutators import any_bytes, csv_cell, list_line, tar_header, within_gzip
+from tests.fuzz.mutators import any_bytes, csv_cell, json_value, list_line, tar_header, within_gzip
 from tests.support import drawing
 from tests.support.arranged import picture
 from vanbench.data.decode import check_header, decode
 from vanbench.data.inspect import inspect
 from vanbench.data.open import open_images
 from vanbench.data.preprocess import to_pixels
-from vanbench.zoo.class_ids import imagenet_1k
+from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 from vanbench.zoo.entries import EvaluationProtocol
 
 IMAGES = 10
@@ -61,7 +62,8 @@ def _read_set(folder: Path, path: Path) -> Any:
     images = open_images(folder / "data", tuple(imagenet_1k()))
     report = inspect(images, decode=True, workers=2)
     report.as_json()
-    return (images.layout, images.names, images.labels, report.fingerprint, report.verdict)
+    real = report.real and sorted((i, sorted(labels)) for i, labels in report.real.of.items())
+    return (images.layout, real, images.names, images.labels, report.fingerprint, report.verdict)
 
 
 def _tar(folder: Path) -> list[Path]:
@@ -99,6 +101,13 @@ def _devkit(folder: Path) -> list[Path]:
     return list((folder / "data").glob("*.tar.gz"))
 
 
+def _real_json(folder: Path) -> list[Path]:
+    drawing.class_folders(folder / "data", _pictures())
+    labels = [[label] for label in range(1000)] * (VALIDATION_IMAGES // 1000)
+    (folder / "data" / "real.json").write_text(json.dumps(labels))
+    return [folder / "data" / "real.json"]
+
+
 KINDS = {
     "jpeg": Kind(_jpeg, _read_image),
     "other-image": Kind(_png, _read_image),
@@ -107,5 +116,6 @@ KINDS = {
     "parquet": Kind(_parquet, _read_set),
     "val.txt": Kind(_val_txt, _read_set, (list_line,)),
     "kaggle-csv": Kind(_kaggle, _read_set, (csv_cell,)),
+    "real.json": Kind(_real_json, _read_set, (json_value,)),
     "devkit": Kind(_devkit, _read_set, (within_gzip(tar_header), within_gzip(any_bytes))),
 }

@@ -20,6 +20,7 @@ from vanbench.report.records import (
     with_accuracy,
 )
 from vanbench.zoo.entries import Entry
+from vanbench.zoo.other_sets import OTHER_SETS
 from vanbench.zoo.reader import load_zoo
 
 NAME, DATE = "van_test.in1k", "2026-01-01"
@@ -116,6 +117,18 @@ def in_precision(record: Record, precision: str, **changes: Any) -> Record:
     return with_accuracy(record, replace(record.accuracy, numerics=numerics, **changes))
 
 
+def over_set(record: Record, key: str, correct1: int, correct5: int, **changes: Any) -> Record:
+    """The record with an accuracy over another test set too; ``changes`` are fields of its data."""
+    assert record.accuracy is not None
+    n = OTHER_SETS[key].images
+    data = replace(
+        record.accuracy.data,
+        **{"images": n, "used": n, "total": n, "verdict": "official", "other_set": key} | changes,
+    )
+    counts = {"images": data.used, "correct1": correct1, "correct5": correct5}
+    return with_accuracy(record, replace(record.accuracy, data=data, **counts))
+
+
 def without_file(record: Record) -> Record:
     """What is recorded when the host is down."""
     assert record.checkpoint is not None
@@ -125,5 +138,10 @@ def without_file(record: Record) -> Record:
     )
     counts = replace(record.counts, source="architecture")
     return replace(
-        record, checkpoint=checkpoint, counts=counts, accuracy=None, other_precisions=None
+        record,
+        checkpoint=checkpoint,
+        counts=counts,
+        accuracy=None,
+        other_precisions=None,
+        other_sets=None,
     )

@@ -16,6 +16,7 @@ from tests.docs.sandbox import METAFILE
 from tests.zoo.test_reader import MINE, MISTAKES
 from vanbench.errors import ZooError
 from vanbench.zoo.importing.convert import import_zoo
+from vanbench.zoo.other_sets import OTHER_SETS
 from vanbench.zoo.reader import SHIPPED, read_zoo
 
 SCHEMA = json.loads((files("vanbench") / "schemas" / "zoo.json").read_text("utf-8"))
@@ -26,7 +27,8 @@ COUNTING = {"convention": "fvcore", "resolution": 64, "num_classes": 2}
 PROTOCOL = {"exif_orientation": False, "resize_short_edge": 256, "interpolation": "bilinear",
             "center_crop": 224, "mean": [123.7, 116, 103.5], "std": [58.4, 57.1, 57.4],
             "classes": ["cat", "dog"]}  # fmt: skip
-FIGURES = {"params_m": "0.10", "flops_g": "0.2", "top1": "50.0", "top5": "100"}
+FIGURES = {"params_m": "0.10", "flops_g": "0.2", "top1": "50.0", "top5": "100",
+           **{key: {"top1": "5.0", "top5": "10"} for key in OTHER_SETS}}  # fmt: skip
 MODEL = {"architecture": ARCHITECTURE, "url": "files/a.pth", "mirrors": ["https://host/a.pth"],
          "sha256": "0123abcd", "reported": FIGURES, "aliases": ["van-full"], "pretrain": "none",
          "config": "https://host/a.py", "note": "a note", "source": "a page", "images": 100,

@@ -23,6 +23,7 @@ from vanbench.intervals import wilson_interval
 from vanbench.progress import Progress, silent
 from vanbench.report.answer import Answer, answer, named_figures
 from vanbench.report.other_precisions import other_accuracies
+from vanbench.report.other_sets import other_set_accuracies
 from vanbench.report.row_json import as_json
 from vanbench.report.rows import Figure, ModelRow, rows_on_record
 from vanbench.typed_json import Json, to_json
@@ -44,7 +45,8 @@ class Results(Displayed):
 
     ``rows`` has one ``ModelRow`` for each model: ``row.verdict`` and, for each of ``params``,
     ``flops``, ``top1`` and ``top5``, a figure with ``measured``, ``reported``, ``delta`` (fractions
-    in M, G or percent), ``verdict`` and ``reason``.
+    in M, G or percent), ``verdict`` and ``reason``. ``row.other_sets`` has ``top1`` and ``top5``
+    over other test sets, by key.
     """
 
     zoo: str
@@ -305,6 +307,7 @@ def judged_view(rows: Sequence[ModelRow]) -> View:
     found = answer(rows)
     findings = [*found.discoveries, *found.reasons]
     others = [f"{other}." for row in rows for other in other_accuracies(row)]
+    others += [f"{one}." for row in rows for one in other_set_accuracies(row)]
     return View(
         title=found.headline,
         sentence=f"{found.sentence}.",

@@ -28,5 +28,9 @@ class DataJson(TypedDict):
     """Whether every image of the set was read."""
     decoded: bool
     """Whether every image was decoded; else only the headers were read."""
+    other_set: str | None
+    """The key of another test set that it is, such as ``imagenet_a``; null if it is none."""
+    real_labels: int | None
+    """How many images have labels of ImageNet-ReaL; null where there is no ``real.json``."""
     problems: list[Finding]
     """What is wrong with the set, or worth a note."""

@@ -18,6 +18,7 @@ from vanbench.data.jpeg import missing_data
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.preprocess import resized
 from vanbench.data.published import PUBLISHED, Archive, compare_with_archive
+from vanbench.data.real_labels import RealLabels, find_real_labels
 from vanbench.data.summary import (
     ALTERED,
     BROKEN_KINDS,
@@ -37,6 +38,7 @@ from vanbench.progress import Update, counted, ignore
 from vanbench.typed_json import to_json
 from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 from vanbench.zoo.entries import EvaluationProtocol
+from vanbench.zoo.other_sets import OTHER_SETS, title_of
 
 PER_CLASS = VALIDATION_IMAGES // len(imagenet_1k())
 CHUNK = 64  # images between two reports of progress
@@ -56,9 +58,13 @@ class DataReport:
 
     ``verdict`` for the classes of ImageNet-1k: ``official`` (50,000 images, 50 in each of the 1,000
     classes, that together have the size of the published archive), ``subset`` (fewer images and
-    no fault), or ``altered`` (a fault). For other classes: ``custom``, or ``altered``, or
-    ``subset`` if images of the set are missing or were not looked at.
+    no fault), or ``altered`` (a fault). Another test set for these classes is ``official`` if it
+    has the number of images that its authors name, in all of its classes. For other classes:
+    ``custom``, or ``altered``, or ``subset`` if images of the set are missing or were not looked
+    at.
 
+    ``other_set`` is the key of another test set (``zoo.other_sets``), None if it is none. ``real``
+    has the labels of ImageNet-ReaL, None if there are none near the images.
     ``of_classes`` is how many classes images can have, ``classes`` how many have any.
     ``whole`` says that broken images are the only faults and no image is missing. ``decoded`` says
     whether every image was decoded, not only its header read. ``content`` has the SHA-256 of each
@@ -76,6 +82,8 @@ class DataReport:
     whole: bool
     decoded: bool
     content: Mapping[int, str]
+    other_set: str | None = None
+    real: RealLabels | None = None
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -85,9 +93,12 @@ class DataReport:
     @property
     def sentence(self) -> str:
         """The verdict and what it is about, in one sentence without a period."""
-        where = f"in {self.classes:,} of {self.of_classes:,} classes"
-        if self.verdict == OFFICIAL:
-            where = f"{PER_CLASS} in each of the {self.of_classes:,} classes of ImageNet-1k"
+        title = title_of(self.other_set) if self.other_set else "ImageNet-1k"
+        of = f" of {title}" if self.other_set else ""
+        where = f"in {self.classes:,} of {self.of_classes:,} classes{of}"
+        per_class = _per_class(self.other_set)
+        if self.verdict == OFFICIAL and per_class:
+            where = f"{per_class} in each of the {self.of_classes:,} classes of {title}"
         faults = len(self.faults)
         found = {0: "without a fault", 1: "with a fault"}.get(faults, f"with {faults} faults")
         return f"{self.verdict}: {counted(self.images, 'image')}, {where}, {found}"
@@ -106,6 +117,7 @@ class DataReport:
             used=self.images,
             total=total,
             unreadable=unreadable,
+            other_set=self.other_set,
         )
 
     def as_json(self) -> DataJson:
@@ -121,6 +133,8 @@ class DataReport:
             "fingerprint": self.fingerprint,
             "whole": self.whole,
             "decoded": self.decoded,
+            "other_set": self.other_set,
+            "real_labels": len(self.real.of) if self.real else None,
             "problems": [to_json(problem) for problem in self.problems],
         }
 
@@ -151,7 +165,7 @@ def inspect(
     Headers are always checked, also for whether ``protocol`` can resize an image of that size;
     ``decode`` decodes every image in full. ``progress`` is called with (done, total).
     ``published`` is the archive that 50,000 images of ImageNet-1k must come from. Nothing is raised
-    for a broken image: it is in the report.
+    for a broken image: it is in the report. DataError for a ``real.json`` that cannot be used.
     """
     chosen = range(len(images)) if indices is None else indices
     how = partial(_check_content, decode, protocol or EvaluationProtocol())
@@ -164,7 +178,7 @@ def inspect(
         *_counts(images, counts),
         *_duplicates(images, content),
     ]
-    if data_verdict(images, counts, problems) == OFFICIAL:
+    if images.other_set is None and data_verdict(images, counts, problems) == OFFICIAL:
         problems += compare_with_archive(published, images, [check.size for check in checks])
     unbroken = [problem for problem in problems if problem.kind not in BROKEN_KINDS]
     return DataReport(
@@ -172,7 +186,7 @@ def inspect(
         path=encodable(str(images.path)),
         images=len(chosen),
         classes=len(counts),
-        of_classes=len(images.class_ids),
+        of_classes=len(images.among or images.class_ids),
         verdict=data_verdict(images, counts, problems),
         fingerprint=fingerprint(
             (images.class_ids[images.labels[index]], content.get(index)) for index in chosen
@@ -181,6 +195,8 @@ def inspect(
         whole=data_verdict(images, counts, unbroken) in (OFFICIAL, CUSTOM),
         decoded=decode,
         content=content,
+        other_set=images.other_set,
+        real=find_real_labels(images),
     )
 
 
@@ -205,6 +221,10 @@ def data_verdict(images: ImageSet, counts: Counter[int], problems: Iterable[Find
     problems = list(problems)
     if any(problem.fault for problem in problems):
         return ALTERED
+    if images.other_set:
+        whole = len(counts) == len(images.among or images.class_ids)
+        enough = counts.total() == OTHER_SETS[images.other_set].images
+        return OFFICIAL if enough and whole else SUBSET
     if images.class_ids == imagenet_1k():
         return OFFICIAL if counts.total() == VALIDATION_IMAGES else SUBSET
     incomplete = any(problem.kind == MISSING for problem in problems)
@@ -273,21 +293,38 @@ def _broken(images: ImageSet, checks: Iterable[Check]) -> list[Finding]:
 
 
 def _counts(images: ImageSet, counts: Counter[int]) -> list[Finding]:
-    """Classes without images, and for ImageNet-1k those with fewer or more than fifty."""
+    """Classes without images; those with fewer or more than each has, where that is one number."""
     ids = images.class_ids
-    absent = [ids[label] for label in range(len(ids)) if not counts[label]]
-    text = f"{{n}} of {len(ids):,} classes {{has|have}} no images"
+    labels = images.among or range(len(ids))
+    absent = [ids[label] for label in labels if not counts[label]]
+    text = f"{{n}} of {len(labels):,} classes {{has|have}} no images"
     found = finding("missing class", absent, text, fault=False)
-    if ids != imagenet_1k():
+    found += _too_many(images, counts.total())
+    per_class = _per_class(images.other_set) if ids == imagenet_1k() else None
+    if per_class is None:
         return found
-    few = [f"{ids[label]}: {n}" for label, n in counts.items() if n < PER_CLASS]
-    many = [f"{ids[label]}: {n}" for label, n in counts.items() if n > PER_CLASS]
-    text = f"{{n}} {{class has|classes have}} {{}} than {PER_CLASS} images"
+    few = [f"{ids[label]}: {n}" for label, n in counts.items() if n < per_class]
+    many = [f"{ids[label]}: {n}" for label, n in counts.items() if n > per_class]
+    text = f"{{n}} {{class has|classes have}} {{}} than {per_class} images"
     return [
         *found,
         *finding("few images", few, text.replace("{}", "fewer"), fault=False),
         *finding("many images", many, text.replace("{}", "more")),
     ]
+
+
+def _too_many(images: ImageSet, total: int) -> list[Finding]:
+    """A fault if another test set has more images than its authors name."""
+    one = OTHER_SETS[images.other_set] if images.other_set else None
+    if one is None or total <= one.images:
+        return []
+    text = f"{total:,} images, where {one.title} has {one.images:,}"
+    return [Finding("many images", total - one.images, (), text)]
+
+
+def _per_class(other_set: str | None) -> int | None:
+    """How many images each class of a set for ImageNet-1k's classes has; None if that differs."""
+    return OTHER_SETS[other_set].per_class if other_set else PER_CLASS
 
 
 def _duplicates(images: ImageSet, content: Mapping[int, str]) -> list[Finding]:

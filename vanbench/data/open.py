@@ -17,6 +17,7 @@ from vanbench.data.layouts.folders import open_class_folders
 from vanbench.data.layouts.images import ImageSet, Listing, list_folder
 from vanbench.data.layouts.labels import LISTINGS, find_listings
 from vanbench.data.layouts.official import label_conflicts
+from vanbench.data.layouts.other_sets import V2_FOLDERS, recognise
 from vanbench.data.layouts.parquet import open_parquet
 from vanbench.data.layouts.webdataset import open_shards
 from vanbench.errors import DataError
@@ -51,6 +52,7 @@ def open_images(path: Path, class_ids: tuple[str, ...]) -> ImageSet:
         expected = f"expected a validation set labelled with class ids such as {class_ids[0]}"
         found, remedy = _what_is_there(path)
         raise DataError(f"{expected}, found {found}", where=path, remedy=remedy)
+    images = recognise(images)
     return replace(images, findings=(*images.findings, *label_conflicts(images)))
 
 
@@ -145,6 +147,13 @@ def _folders_without_labels(path: Path, listing: Listing) -> tuple[str, str]:
             f"{inside.total():,} images in {len(folders):,} folders with WordNet ids that are not "
             f"among the known classes ({names}, …)"
         ), "Is it another data set?"
+    if folders and all(name.isdecimal() for name in folders):
+        return (
+            f"{inside.total():,} images in {len(folders):,} folders with numbers ({names}, …)"
+        ), (
+            "If it is ImageNet-V2, name the folder (or a link to it) as its archive does: "
+            f"{', '.join(V2_FOLDERS)}. Else rename the folders to the class ids."
+        )
     if folders:
         return (
             f"{inside.total():,} images in {len(folders):,} folders with other names ({names}, …)"

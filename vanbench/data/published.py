@@ -79,7 +79,7 @@ def _other_names(images: ImageSet) -> Finding:
 
 def size_findings(images: ImageSet, published: Archive = PUBLISHED) -> list[Finding]:
     """What the sizes of 50,000 images of ImageNet-1k say, where they are known without reading."""
-    if images.class_ids != imagenet_1k() or len(images) != VALIDATION_IMAGES:
+    if images.other_set or images.class_ids != imagenet_1k() or len(images) != VALIDATION_IMAGES:
         return []
     sizes = images.sizes()
     return [] if sizes is None else compare_with_archive(published, images, sizes)

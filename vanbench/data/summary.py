@@ -89,7 +89,8 @@ class DataSummary:
     """A data set as a validation used it, without the folder that it was in.
 
     ``used`` images of ``total`` took part; ``unreadable`` has the reason by name of those that were
-    counted as wrong. The other fields are those of ``inspect.DataReport``.
+    counted as wrong. The other fields are those of ``inspect.DataReport``. Old records have no
+    ``other_set``.
     """
 
     layout: str
@@ -103,6 +104,7 @@ class DataSummary:
     used: int
     total: int
     unreadable: Mapping[str, str]
+    other_set: str | None = None
 
 
 @dataclass(frozen=True)

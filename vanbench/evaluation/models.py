@@ -13,8 +13,8 @@ from vanbench.evaluation.result import ValidationResult, not_measured_json
 from vanbench.evaluation.result_json import UsedData, ValidatedModel
 from vanbench.evaluation.validate import validate_candidates
 from vanbench.progress import Progress, silent
-from vanbench.report.records import Record, with_accuracy
-from vanbench.report.rows import ModelRow, make_row
+from vanbench.report.records import FP32, Record, with_accuracy
+from vanbench.report.rows import ModelRow, make_row, not_judged
 from vanbench.zoo.entries import Entry, EvaluationProtocol, Zoo
 
 
@@ -74,12 +74,16 @@ def validate_entries(
             candidates.append(Candidate(entry.name, entry.protocol, take))
     names = tuple(entry.name for entry in entries)
     found = _validated(names, candidates, missing, data, options, progress)
-    records = {
-        name: with_accuracy(Record(zoo.name, name), result.accuracy(name))
-        for name, result in found.passes.items()
-    }
-    rows = {e.name: make_row(e, records[e.name]) for e in entries if e.name in records}
+    records = {name: _record(zoo, name, result) for name, result in found.passes.items()}
+    why = "" if options.precision == FP32 else not_judged(options.precision)
+    rows = {e.name: make_row(e, records[e.name], reason=why) for e in entries if e.name in records}
     return replace(found, rows=rows)
+
+
+def _record(zoo: Zoo, name: str, result: ValidationResult) -> Record:
+    record = with_accuracy(Record(zoo.name, name), result.accuracy(name))
+    real = result.real_accuracy(name)
+    return with_accuracy(record, real) if real else record
 
 
 def validate_file(

@@ -74,6 +74,8 @@ def predict(
 ) -> Iterator[BatchPredictions]:
     """Run all ``models`` over the images of ``pieces``, batch by batch, decoding each once.
 
+    The rule of the set decides among which classes a prediction is chosen (``images.among``).
+
     ``pieces`` are lists of image indices (see ``crops.in_pieces``); a batch has as many as it takes
     to be full. ``content``, ``pixels_of`` and ``cache`` are those of ``crops.CropsOf``. A model
     that raises an exception is left out of the later batches; without any left there are none.
@@ -89,7 +91,7 @@ def predict(
     size = options.batch_size or default_batch_size(device)
     source = CropsOf(images, protocol, content, pixels_of, cache)
     crops = load(source, pieces, workers, pinned=ahead)
-    runner = _Runner(dict(models), protocol, device, options)
+    runner = _Runner(dict(models), protocol, images.among, device, options)
     launched: list[_Launched] = []
     with worker_signals():
         for batch, waited in _batches(crops, size):
@@ -196,16 +198,22 @@ class _Launched:
 
 
 class _Runner:
-    """The models on their device. ``models`` are those that have not failed."""
+    """The models on their device. ``models`` are those that have not failed.
+
+    With ``among``, a prediction is chosen among these classes; the logits of the others do not
+    count, however large they are.
+    """
 
     def __init__(
         self,
         models: dict[str, nn.Module],
         protocol: EvaluationProtocol,
+        among: Sequence[int] | None,
         device: torch.device,
         options: RunOptions,
     ):
         self.models, self.protocol, self.device = models, protocol, device
+        self.among = None if among is None else torch.tensor(among, device=device)
         self.options = options
         self.most: dict[str, int] = {}  # images at once, of models that ran out of memory
 
@@ -249,8 +257,12 @@ class _Runner:
             self._halve(name, min(size, len(batch)))
 
     def _best_of_part(self, model: nn.Module, part: Tensor) -> Tensor:
-        best = model(part).float().topk(min(TOP, len(self.protocol.class_ids)), dim=1)
-        return torch.stack([best.values, best.indices.float()])
+        logits = model(part).float()
+        if self.among is not None:
+            logits = logits[:, self.among]
+        best = logits.topk(min(TOP, logits.shape[1]), dim=1)
+        classes = best.indices if self.among is None else self.among[best.indices]
+        return torch.stack([best.values, classes.float()])
 
     def _halve(self, name: str, size: int) -> None:
         """Give a model half as many images at once from now on; ScoringError if it had one."""

@@ -1,13 +1,19 @@
 """What a validation found: integer counts with what they were measured on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from vanbench.data.summary import OFFICIAL, CacheUse, DataSummary
 from vanbench.environment import today
 from vanbench.errors import CheckpointError, FetchError, InternalError, VanbenchError, error_json
-from vanbench.evaluation.result_json import ClaimJson, ClaimsJson, UsedData, ValidatedModel
+from vanbench.evaluation.result_json import (
+    ClaimJson,
+    ClaimsJson,
+    RealJson,
+    UsedData,
+    ValidatedModel,
+)
 from vanbench.evaluation.time_spent import in_words
 from vanbench.intervals import wilson_interval
 from vanbench.prediction_store.prediction import Tally
@@ -19,8 +25,17 @@ from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.typed_json import to_json
 from vanbench.zoo.class_ids import imagenet_1k
 from vanbench.zoo.entries import EvaluationProtocol
+from vanbench.zoo.other_sets import REAL, title_of
 
 MEASURED = "measured"
+
+
+@dataclass(frozen=True)
+class RealScore:
+    """The tally of every model by the labels of ReaL, and the images that have such labels."""
+
+    data: DataSummary
+    tallies: Mapping[str, Tally]
 
 
 @dataclass(frozen=True)
@@ -34,7 +49,8 @@ class ValidationResult:
     ``keys`` under which its predictions are stored. ``hint`` is what would make the pass faster,
     empty where nothing is known. ``labelled`` has the SHA-256 of each image (None: its bytes could
     not be read) with its label, ``choices`` the first choices of each model by an image's SHA-256.
-    ``cache`` is how the cache of decoded images was used; None without one.
+    ``cache`` is how the cache of decoded images was used; None without one. ``real`` has the counts
+    by ReaL's labels; None without these.
     """
 
     tallies: Mapping[str, Tally]
@@ -54,6 +70,7 @@ class ValidationResult:
     labelled: Sequence[tuple[str | None, int]]
     choices: Mapping[str, Mapping[bytes, tuple[int, ...]]]
     cache: CacheUse | None = None
+    real: RealScore | None = None
 
     @property
     def waited(self) -> float:
@@ -80,6 +97,19 @@ class ValidationResult:
             processes=self.times,
         )
 
+    def real_accuracy(self, name: str) -> Accuracy | None:
+        """What a record has of one model over ReaL; None without its labels."""
+        if self.real is None:
+            return None
+        tally = self.real.tallies[name]
+        return replace(
+            self.accuracy(name),
+            images=tally.images,
+            correct1=tally.correct1,
+            correct5=tally.correct5,
+            data=self.real.data,
+        )
+
     @property
     def images_per_s(self) -> float | None:
         """Images per second of the pass, through all its models; None if all was stored before."""
@@ -103,8 +133,9 @@ class ValidationResult:
         """Lines for people: the set with its protocol, warnings, and where the time went."""
         used, total = self.data.used, self.data.total
         part = f"{used:,} of {total:,} images" if used < total else counted(used, "image")
+        of = f" of {title_of(self.data.other_set)}" if self.data.other_set else ""
         lines = [
-            f"{part}{' (partial)' if self.partial else ''}, {self.data.layout}, "
+            f"{part}{of}{' (partial)' if self.partial else ''}, {self.data.layout}, "
             f"{self.data.verdict}; {self.protocol.describe()}."
         ]
         faults = [problem for problem in self.data.problems if problem.fault]
@@ -112,6 +143,8 @@ class ValidationResult:
         if self.data.unreadable:
             text = "{n} unreadable {image counts|images count} as wrong."
             lines.append(in_number(len(self.data.unreadable), text))
+        if self.real:
+            lines.append("Also counted by the labels of ImageNet-ReaL.")
         if not self.environment.decoder.ok:
             lines.append(f"Warning: {self.environment.decoder.summary}.")
         if self.cache is not None and self.computed:
@@ -158,12 +191,30 @@ class ValidationResult:
             "images_per_s": self.images_per_s,
             "partial": self.partial,
             "weights": self.weights[name],
-            "claims": None if row is None else _claims_json(row),
+            "claims": None if row is None else _claims_json(row, self.data.other_set),
+            "real": self._real_json(name, row),
+        }
+
+    def _real_json(self, name: str, row: ModelRow | None) -> RealJson | None:
+        if self.real is None:
+            return None
+        tally, data = self.real.tallies[name], self.real.data
+        return {
+            "images": tally.images,
+            "correct1": tally.correct1,
+            "correct5": tally.correct5,
+            "top1": tally.top1,
+            "top5": tally.top5,
+            "ci95": list(wilson_interval(tally.correct1, tally.images)),
+            "ci95_top5": list(wilson_interval(tally.correct5, tally.images)),
+            "partial": data.used < data.total or data.verdict != OFFICIAL,
+            "claims": None if row is None else _claims_json(row, REAL),
         }
 
 
-def _claims_json(row: ModelRow) -> ClaimsJson:
-    return {"top1": _claim_json(row.top1), "top5": _claim_json(row.top5)}
+def _claims_json(row: ModelRow, other_set: str | None) -> ClaimsJson:
+    over = row.over(other_set)
+    return {"top1": _claim_json(over.top1), "top5": _claim_json(over.top5)}
 
 
 def _claim_json(figure: Figure) -> ClaimJson:

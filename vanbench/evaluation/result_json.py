@@ -48,6 +48,8 @@ class UsedData(TypedDict):
     """How many images took part."""
     total: int
     """How many images the set has."""
+    other_set: str | None
+    """The key of another test set that it is, such as ``imagenet_a``; null if it is none."""
     unreadable: dict[str, str]
     """Images that could not be read and count as wrong, with the reason."""
     protocol: ProtocolJson
@@ -79,6 +81,29 @@ class ClaimsJson(TypedDict):
     """Top-1."""
     top5: ClaimJson
     """Top-5."""
+
+
+class RealJson(TypedDict):
+    """The same predictions counted by the labels of ImageNet-ReaL."""
+
+    images: int
+    """How many images have such labels; the others are left out."""
+    correct1: int
+    """How many first choices are one of the image's labels."""
+    correct5: int
+    """For how many images one of the first five is."""
+    top1: float
+    """Top-1 in percent."""
+    top5: float
+    """Top-5 in percent."""
+    ci95: list[float]
+    """The 95 % interval of Top-1: two percentages."""
+    ci95_top5: list[float]
+    """The 95 % interval of Top-5: two percentages."""
+    partial: bool
+    """Whether not all images took part, or the set or the labels are not the official ones."""
+    claims: ClaimsJson | None
+    """What this says about the published numbers; null for a file that no zoo has."""
 
 
 class ValidatedModel(TypedDict):
@@ -115,5 +140,8 @@ class ValidatedModel(TypedDict):
     weights: str | None
     """The kind of the weights, ``plain`` or ``ema`` (averaged); null where nothing was measured."""
     claims: ClaimsJson | None
-    """What this says about the published numbers; null where nothing was measured, and for a file
-    that no zoo has."""
+    """What this says about the numbers that were published for this data set; null where nothing
+    was measured, and for a file that no zoo has."""
+    real: RealJson | None
+    """The counts by the labels of ImageNet-ReaL; null where there is no ``real.json`` near the
+    images, and where nothing was measured."""

@@ -5,7 +5,7 @@ stored, so that an interrupted pass resumes. Several processes may work on the s
 time: each stores what is not there yet, and asks again until nothing is missing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vanbench.data.inspect import DataReport
@@ -86,19 +86,10 @@ class StoredRuns:
         missing: dict[str, list[int]] = {}
         choices: dict[str, dict[bytes, tuple[int, ...]]] = {}
         for name in names:
-            stored = self.store.read(self._runs[name], classes=len(self.images.class_ids))
-            answers: list[tuple[int, tuple[int, ...]]] = []
-            missing[name], choices[name] = [], {}
-            for index in self.indices:
-                prediction = stored.get(self._image.get(index, -1))
-                if prediction is None and index not in self.unreadable:
-                    missing[name].append(index)
-                    continue
-                top = () if prediction is None else prediction.top
-                answers.append((self.images.labels[index], top))
-                if index in self._sha256:
-                    choices[name][self._sha256[index]] = top
-            tallies[name] = Tally.of(answers)
+            tops = self._tops(name)
+            missing[name] = [index for index in self.indices if index not in tops]
+            tallies[name] = Tally.of((self.images.labels[i], top) for i, top in tops.items())
+            choices[name] = {self._sha256[i]: top for i, top in tops.items() if i in self._sha256}
         return State(tallies, missing, choices)
 
     def labelled(self) -> list[tuple[str | None, int]]:
@@ -106,6 +97,23 @@ class StoredRuns:
         labels = self.images.labels
         sha256 = {index: content.hex() for index, content in self._sha256.items()}
         return [(sha256.get(index), labels[index]) for index in self.indices]
+
+    def tally_of(self, name: str, labels: Mapping[int, Collection[int]]) -> Tally:
+        """What is stored of a model, counted by other labels; an image may have several."""
+        tops = self._tops(name)
+        return Tally.of_any((right, tops[index]) for index, right in labels.items())
+
+    def _tops(self, name: str) -> dict[int, tuple[int, ...]]:
+        """The classes that are stored by image, best first; none for one that is unreadable."""
+        stored = self.store.read(self._runs[name], classes=len(self.images.class_ids))
+        tops: dict[int, tuple[int, ...]] = {}
+        for index in self.indices:
+            prediction = stored.get(self._image.get(index, -1))
+            if prediction is not None:
+                tops[index] = prediction.top
+            elif index in self.unreadable:
+                tops[index] = ()
+        return tops
 
     def work(self, state: State) -> list[Work]:
         """What is left to do: one piece for all models, or several where they differ."""

@@ -36,16 +36,22 @@ def run_key(
     protocol: EvaluationProtocol,
     numerics: Numerics,
     about: ValidationEnvironment,
+    *,
+    chosen_among: str | None = None,
 ) -> RunKey:
     """What decides the predictions of a model, besides the image.
+
+    ``chosen_among`` is the key of the test set whose rule leaves out some classes; None if all take
+    part.
 
     ``sha256`` is the checkpoint's, ``weights`` the kind of its weights, ``layer_norm_eps`` the
     epsilon that the model computes with. The variants of the exact rewrite are not in it: a short
     trial may choose others the next time, and they give the same logits but for rounding.
     """
+    masked = {"chosen_among": chosen_among} if chosen_among else {}
     return RunKey(
         checkpoint=sha256,
-        protocol=to_json(protocol),
+        protocol=to_json(protocol) | masked,
         numerics={
             "precision": numerics.precision,
             "tf32": numerics.tf32,

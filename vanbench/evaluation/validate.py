@@ -1,6 +1,6 @@
 """Validation: a set of images, some models, one pass, integer counts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -14,6 +14,7 @@ from vanbench.data.inspect import DataReport, inspect, refuse_broken
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
 from vanbench.data.pixel_cache import PixelCache, open_pixel_cache
+from vanbench.data.summary import DataSummary
 from vanbench.devices import (
     available_cores,
     choose_device,
@@ -33,7 +34,7 @@ from vanbench.evaluation.estimate import note_estimate
 from vanbench.evaluation.plan import STOP, Candidate, RunOptions, spread
 from vanbench.evaluation.precision import check_precision
 from vanbench.evaluation.ready import ReadyModel, open_ready, resolve
-from vanbench.evaluation.result import ValidationResult
+from vanbench.evaluation.result import RealScore, ValidationResult
 from vanbench.evaluation.resume import StoredRuns, Work
 from vanbench.evaluation.run_key import numerics_of, run_key
 from vanbench.evaluation.sharing import Computation, assist, end, refuse_differences
@@ -194,8 +195,17 @@ def _start(
         )
         about = ValidationEnvironment(**asdict(environment(device)), decoder=check_decoder())
         computing = numerics_of(device, options)
+        masked = None if images.among is None else images.other_set
         keys = {
-            name: run_key(m.sha256, m.weights, m.layer_norm_eps, protocol, computing, about)
+            name: run_key(
+                m.sha256,
+                m.weights,
+                m.layer_norm_eps,
+                protocol,
+                computing,
+                about,
+                chosen_among=masked,
+            )
             for name, m in models.items()
         }
         modules = {name: ready.model for name, ready in models.items()}
@@ -248,16 +258,19 @@ def _measure(started: _Started, progress: Progress) -> ValidationResult:
                     collected.add(rank, batch)
                     update(collected.done, len(indices), note=collected.note())
             seconds = perf_counter() - start
+            data = started.report.summary(
+                total=len(images),
+                unreadable={images.names[index]: why for index, why in runs.unreadable.items()},
+            )
+            real = _real_score(started, runs, collected.tallies, data)
     finally:
         end(computation)
     return ValidationResult(
         tallies=collected.tallies,
         failures=collected.failures,
         protocol=computation.protocol,
-        data=started.report.summary(
-            total=len(images),
-            unreadable={images.names[index]: reason for index, reason in runs.unreadable.items()},
-        ),
+        data=data,
+        real=real,
         numerics=numerics_of(computation.device, options),
         environment=started.environment,
         seconds=seconds,
@@ -271,6 +284,20 @@ def _measure(started: _Started, progress: Progress) -> ValidationResult:
         keys=started.keys,
         labelled=runs.labelled(),
         choices=collected.choices,
+    )
+
+
+def _real_score(
+    started: _Started, runs: StoredRuns, names: Iterable[str], data: DataSummary
+) -> RealScore | None:
+    """The same predictions counted by the labels of ReaL, if these are there for any image."""
+    real = started.report.real
+    labels = real.among(started.indices) if real else {}
+    if real is None or not labels:
+        return None
+    return RealScore(
+        real.summary(data, started.computation.images, len(labels)),
+        {name: runs.tally_of(name, labels) for name in names},
     )
 
 

@@ -6,6 +6,7 @@ from vanbench.conventions import CONVENTIONS
 from vanbench.environment import Environment
 from vanbench.html_report.elements import Cell, facts, paragraph, safe, table, verdict_mark
 from vanbench.report.other_precisions import other_accuracies
+from vanbench.report.other_sets import other_set_accuracies
 from vanbench.report.records import Accuracy, Counts, FileRecord
 from vanbench.report.rows import ModelRow
 
@@ -43,6 +44,10 @@ def _facts(row: ModelRow) -> Iterator[tuple[str, str]]:
         yield f"In {other.precision}", other.found
         about = other.accuracy
         yield f"{other.precision} measured", f"{about.date}, {_environment(about.environment)}"
+    for one in other_set_accuracies(row):
+        yield f"On {one.title}", one.found
+        about = one.accuracy
+        yield f"{one.title} measured", f"{about.date}, {_environment(about.environment)}"
 
 
 def _of_file(file: FileRecord | None, row: ModelRow) -> Iterator[tuple[str, str]]:

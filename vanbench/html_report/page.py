@@ -24,6 +24,7 @@ from vanbench.report.bench_records import BenchRecord
 from vanbench.report.chart_svg import CLASSES, DARK, LIGHT, variables
 from vanbench.report.charts import accuracy_charts, bench_label, complexity_chart, speed_chart
 from vanbench.report.other_precisions import other_accuracies
+from vanbench.report.other_sets import other_set_accuracies
 from vanbench.report.records import DifferenceFromFp32
 from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import DEVIATES, NOT_MEASURED, REPRODUCED
@@ -171,6 +172,7 @@ def _accuracy(sources: Sources) -> str:
         "".join(map(figure, charts)),
         _intervals(measured) if measured else paragraph(f"No accuracy is on record. {advice}"),
         _other_precisions(sources),
+        _other_sets(sources),
     )
 
 
@@ -205,6 +207,24 @@ def _other_precisions(sources: Sources) -> str:
     columns = ["Model", "Precision", ">Images", ">Top-1, %", ">To fp32", ">Top-5, %",
                ">Top-1 that differ", ">McNemar's p"]  # fmt: skip
     caption = "Other precisions than fp32, which the published numbers are not judged by"
+    return table(caption, columns, rows) if rows else ""
+
+
+def _other_sets(sources: Sources) -> str:
+    """Nothing if there are none."""
+    rows: list[list[str | Cell]] = [
+        [
+            one.model,
+            one.title,
+            f"{one.accuracy.images:,}",
+            _figure_cell(one.top1),
+            _figure_cell(one.top5),
+        ]
+        for row in sources.rows
+        for one in other_set_accuracies(row)
+    ]
+    columns = ["Model", "Test set", ">Images", ">Top-1, %", ">Top-5, %"]
+    caption = "Other test sets, each with the images and by the rule of its authors"
     return table(caption, columns, rows) if rows else ""
 
 

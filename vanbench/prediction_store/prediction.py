@@ -1,6 +1,6 @@
 """A prediction, and how predictions are counted: the one place for the rules of Top-1 and Top-5."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -48,6 +48,20 @@ class Tally:
             images += 1
             correct1 += is_correct1(label, top)
             correct5 += is_correct5(label, top)
+        return cls(images, correct1, correct5)
+
+    @classmethod
+    def of_any(cls, answers: Iterable[tuple[Collection[int], Sequence[int]]]) -> "Tally":
+        """Count (right labels, classes best first) pairs: each of the labels is as right.
+
+        >>> Tally.of_any([({3, 7}, (7, 1, 2)), ({2}, (0, 1, 2)), ({9}, ())])
+        Tally(images=3, correct1=1, correct5=2)
+        """
+        images = correct1 = correct5 = 0
+        for labels, top in answers:
+            images += 1
+            correct1 += any(is_correct1(label, top) for label in labels)
+            correct5 += any(is_correct5(label, top) for label in labels)
         return cls(images, correct1, correct5)
 
     def __add__(self, other: "Tally") -> "Tally":

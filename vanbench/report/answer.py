@@ -16,6 +16,7 @@ from vanbench.report.verdicts import (
     PARTIAL,
     REPRODUCED,
 )
+from vanbench.zoo.other_sets import title_of
 
 INCOMPLETE = "INCOMPLETE"
 HEADLINES = {DEVIATES: "DEVIATES", REPRODUCED: "REPRODUCED"}
@@ -97,7 +98,7 @@ def answer(rows: Sequence[ModelRow]) -> Answer:
 
 
 def _tally(rows: Sequence[ModelRow]) -> Tally:
-    figures = [figure for row in rows for figure in row.figures if figure.reported]
+    figures = [figure for row in rows for figure in row.claimed if figure.reported]
     verdicts = (REPRODUCED, CLOSE, ERRATUM, DEVIATES, PARTIAL, NOT_MEASURED, NOT_REPORTED)
     return Tally(
         numbers=len(figures),
@@ -121,11 +122,36 @@ def named_figures(row: ModelRow) -> dict[str, Figure]:
     return dict(zip(NUMBERS, row.figures, strict=True))
 
 
+def judged_figures(row: ModelRow) -> dict[str, Figure]:
+    """The figures of a row, and those of the claims about other test sets.
+
+    The key of such a figure has that of the set in it: ``imagenet_a.top1``.
+    """
+    others = {
+        f"{key}.{name}": figure
+        for key, one in row.other_sets.items()
+        for name, figure in (("top1", one.top1), ("top5", one.top5))
+        if figure.reported
+    }
+    return {**named_figures(row), **others}
+
+
+def number_name(key: str) -> str:
+    """What a number is called in a sentence.
+
+    >>> number_name("top1"), number_name("imagenet_a.top1")
+    ('Top-1', 'Top-1 on ImageNet-A')
+    """
+    other_set, _, number = key.rpartition(".")
+    name = NUMBERS[number][0]
+    return f"{name} on {title_of(other_set)}" if other_set else name
+
+
 def difference_in_words(key: str, figure: Figure) -> str:
     """What was reported and what was measured of one number, with its unit."""
     assert figure.reported is not None
     assert figure.measured is not None
-    name, unit = NUMBERS[key]
+    name, unit = number_name(key), NUMBERS[key.rpartition(".")[2]][1]
     measured = f"{float(figure.measured):.{figure.reported.decimals + 1}f}"
     verb = "counted" if key in ("params", "flops") else "measured"
     return f"{name} {figure.reported} {unit}, {verb} {measured} {unit}"
@@ -133,7 +159,7 @@ def difference_in_words(key: str, figure: Figure) -> str:
 
 def _deviations(rows: Iterable[ModelRow]) -> Iterator[Finding]:
     for row in rows:
-        for key, figure in named_figures(row).items():
+        for key, figure in judged_figures(row).items():
             if figure.verdict == DEVIATES:
                 why = f" ({figure.reason})" if figure.reason else ""
                 text = f"{row.entry.name} deviates: {difference_in_words(key, figure)}{why}"
@@ -144,7 +170,7 @@ def _misprints(rows: Iterable[ModelRow]) -> Iterator[Finding]:
     for row in rows:
         found = [
             difference_in_words(key, figure)
-            for key, figure in named_figures(row).items()
+            for key, figure in judged_figures(row).items()
             if figure.verdict == ERRATUM
         ]
         if found and row.entry.erratum:
@@ -177,10 +203,10 @@ def _file_reasons(rows: Iterable[ModelRow]) -> Iterator[Finding]:
 def _number_reasons(rows: Iterable[ModelRow]) -> Iterator[Finding]:
     for row in rows:
         missing: dict[str, list[str]] = {}
-        for key, figure in named_figures(row).items():
+        for key, figure in judged_figures(row).items():
             if figure.reported and figure.verdict in (NOT_MEASURED, PARTIAL):
                 label = f"{figure.verdict}: {figure.reason or 'no reason is on record'}"
-                missing.setdefault(label, []).append(NUMBERS[key][0])
+                missing.setdefault(label, []).append(number_name(key))
         for label, names in missing.items():
             yield Finding(f"{' and '.join(names)} {label}", (row.entry.name,))
 
@@ -195,6 +221,7 @@ def _merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def _dates(rows: Iterable[ModelRow]) -> Iterator[str]:
     for row in rows:
-        for section in (row.record.counts, row.record.accuracy):
+        others = (row.record.other_sets or {}).values()
+        for section in (row.record.counts, row.record.accuracy, *others):
             if section is not None:
                 yield section.date

@@ -25,6 +25,7 @@ from vanbench.report.records import (
     has_file,
 )
 from vanbench.zoo.entries import Entry
+from vanbench.zoo.other_sets import OTHER_SETS
 
 SOURCES = ("checkpoint", "architecture")
 SMALLEST = 32  # pixels that the network needs on each side
@@ -41,6 +42,7 @@ def contradictions(record: Record) -> Iterator[str]:
     for key, precision, accuracy in _accuracies(record):
         yield from _of_accuracy(key, accuracy)
         yield from _of_precision(key, precision, accuracy)
+        yield from _of_set(key, accuracy)
         yield from _of_scored_file(key, record, accuracy)
 
 
@@ -60,6 +62,8 @@ def _accuracies(record: Record) -> Iterator[tuple[str, str, Accuracy]]:
         yield "accuracy", FP32, record.accuracy
     for precision, accuracy in (record.other_precisions or {}).items():
         yield f"other_precisions.{precision}", precision, accuracy
+    for name, accuracy in (record.other_sets or {}).items():
+        yield f"other_sets.{name}", FP32, accuracy
 
 
 def _of_file(file: FileRecord) -> Iterator[str]:
@@ -158,13 +162,25 @@ def _of_accuracy(key: str, accuracy: Accuracy) -> Iterator[str]:
             yield f"{key}.{name} is {getattr(accuracy, name)}"
 
 
+def _of_set(key: str, accuracy: Accuracy) -> Iterator[str]:
+    """Whether the accuracy is over the test set that its place in the record stands for."""
+    place, _, name = key.partition(".")
+    found = accuracy.data.other_set
+    if place != "other_sets" and found is not None:
+        yield f"{key}.data.other_set is {found!r}, and other test sets belong under other_sets"
+    elif place == "other_sets" and name not in OTHER_SETS:
+        yield f"{key} is no other test set: these are {', '.join(OTHER_SETS)}"
+    elif place == "other_sets" and found != name:
+        yield f"{key}.data.other_set is {found!r}"
+
+
 def _of_precision(key: str, precision: str, accuracy: Accuracy) -> Iterator[str]:
     """Whether the accuracy is in the precision that its place in the record stands for."""
     numerics, difference = accuracy.numerics, accuracy.differs_from_fp32
     found = f"precision {numerics.precision!r} and tf32 {str(numerics.tf32).lower()}"
     if precision == FP32 and (numerics.precision != FP32 or numerics.tf32):
         yield f"{key}.numerics has {found}, and only {FP32} without TF32 belongs there"
-    elif key != "accuracy" and (precision == FP32 or precision not in PRECISIONS):
+    elif key.startswith("other_precisions") and (precision == FP32 or precision not in PRECISIONS):
         yield f"{key} is no other precision: these are {', '.join(PRECISIONS[1:])}"
     elif (numerics.precision, numerics.tf32) != (precision, precision == "tf32"):
         yield f"{key}.numerics has {found}"

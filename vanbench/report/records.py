@@ -2,7 +2,8 @@
 
 A record has three sections, each with the date and environment of its own measurement: a run
 replaces the sections that it measured in full and leaves the others. Beside them are the accuracies
-in other precisions than fp32, which no claim is judged by. No record holds a path of a machine.
+in other precisions than fp32, which no claim is judged by, and those over other test sets than the
+model's own, which claims about these sets are judged by. No record holds a path of a machine.
 ``record_files`` reads and writes them.
 """
 
@@ -191,7 +192,8 @@ class Accuracy:
 class Record:
     """What was measured of one model of a zoo; None for a section that was not.
 
-    ``accuracy`` is in fp32. ``other_precisions`` has those in other precisions, by its name.
+    ``accuracy`` is in fp32. ``other_precisions`` has those in other precisions, by its name, and
+    ``other_sets`` those in fp32 over other test sets, by key (``zoo.other_sets``).
     """
 
     zoo: str
@@ -200,6 +202,7 @@ class Record:
     counts: Counts | None = None
     accuracy: Accuracy | None = None
     other_precisions: Mapping[str, Accuracy] | None = None
+    other_sets: Mapping[str, Accuracy] | None = None
 
     @property
     def accuracies(self) -> dict[str, Accuracy]:
@@ -209,8 +212,14 @@ class Record:
 
 
 def with_accuracy(record: Record, accuracy: Accuracy) -> Record:
-    """The record with this accuracy where its precision belongs."""
-    precision = accuracy.numerics.precision
+    """The record with this accuracy where its data set and its precision belong.
+
+    An accuracy over another test set in another precision than fp32 is not kept.
+    """
+    precision, key = accuracy.numerics.precision, accuracy.data.other_set
+    if key is not None:
+        sets = {**(record.other_sets or {}), key: accuracy}
+        return replace(record, other_sets=sets) if precision == FP32 else record
     if precision == FP32:
         return replace(record, accuracy=accuracy)
     others = {**(record.other_precisions or {}), precision: accuracy}
@@ -221,7 +230,7 @@ def merge(old: Record | None, new: Record) -> Record:
     """``new``, with the sections of ``old`` that ``new`` did not measure in full.
 
     An accuracy is kept only while it belongs to the same weights of the same file; one in another
-    precision also until it is measured again in the same.
+    precision, or over another test set, also until it is measured again.
     """
     if old is None:
         return new
@@ -230,18 +239,23 @@ def merge(old: Record | None, new: Record) -> Record:
         checkpoint, counts = old.checkpoint, old.counts
     if accuracy is None and _belongs(old.accuracy, checkpoint):
         accuracy = old.accuracy
-    others = {
-        precision: kept
-        for precision, kept in (old.other_precisions or {}).items()
-        if _belongs(kept, checkpoint)
-    } | dict(new.other_precisions or {})
     return replace(
         new,
         checkpoint=checkpoint,
         counts=counts,
         accuracy=accuracy,
-        other_precisions=others or None,
+        other_precisions=_merged(old.other_precisions, new.other_precisions, checkpoint),
+        other_sets=_merged(old.other_sets, new.other_sets, checkpoint),
     )
+
+
+def _merged(
+    old: Mapping[str, Accuracy] | None,
+    new: Mapping[str, Accuracy] | None,
+    checkpoint: FileRecord | None,
+) -> Mapping[str, Accuracy] | None:
+    kept = {key: one for key, one in (old or {}).items() if _belongs(one, checkpoint)}
+    return {**kept, **(new or {})} or None
 
 
 def _belongs(accuracy: Accuracy | None, checkpoint: FileRecord | None) -> bool:

@@ -8,9 +8,11 @@ from typing_extensions import TypedDict
 from vanbench.errors import ErrorJson, VanbenchError, error_json
 from vanbench.intervals import wilson_interval
 from vanbench.model.architecture import ArchitectureDict
+from vanbench.report.coverage import why_partial
 from vanbench.report.other_precisions import OtherAccuracy, other_accuracies
 from vanbench.report.records import Accuracy, Counts, DifferenceFromFp32
-from vanbench.report.rows import Figure, ModelRow
+from vanbench.report.rows import Figure, ModelRow, OverSet
+from vanbench.zoo.other_sets import title_of
 
 
 class CheckpointJson(TypedDict):
@@ -148,6 +150,23 @@ class OtherAccuracyJson(TypedDict):
     """The comparison image by image; null where no fp32 predictions were stored."""
 
 
+class OtherSetJson(TypedDict):
+    """The accuracies of a model over another test set, beside what is claimed of them."""
+
+    title: str
+    """What the set is called."""
+    top1: AccuracyJson
+    """Top-1 over this set."""
+    top5: AccuracyJson
+    """Top-5 over this set."""
+    partial: str | None
+    """Why it is not over all images of the set; null if it is, and where nothing was measured."""
+    date: str | None
+    """When it was measured; null where it was not."""
+    device: str | None
+    """Where it was computed: the GPU, else the processor; null where nothing was measured."""
+
+
 class RowJson(TypedDict):
     """One model: what is on record or was found, with a verdict for each published number."""
 
@@ -167,6 +186,9 @@ class RowJson(TypedDict):
     """Top-5."""
     other_precisions: Mapping[str, OtherAccuracyJson]
     """The accuracies in other precisions than fp32, by its name; empty if there are none."""
+    other_sets: Mapping[str, OtherSetJson]
+    """The accuracies over other test sets that were measured or claimed, by key, such as
+    ``imagenet_a``; empty if there are none."""
     verdict: str
     """The worst verdict of the model's numbers; at best ``not measured`` without its file."""
     erratum: str | None
@@ -192,6 +214,7 @@ def as_json(row: ModelRow, path: Path | None = None, error: VanbenchError | None
         "top1": _accuracy_json(row.top1, accuracy, accuracy.correct1 if accuracy else None),
         "top5": _accuracy_json(row.top5, accuracy, accuracy.correct5 if accuracy else None),
         "other_precisions": {one.precision: _other_json(one) for one in other_accuracies(row)},
+        "other_sets": {key: _set_json(row, key, one) for key, one in row.other_sets.items()},
         "verdict": row.verdict,
         "erratum": row.entry.erratum.reason if row.entry.erratum else None,
         "error": error_json(error) if error else None,
@@ -255,6 +278,19 @@ def _accuracy_json(figure: Figure, accuracy: Accuracy | None, correct: int | Non
         "correct": correct,
         "images": accuracy.images if accuracy else None,
         "ci95": interval,
+    }
+
+
+def _set_json(row: ModelRow, key: str, one: OverSet) -> OtherSetJson:
+    accuracy = one.accuracy
+    about = accuracy.environment if accuracy else None
+    return {
+        "title": title_of(key),
+        "top1": _accuracy_json(one.top1, accuracy, accuracy.correct1 if accuracy else None),
+        "top5": _accuracy_json(one.top5, accuracy, accuracy.correct5 if accuracy else None),
+        "partial": why_partial(row.entry, accuracy) if accuracy else None,
+        "date": accuracy.date if accuracy else None,
+        "device": (about.gpu or about.cpu) if about else None,
     }
 
 

@@ -1,7 +1,7 @@
 """Rows: a model's record, judged against the claims of its zoo entry."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,8 +9,17 @@ from vanbench.errors import VanbenchError
 from vanbench.report import record_files, records
 from vanbench.report.coverage import doubts, why_partial
 from vanbench.report.records import FP32, Accuracy, Counts, Record
-from vanbench.report.verdicts import CLOSE_POINTS, DEVIATES, NOT_MEASURED, PARTIAL, judge, worst
-from vanbench.zoo.entries import Claims, Entry, Zoo
+from vanbench.report.verdicts import (
+    CLOSE_POINTS,
+    DEVIATES,
+    NOT_MEASURED,
+    NOT_REPORTED,
+    PARTIAL,
+    judge,
+    worst,
+)
+from vanbench.zoo.entries import AccuracyClaims, Claims, Entry, Zoo
+from vanbench.zoo.other_sets import OTHER_SETS, REAL, title_of
 from vanbench.zoo.reported import Reported
 
 
@@ -36,8 +45,23 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class OverSet:
+    """Top-1 and Top-5 over one test set; ``accuracy`` None where they were not measured."""
+
+    accuracy: Accuracy | None
+    top1: Figure
+    top5: Figure
+
+
+NOTHING = Figure(None, None, NOT_REPORTED)
+
+
+@dataclass(frozen=True)
 class ModelRow:
-    """One model: its entry in the zoo, its record, and a verdict for each number."""
+    """One model: its entry in the zoo, its record, and a verdict for each number.
+
+    ``other_sets`` has the accuracies over other test sets that were claimed or measured, by key.
+    """
 
     entry: Entry
     record: Record
@@ -45,15 +69,28 @@ class ModelRow:
     flops: Figure
     top1: Figure
     top5: Figure
+    other_sets: Mapping[str, OverSet] = field(default_factory=dict)
 
     @property
     def figures(self) -> tuple[Figure, ...]:
         return (self.params, self.flops, self.top1, self.top5)
 
     @property
+    def claimed(self) -> tuple[Figure, ...]:
+        """The figures, and those over other test sets for which a number was published."""
+        others = (figure for one in self.other_sets.values() for figure in (one.top1, one.top5))
+        return (*self.figures, *(figure for figure in others if figure.reported))
+
+    def over(self, key: str | None) -> OverSet:
+        """Top-1 and Top-5 over another test set, or over the model's own for None."""
+        if key is None:
+            return OverSet(self.record.accuracy, self.top1, self.top5)
+        return self.other_sets.get(key, OverSet(None, NOTHING, NOTHING))
+
+    @property
     def verdict(self) -> str:
         """The worst verdict of its numbers; at best ``not measured`` without its file."""
-        verdicts = [figure.verdict for figure in self.figures]
+        verdicts = [figure.verdict for figure in self.claimed]
         if self.file_status not in records.HAVE_FILE:
             verdicts.append(NOT_MEASURED)
         return worst(verdicts)
@@ -65,17 +102,32 @@ class ModelRow:
 
     @property
     def is_partial(self) -> bool:
-        """Whether an accuracy is over other images than the claim is about."""
-        return any(why_partial(self.entry, a) for a in self.record.accuracies.values())
+        """Whether an accuracy is over other images than the claim is about.
+
+        ReaL only counts the same predictions by other labels: a part of these is no reason against
+        the others.
+        """
+        others = {k: a for k, a in (self.record.other_sets or {}).items() if k != REAL}
+        accuracies = (*self.record.accuracies.values(), *others.values())
+        return any(why_partial(self.entry, accuracy) for accuracy in accuracies)
+
+    @property
+    def whole_record(self) -> Record:
+        """The record without accuracies over a part of another test set."""
+        sets = _whole(self.entry, self.record.other_sets or {})
+        return replace(self.record, other_sets=sets or None)
 
     def lacks_accuracy(self, precision: str = FP32, *, part_asked: bool = False) -> bool:
         """Whether an accuracy is reported, and none was measured in that precision.
 
-        A partial one is not what was asked for, unless ``part_asked``.
+        A partial one is not what was asked for, unless ``part_asked``. One over another test set
+        is, where only that was given.
         """
         if not (self.top1.reported or self.top5.reported):
             return False
         accuracy = self.record.accuracies.get(precision)
+        if accuracy is None and precision == FP32:
+            accuracy = next(iter((self.record.other_sets or {}).values()), None)
         return accuracy is None or bool(not part_asked and why_partial(self.entry, accuracy))
 
     def exit_code(
@@ -86,7 +138,7 @@ class ModelRow:
         1 something deviates, 3 something asked for could not be measured, else 0. The accuracy
         that was asked for is in that precision; one in another than fp32 has no verdict.
         """
-        if any(figure.verdict == DEVIATES for figure in self.figures):
+        if any(figure.verdict == DEVIATES for figure in self.claimed):
             return 1
         missing = any(f.verdict == NOT_MEASURED for f in (self.params, self.flops))
         if accuracy_asked:
@@ -97,22 +149,57 @@ class ModelRow:
 
 
 def make_row(
-    entry: Entry, record: Record, *, reason: str = "", why_no_counts: str = "not counted yet"
+    entry: Entry,
+    record: Record,
+    *,
+    reason: str = "",
+    own_reason: str = "",
+    why_no_counts: str = "not counted yet",
 ) -> ModelRow:
-    """Judge a record against the claims of its entry; ``reason`` is why there is no accuracy."""
+    """Judge a record against the claims of its entry.
+
+    ``reason`` is why there is no accuracy at all, ``own_reason`` why there is none over the model's
+    own data set.
+    """
     params, flops = _judge_counts(entry, record.counts, why_no_counts)
-    top1, top5 = _judge_accuracy(entry, record.accuracy, reason or _why_no_accuracy(record))
-    return ModelRow(entry, record, params, flops, top1, top5)
+    claims, corrected = entry.claims, _corrected(entry)
+    why = own_reason or reason or _why_no_accuracy(record)
+    own = _judge_accuracy(entry, claims, corrected, record.accuracy, why)
+    measured = record.other_sets or {}
+    others = {
+        key: _judge_accuracy(
+            entry,
+            claims.other_sets.get(key, AccuracyClaims()),
+            corrected.other_sets.get(key, AccuracyClaims()),
+            measured.get(key),
+            reason or f"no images of {title_of(key)} were given",
+        )
+        for key in OTHER_SETS
+        if key in claims.other_sets or key in measured
+    }
+    return ModelRow(entry, record, params, flops, own.top1, own.top5, others)
 
 
 def unjudged_row(entry: Entry, record: Record, reason: str) -> ModelRow:
     """A row in which no number counts as measured, and ``reason`` says why."""
     claims = entry.claims
-    params, flops, top1, top5 = (
-        Figure(None, reported, judge(None, reported), reason if reported else None)
-        for reported in (claims.params_m, claims.flops_g, claims.top1, claims.top5)
+
+    def figure(reported: Reported | None) -> Figure:
+        return Figure(None, reported, judge(None, reported), reason if reported else None)
+
+    others = {
+        key: OverSet(None, figure(one.top1), figure(one.top5))
+        for key, one in claims.other_sets.items()
+    }
+    return ModelRow(
+        entry,
+        record,
+        params=figure(claims.params_m),
+        flops=figure(claims.flops_g),
+        top1=figure(claims.top1),
+        top5=figure(claims.top5),
+        other_sets=others,
     )
-    return ModelRow(entry, record, params, flops, top1, top5)
 
 
 def rows_on_record(zoo: Zoo, results: Path) -> list[ModelRow]:
@@ -126,8 +213,9 @@ def rows_on_record(zoo: Zoo, results: Path) -> list[ModelRow]:
         if record.accuracy and (why := why_partial(entry, record.accuracy)):
             record, reason = replace(record, accuracy=None), f"on record only {why}"
         others = _whole(entry, record.other_precisions or {})
-        record = replace(record, other_precisions=others or None)
-        rows.append(make_row(entry, record, reason=reason))
+        sets = _whole(entry, record.other_sets or {})
+        record = replace(record, other_precisions=others or None, other_sets=sets or None)
+        rows.append(make_row(entry, record, own_reason=reason))
     return rows
 
 
@@ -166,8 +254,13 @@ def _judge_counts(entry: Entry, counts: Counts | None, why: str) -> tuple[Figure
     )
 
 
-def _judge_accuracy(entry: Entry, accuracy: Accuracy | None, reason: str) -> tuple[Figure, Figure]:
-    claims, corrected = entry.claims, _corrected(entry)
+def _judge_accuracy(
+    entry: Entry,
+    claims: Claims | AccuracyClaims,
+    corrected: Claims | AccuracyClaims,
+    accuracy: Accuracy | None,
+    reason: str,
+) -> OverSet:
     partial = why_partial(entry, accuracy) if accuracy else None
     reasons = {
         NOT_MEASURED: reason,
@@ -186,17 +279,25 @@ def _judge_accuracy(entry: Entry, accuracy: Accuracy | None, reason: str) -> tup
 
     correct1 = accuracy.correct1 if accuracy else None
     correct5 = accuracy.correct5 if accuracy else None
-    return (
+    return OverSet(
+        accuracy,
         figure(correct1, claims.top1, corrected.top1),
         figure(correct5, claims.top5, corrected.top5),
     )
 
 
+def not_judged(precisions: str) -> str:
+    """Why an accuracy in another precision than fp32 has no verdict."""
+    return f"computed in {precisions}, and only {FP32} counts as reproduction"
+
+
 def _why_no_accuracy(record: Record) -> str:
     checkpoint = record.checkpoint
     if record.other_precisions:
-        found = " and ".join(record.other_precisions)
-        return f"computed in {found}, and only {FP32} counts as reproduction"
+        return not_judged(" and ".join(record.other_precisions))
+    if record.other_sets:
+        found = " and ".join(map(title_of, record.other_sets))
+        return f"only images of {found} were given"
     if checkpoint is None:
         return "never run"
     if checkpoint.status not in records.HAVE_FILE:

@@ -13,6 +13,7 @@ from vanbench.progress import BEFORE_UNIT, counted
 from vanbench.report import records
 from vanbench.report.answer import Answer, Finding, answer
 from vanbench.report.other_precisions import other_accuracies
+from vanbench.report.other_sets import other_set_accuracies
 from vanbench.report.records import FileRecord
 from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import (
@@ -25,6 +26,7 @@ from vanbench.report.verdicts import (
     REPRODUCED,
     SYMBOLS,
 )
+from vanbench.zoo.other_sets import title_of
 
 ACCURACIES = ("Top-1, %", "Top-5, %")
 MARKS = {
@@ -41,6 +43,7 @@ LEGEND = (
     "≈ within 0.05 points, (!) differs from a misprint and equals its correction, ✗ deviates."
 )
 
+OTHER_SETS = "Other test sets, each with the images and by the rule of its authors:"
 OTHER_PRECISIONS = "Other precisions than fp32, which the published numbers are not judged by:"
 
 
@@ -189,6 +192,9 @@ def lines(row: ModelRow, notes: Footnotes) -> list[list[str]]:
         judged = f"not judged {notes.mark(str(other))}"
         table.append([f"Top-1, % ({other.precision})", "", f"{other.top1:.3f}", "", judged])
         table.append([f"Top-5, % ({other.precision})", "", f"{other.top5:.3f}", "", judged])
+    for key, one in row.other_sets.items():
+        table.append(_line(f"Top-1, % ({title_of(key)})", one.top1, row, notes))
+        table.append(_line(f"Top-5, % ({title_of(key)})", one.top5, row, notes))
     numbers = [[f"  {name}", *others] for name, *others in table]
     return [[row.entry.name, "", "", "", row.verdict], *numbers]
 
@@ -228,6 +234,8 @@ def markdown(rows: Iterable[ModelRow]) -> str:
     listed = [f"[{number}] {for_markdown(text)}" for number, text in enumerate(notes.texts, 1)]
     others = [f"- {for_markdown(f'{other}.')}" for row in rows for other in other_accuracies(row)]
     beside = [OTHER_PRECISIONS, "\n".join(others)] if others else []
+    sets = [f"- {for_markdown(f'{one}.')}" for row in rows for one in other_set_accuracies(row)]
+    beside += [OTHER_SETS, "\n".join(sets)] if sets else []
     provenance = map(for_markdown, _provenance(rows))
     return "\n\n".join([table, LEGEND, *listed, *beside, *provenance]) + "\n"
 
@@ -317,6 +325,8 @@ def _provenance(rows: list[ModelRow]) -> list[str]:
             "Accuracy" if precision == records.FP32 else f"Accuracy in {precision}": accuracy
             for precision, accuracy in row.record.accuracies.items()
         }
+        sets = (row.record.other_sets or {}).items()
+        accuracies |= {f"Accuracy on {title_of(key)}": accuracy for key, accuracy in sets}
         for what, section in {"Counts": row.record.counts, **accuracies}.items():
             if section is not None:
                 e = section.environment

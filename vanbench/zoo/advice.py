@@ -11,7 +11,7 @@ from urllib.request import url2pathname
 from vanbench.errors import ZooError
 from vanbench.zoo.all_problems import all_problems
 from vanbench.zoo.counts_fit import flops_misfit, params_misfit
-from vanbench.zoo.entries import Claims, Entry, Zoo
+from vanbench.zoo.entries import AccuracyClaims, Claims, Entry, Zoo
 from vanbench.zoo.reader import read_zoo
 from vanbench.zoo.reported import Reported
 
@@ -136,10 +136,13 @@ def _counts(entry: Entry, said: set[str]) -> Iterator[Advice]:
 
 
 def _accuracy(entry: Entry, said: set[str]) -> Iterator[Advice]:
-    top1, top5 = entry.claims.top1, entry.claims.top5
-    if top1 and top5 and top5.value < top1.value:
-        problem = f"Top-5 ({top5}) is below Top-1 ({top1})"
-        yield Advice(UNSAFE, entry.name, "top5", problem, "Compare both with the source.")
+    own = AccuracyClaims(entry.claims.top1, entry.claims.top5)
+    for key, claims in {"": own, **entry.claims.other_sets}.items():
+        top1, top5 = claims.top1, claims.top5
+        if top1 and top5 and top5.value < top1.value:
+            problem = f"Top-5 ({top5}) is below Top-1 ({top1})"
+            place = f"{key}.top5".lstrip(".")
+            yield Advice(UNSAFE, entry.name, place, problem, "Compare both with the source.")
     for key, figure in _accuracies(entry.claims).items():
         if figure.value <= 1:
             problem = f"{figure} looks like a share, not a percentage"
@@ -173,6 +176,8 @@ CHECKS: tuple[Callable[[Entry, set[str]], Iterator[Advice]], ...] = (
 
 def _accuracies(claims: Claims) -> dict[str, Reported]:
     figures = {"top1": claims.top1, "top5": claims.top5}
+    for name, others in claims.other_sets.items():
+        figures |= {f"{name}.top1": others.top1, f"{name}.top5": others.top5}
     return {key: figure for key, figure in figures.items() if figure is not None}
 
 

@@ -1,8 +1,9 @@
 """What a zoo says: entries with their published figures, as frozen dataclasses."""
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -60,10 +61,23 @@ class Counting:
 
 @dataclass(frozen=True)
 class Claims:
-    """The published figures of one model: parameters in M, FLOPs in G, accuracies in percent."""
+    """The published figures of one model: parameters in M, FLOPs in G, accuracies in percent.
+
+    ``top1`` and ``top5`` are over the images of the data set that the model is for. ``other_sets``
+    has those over other test sets, by key (``zoo.other_sets``).
+    """
 
     params_m: Reported | None = None
     flops_g: Reported | None = None
+    top1: Reported | None = None
+    top5: Reported | None = None
+    other_sets: Mapping[str, "AccuracyClaims"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AccuracyClaims:
+    """The published accuracies over one test set, in percent."""
+
     top1: Reported | None = None
     top5: Reported | None = None
 

@@ -136,6 +136,15 @@ class ProtocolTable(TypedDict, total=False):
     the file does not say."""
 
 
+class AccuraciesTable(TypedDict, total=False):
+    """Published accuracies over another test set, each as text with the digits as printed."""
+
+    top1: Annotated[str, _text(31, _PERCENTAGE)]
+    """Top-1 accuracy over this set in percent, as printed, such as ``"62.4"``."""
+    top5: Annotated[str, _text(31, _PERCENTAGE)]
+    """Top-5 accuracy over this set in percent, as printed."""
+
+
 class ReportedTable(TypedDict, total=False):
     """Published figures, each as text with the digits that were printed: they are its precision."""
 
@@ -147,6 +156,20 @@ class ReportedTable(TypedDict, total=False):
     """Top-1 accuracy in percent, as printed, such as ``"75.41"``."""
     top5: Annotated[str, _text(31, _PERCENTAGE)]
     """Top-5 accuracy in percent, as printed, such as ``"93.02"``."""
+    imagenet_v2_matched_frequency: AccuraciesTable
+    """Accuracies over ImageNet-V2 matched-frequency, such as ``{ top1 = "62.4" }``."""
+    imagenet_v2_threshold: AccuraciesTable
+    """Accuracies over ImageNet-V2 threshold-0.7."""
+    imagenet_v2_top_images: AccuraciesTable
+    """Accuracies over ImageNet-V2 top-images."""
+    imagenet_real: AccuraciesTable
+    """Accuracies by the labels of ImageNet-ReaL."""
+    imagenet_a: AccuraciesTable
+    """Accuracies over ImageNet-A, among the logits of its 200 classes."""
+    imagenet_r: AccuraciesTable
+    """Accuracies over ImageNet-R, among the logits of its 200 classes."""
+    imagenet_sketch: AccuraciesTable
+    """Accuracies over ImageNet-Sketch."""
 
 
 class ErratumTable(TypedDict, total=False):

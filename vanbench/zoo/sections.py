@@ -1,13 +1,14 @@
 """The tables inside a zoo file: counting, protocol, architecture, reported figures, errata."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 from vanbench.conventions import CONVENTIONS
 from vanbench.model.architecture import ARCHITECTURES, Architecture
 from vanbench.model.limits import CLASSES, DEPTH, DIM, RATIO, SIDE, excess
 from vanbench.outside.safe_text import is_plain
-from vanbench.zoo.entries import Claims, Counting, Erratum, EvaluationProtocol
+from vanbench.zoo.entries import AccuracyClaims, Claims, Counting, Erratum, EvaluationProtocol
 from vanbench.zoo.names import LONGEST_NAME
+from vanbench.zoo.other_sets import OTHER_SETS
 from vanbench.zoo.reported import Reported
 from vanbench.zoo.toml_table import Table
 
@@ -94,9 +95,16 @@ def _read_numbers(table: Table) -> Architecture:
 
 def read_claims(table: Table) -> Claims:
     """The published figures of a table."""
-    found = {field.name: _read_figure(table, field.name) for field in fields(Claims)}
+    found = {key: _read_figure(table, key) for key in ("params_m", "flops_g", "top1", "top5")}
+    others = {key: _read_accuracies(table.table(key)) for key in OTHER_SETS if key in table.data}
     table.done()
-    return Claims(**found)
+    return Claims(**found, other_sets=others)
+
+
+def _read_accuracies(table: Table) -> AccuracyClaims:
+    found = AccuracyClaims(_read_figure(table, "top1"), _read_figure(table, "top5"))
+    table.done()
+    return found
 
 
 def _read_figure(table: Table, key: str) -> Reported | None:

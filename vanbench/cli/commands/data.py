@@ -10,6 +10,7 @@ from vanbench.cli.options import Settings, common_options, option
 from vanbench.cli.phrases import next_command
 from vanbench.data.data_json import DataJson
 from vanbench.interrupts import keeping
+from vanbench.progress import counted
 
 if TYPE_CHECKING:
     from vanbench.data.inspect import DataReport
@@ -81,12 +82,22 @@ def _print(report: "DataReport", given: list[str]) -> None:
     for name, value in {
         "data": report.path,
         "layout": report.layout,
+        **_real(report),
         "checked": "every image decoded" if report.decoded else "headers (--decode for the rest)",
         "fingerprint": report.fingerprint,
     }.items():
         echo(f"{name:12} {value}", wrap=False)
     echo()
     echo(f"Next: {_next(report, given)}", wrap=False)
+
+
+def _real(report: "DataReport") -> dict[str, str]:
+    """The labels of ImageNet-ReaL, if they are near the images."""
+    if report.real is None:
+        return {}
+    count = f"{counted(len(report.real.of), 'image')} with labels"
+    other = "" if report.real.is_published else ", not the published ones"
+    return {"ReaL labels": f"{report.real.path} ({count}{other})"}
 
 
 def _next(report: "DataReport", given: list[str]) -> str:

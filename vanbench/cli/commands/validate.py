@@ -24,7 +24,8 @@ from vanbench.cli.output import echo, print_json, print_table
 from vanbench.cli.phrases import data_given, next_command
 from vanbench.cli.tables import MIDDLE, Column
 from vanbench.errors import FetchError
-from vanbench.evaluation.result_json import ClaimJson, UsedData, ValidatedModel
+from vanbench.evaluation.result_json import ClaimJson, ClaimsJson, UsedData, ValidatedModel
+from vanbench.progress import counted
 from vanbench.report.verdicts import DEVIATES, SYMBOLS
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _print(validated: "Validated", settings: Settings, next_line: str) -> None:
     """The table, what it says about the published numbers, where the time went, what to do next."""
     documents = validated.models_json()
     print_table(COLUMNS, [_row(document) for document in documents])
-    for line in _meanings(documents):
+    for line in (*_meanings(documents), *_real(documents)):
         echo(line)
     for result in validated.distinct_passes:
         settings.say(result.describe(), multiline=True)
@@ -168,9 +169,27 @@ def _meanings(documents: list[ValidatedModel]) -> Iterator[str]:
         yield f"{text} ({', '.join(models)})."
 
 
+def _real(documents: list[ValidatedModel]) -> Iterator[str]:
+    """What the same predictions give by the labels of ImageNet-ReaL, where these are there."""
+    for model in documents:
+        if real := model["real"]:
+            found = " and ".join(
+                f"{name} {claim['verdict']}" for name, claim in _published(real["claims"])
+            )
+            part = " (partial)" if real["partial"] else ""
+            yield (
+                f"{model['name']} on ImageNet-ReaL{part}: Top-1 {real['top1']:.3f} %, Top-5 "
+                f"{real['top5']:.3f} %, over {counted(real['images'], 'image')}"
+                f"{f'; {found}' if found else ''}."
+            )
+
+
 def _reported(model: ValidatedModel) -> Iterator[tuple[str, ClaimJson]]:
     """Top-1 and Top-5 where a number was published; together where both say the same."""
-    claims = model["claims"]
+    yield from _published(model["claims"])
+
+
+def _published(claims: ClaimsJson | None) -> Iterator[tuple[str, ClaimJson]]:
     if claims is None:
         return
     one, five = claims["top1"], claims["top5"]

@@ -138,6 +138,7 @@ def _print(verified: "Verified", settings: Settings, next_line: str) -> None:
     """The table, the answer, what explains it, and what to do next."""
     from vanbench.report.answer import answer
     from vanbench.report.other_precisions import other_accuracies
+    from vanbench.report.other_sets import other_set_accuracies
     from vanbench.report.tables import compact_cell, in_words
 
     found = answer(verified.rows)
@@ -150,6 +151,8 @@ def _print(verified: "Verified", settings: Settings, next_line: str) -> None:
         echo(f"  {in_words(finding)}")
     for other in (other for row in verified.rows for other in other_accuracies(row)):
         echo(f"  {other}.")
+    for over in (over for row in verified.rows for over in other_set_accuracies(row)):
+        echo(f"  {over}.")
     for line in _advice(verified):
         settings.say(line)
     echo(f"Next: {next_line}", wrap=False)

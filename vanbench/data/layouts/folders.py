@@ -7,10 +7,13 @@ from pathlib import Path
 
 from vanbench.data.layouts.classes import labels_by_id
 from vanbench.data.layouts.images import Files, ImageSet, Item, arrange, list_folder
+from vanbench.data.layouts.other_sets import numbered_labels, v2_variant
 from vanbench.data.summary import Finding, finding
 from vanbench.errors import DataError
+from vanbench.zoo.class_ids import imagenet_1k
 
 LAYOUT = "class folders"
+NUMBERED = "folders of class numbers"
 MOST_PER_CLASS = 50  # images of a class in ImageNet's validation set; its training set has 732–1300
 
 _TRAINING_NAME = re.compile(r"(n\d{8})_\d+\.")
@@ -19,10 +22,12 @@ _TRAINING_NAME = re.compile(r"(n\d{8})_\d+\.")
 def open_class_folders(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | None:
     """The set in ``folder`` if it has a folder named after a class id, else None.
 
+    In a folder that is named as one of ImageNet-V2, folders may be class numbers too.
     Folders of other names are never counted as classes: where they hold images, they are a fault.
     """
     listing = list_folder(folder)
-    label_of = labels_by_id(class_ids)
+    variant = v2_variant(folder.absolute()) if class_ids == imagenet_1k() else None
+    label_of = labels_by_id(class_ids) | (numbered_labels() if variant else {})
     known = [name for name in listing.folders if name in label_of]
     if not known:
         return None
@@ -33,9 +38,10 @@ def open_class_folders(folder: Path, class_ids: tuple[str, ...]) -> ImageSet | N
     return arrange(
         items,
         partial(Files, folder),
-        layout=LAYOUT,
+        layout=NUMBERED if variant and known[0].isdecimal() else LAYOUT,
         path=folder,
         class_ids=class_ids,
+        other_set=variant,
         findings=[
             *_ignored([*listing.stray, *ignored]),
             *_left_out(foreign, listing.images, nested),

@@ -10,6 +10,7 @@ from vanbench.data.decode import MOST_BYTES
 from vanbench.data.summary import Finding, encodable
 from vanbench.errors import DataError
 from vanbench.outside.files import read_bytes
+from vanbench.zoo.other_sets import OTHER_SETS
 
 IMAGE_SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 STRAY = frozenset({"__MACOSX", "@eaDir", "lost+found", "Thumbs.db", "desktop.ini"})
@@ -44,6 +45,7 @@ class ImageSet:
     So a data set has the same order in every layout that keeps the images' file names.
     ``names`` can be encoded as UTF-8: a byte of a name that is not UTF-8 is written as ``%E9``.
     ``labels`` are indices into ``class_ids``; ``findings`` are what was noticed on opening.
+    ``other_set`` is the key of another test set for the classes of ImageNet-1k; None if it is none.
     """
 
     layout: str
@@ -53,6 +55,13 @@ class ImageSet:
     labels: Sequence[int]
     source: Source
     findings: tuple[Finding, ...] = ()
+    other_set: str | None = None
+
+    @property
+    def among(self) -> tuple[int, ...] | None:
+        """The labels among which the rule of the set chooses a prediction; None for all."""
+        some = OTHER_SETS[self.other_set].class_ids if self.other_set else None
+        return None if some is None else tuple(map(self.class_ids.index, some))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -88,6 +97,7 @@ def arrange(
     path: Path,
     class_ids: tuple[str, ...],
     findings: Iterable[Finding] = (),
+    other_set: str | None = None,
 ) -> ImageSet:
     """The image set of ``items`` in the documented order."""
     ordered = sorted(items, key=lambda item: (basename(item.name), item.name))
@@ -100,6 +110,7 @@ def arrange(
         labels=[item.label for item in ordered],
         source=make_source([item.place for item in ordered]),
         findings=tuple(findings),
+        other_set=other_set,
     )
 
 

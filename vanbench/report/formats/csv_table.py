@@ -1,6 +1,7 @@
 """CSV: a line for each number, with what was measured and the verdict.
 
-Accuracies in other precisions have lines of their own: ``top1_bf16`` is no published number.
+Accuracies in other precisions have lines of their own: ``top1_bf16`` is no published number. Those
+over other test sets have them too: ``imagenet_a.top1``.
 """
 
 import csv
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from vanbench.outside.safe_text import for_terminal
 from vanbench.report.answer import NUMBERS, named_figures
 from vanbench.report.other_precisions import OtherAccuracy, other_accuracies
-from vanbench.report.rows import ModelRow
+from vanbench.report.rows import ModelRow, OverSet
 from vanbench.report.verdicts import NOT_REPORTED
 
 COLUMNS = (
@@ -67,6 +68,29 @@ def _lines(row: ModelRow) -> Iterable[list[str]]:
         ]
     for other in other_accuracies(row):
         yield from _other_lines(row, other)
+    for key, one in row.other_sets.items():
+        yield from _set_lines(row, key, one)
+
+
+def _set_lines(row: ModelRow, key: str, one: OverSet) -> Iterable[list[str]]:
+    accuracy = one.accuracy
+    for number, figure in (("top1", one.top1), ("top5", one.top5)):
+        values = {
+            "model": safe_cell(row.entry.name),
+            "number": f"{key}.{number}",
+            "unit": NUMBERS[number][1],
+            "reported": figure.reported.text if figure.reported else "",
+            "measured": "" if figure.measured is None else repr(float(figure.measured)),
+            "difference": "" if figure.delta is None else repr(float(figure.delta)),
+            "verdict": figure.verdict,
+            "reason": safe_cell(figure.reason or ""),
+            "file_status": row.file_status,
+            "sha256": accuracy.sha256 if accuracy else "",
+            "images": str(accuracy.images) if accuracy else "",
+            "date": accuracy.date if accuracy else "",
+            "source": safe_cell(row.entry.source) if figure.reported else "",
+        }
+        yield [values.get(column, "") for column in COLUMNS]
 
 
 def _other_lines(row: ModelRow, other: OtherAccuracy) -> Iterable[list[str]]:

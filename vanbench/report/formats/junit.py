@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as XML
 
 from vanbench.outside.safe_text import for_terminal
-from vanbench.report.answer import NUMBERS, answer, difference_in_words, named_figures
+from vanbench.report.answer import answer, difference_in_words, judged_figures, number_name
 from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import DEVIATES, NOT_MEASURED, PARTIAL
 
@@ -22,7 +22,7 @@ def render(rows: Sequence[ModelRow]) -> str:
     suites = XML.Element("testsuites")
     suite = XML.SubElement(suites, "testsuite", name=_text(name))
     for row in rows:
-        for key, figure in named_figures(row).items():
+        for key, figure in judged_figures(row).items():
             if figure.reported:
                 _add_case(suite, row, key, figure)
     counts = answer(rows).tally.counts
@@ -35,7 +35,7 @@ def render(rows: Sequence[ModelRow]) -> str:
 
 
 def _add_case(suite: XML.Element, row: ModelRow, key: str, figure: Figure) -> None:
-    case = XML.SubElement(suite, "testcase", name=NUMBERS[key][0])
+    case = XML.SubElement(suite, "testcase", name=number_name(key))
     case.set("classname", _text(f"{row.record.zoo}.{row.entry.name}"))
     if figure.measured is None:
         XML.SubElement(case, "skipped", message=_text(figure.reason or NOT_MEASURED))
