@@ -21,7 +21,7 @@ CLASSES = [
     if isinstance(kind, type) and issubclass(kind, VanbenchError)
 ]
 USAGE = {"UnknownModelError", "UnknownRunError", "ZooError", "MarkerError", "DeviceError"}
-STATUS = {"verified", "mismatch", "unreachable", "missing", "unreadable", "not measured",
+STATUS = {"verified", "mismatch", "unreachable", "missing", "unreadable", "no file", "not measured",
           "internal error"}  # fmt: skip
 
 

@@ -203,6 +203,12 @@ class MissingError(FetchError):
     status = "missing"
 
 
+class NoFileError(FetchError):
+    """A claim about a model of which no file can be had, so that there is nothing to download."""
+
+    status = "no file"
+
+
 class StorageError(FetchError):
     """A file that cannot be written to the cache: full, read-only, not permitted."""
 

@@ -262,6 +262,8 @@ def _examine(
     """Download and open the file; None in its place when there is no sound file."""
     error = old if isinstance(old, VanbenchError) else None
     recorded = None if isinstance(old, VanbenchError) else old
+    if entry.no_file:
+        return _Examined(entry, recorded, Record(zoo.name, entry.name), error), None
     found, checkpoint, failure = _file(zoo, entry, sources, recorded, options, progress)
     record = Record(zoo.name, entry.name, found, None)
     return _Examined(entry, recorded, record, error or failure), checkpoint

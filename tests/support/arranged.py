@@ -89,10 +89,10 @@ def published_name(content: bytes, stem: str = "van-test") -> str:
 
 @dataclass
 class Claim:
-    """A table of a zoo; figures as printed."""
+    """A table of a zoo; figures as printed. Without a ``url`` it is a claim without a file."""
 
     name: str
-    url: str
+    url: str | None
     model: VAN
     top1: str
     top5: str
@@ -104,7 +104,7 @@ class Claim:
         return f"""
 [models."{self.name}"]
 architecture = {{ embed_dims = {list(a.embed_dims)}, depths = {list(a.depths)}, mlp_ratios = {list(a.mlp_ratios)} }}
-url = "{self.url}"
+{f'url = "{self.url}"' if self.url else ""}
 reported = {{ params_m = "{self.params_m or f"{params / 1e6:.4f}"}", flops_g = "{flops / 1e9:.5f}", top1 = "{self.top1}", top5 = "{self.top5}" }}
 """
 

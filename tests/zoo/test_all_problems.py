@@ -51,7 +51,7 @@ def test_all_are_found_each_once():
         ('source = "https://example.org"', "images = 0"),
         ('"van_b1"', '"van_b9"'),
         ('top1 = "50.0", top5 = "90.0"', 'top1 = 50.0, top5 = "190"'),
-        ('url = "https://example.org/b.pth"', "typo = 1"),
+        ('url = "https://example.org/b.pth"', "url = 1\ntypo = 1"),
     ]:
         assert old in text
         text = text.replace(old, new)

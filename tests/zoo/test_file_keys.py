@@ -42,7 +42,7 @@ FULL = {"schema": 1, "name": "full", "title": "Every key", "source": "a page", "
 
 ONLY_THE_READER = re.compile(
     r"the network is too large|at least center_crop|ends? in a file name|"
-    r"names that no model, architecture or alias"
+    r"names that no model, architecture or alias|a url beside|no such key beside url"
 )
 """What the reader refuses and no schema can."""
 

@@ -110,7 +110,9 @@ MISTAKES = {
     "unknown architecture": ('{ embed_dims = [8, 16, 24, 32], depths = [1, 1, 1, 1] }', '"van_b9"', r"key 'architecture': expected one of van_b0"),
     "three stages": ("[8, 16, 24, 32]", "[8, 16, 24]", r"architecture\], key 'embed_dims': expected a list of 4 whole numbers"),
     "zero depth": ("[1, 1, 1, 1]", "[1, 0, 1, 1]", r"key 'depths'"),
-    "no url": ('url = "files/my-van-0123abcd.pth"', "", r"key 'url': expected text, found nothing"),
+    "hash without url": ('url = "files/my-van-0123abcd.pth"', 'sha256 = "0123abcd"', r"key 'url': expected a url beside sha256, found nothing"),
+    "mirrors without url": ('url = "files/my-van-0123abcd.pth"', "mirrors = []", r"key 'url': expected a url beside mirrors, found nothing"),
+    "no file and url": ('url =', 'no_file = "lost"\nurl =', r"key 'no_file': expected no such key beside url"),
     "no tag": ('my_van.best', "my_van", r"ARCH.TAG"),
     "bad hash": ('url =', 'sha256 = "XYZ"\nurl =', r"key 'sha256': expected 8 to 64 lower-case hex"),
     "no models": ('[models."my_van.best"]', '[other]', r"key 'models': expected a table, found nothing"),
@@ -300,3 +302,12 @@ def test_a_file_with_mistakes_names_the_command_that_shows_all_of_them(tmp_path)
     with pytest.raises(ZooError, match="key 'title': expected text, found int 1") as raised:
         load_zoo(str(path))
     assert raised.value.remedy == f"`vanbench zoo check '{path}'` names every problem."
+
+
+def test_a_claim_without_a_file_says_why(tmp_path):
+    text = MINE.replace('url = "files/my-van-0123abcd.pth"', "")
+    (entry,) = load_zoo(str(write(tmp_path, text))).entries
+    assert (entry.urls, entry.filename, entry.public_url) == ((), "", "")
+    assert (entry.no_file, entry.published_hash) == ("no file is published", None)
+    (entry,) = load_zoo(str(write(tmp_path, text + 'no_file = "in a foreign format"\n'))).entries
+    assert entry.no_file == "in a foreign format"

@@ -21,6 +21,7 @@ from vanbench.errors import (
     FetchError,
     MismatchError,
     MissingError,
+    NoFileError,
     SourceError,
     UnreadableError,
 )
@@ -91,6 +92,8 @@ def fetch(
     transfer. Raises FetchError, whose ``status`` says which kind; then no new file has the name,
     and what was received so far is kept for the next try.
     """
+    if wanted.no_file:
+        raise NoFileError(f"there is no file to download: {wanted.no_file}", cause=wanted.no_file)
     _check_name(wanted.filename)
     found = look(wanted, cache, progress)
     if isinstance(found, Fetched):

@@ -9,7 +9,7 @@ from pathlib import Path
 from vanbench.download.cache import Fetched, locked, look, matches
 from vanbench.download.error_messages import disk_error
 from vanbench.download.wanted import Wanted
-from vanbench.errors import FetchError, MissingError
+from vanbench.errors import FetchError, MissingError, NoFileError
 from vanbench.files import sha256_of
 from vanbench.outside.safe_text import for_terminal
 from vanbench.progress import Update, ignore
@@ -19,8 +19,9 @@ from vanbench.progress import Update, ignore
 class Imported:
     """A wanted file: where it was found, and its path in the cache; None where it was not found.
 
-    ``status``: ``linked``, ``copied``, ``present`` (the cache has it already), ``missing``, or
-    ``unverifiable`` (nothing was published to recognise it by). ``reason`` says why there is none.
+    ``status``: ``linked``, ``copied``, ``present`` (the cache has it already), ``missing``,
+    ``unverifiable`` (nothing was published to recognise it by) or ``no file`` (the claim has none).
+    ``reason`` says why there is none.
     """
 
     wanted: Wanted
@@ -125,6 +126,8 @@ def _import(wanted: Wanted, found: _Found, cache: Path, present: Path | None) ->
     target, source = cache / wanted.cache_name, found.files.get(wanted)
     if present:
         return Imported(wanted, None, present, "present")
+    if wanted.no_file:
+        return Imported(wanted, None, None, NoFileError.status, wanted.no_file)
     if source is None:
         status = "missing" if wanted.published else "unverifiable"
         return Imported(wanted, None, None, status, found.why_missing(wanted))

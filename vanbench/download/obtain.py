@@ -10,7 +10,13 @@ from vanbench.download.cache import Fetched, fetch
 from vanbench.download.outcome_json import OutcomeJson
 from vanbench.download.transfer import local_path
 from vanbench.download.wanted import Wanted
-from vanbench.errors import FetchError, VanbenchError, error_json, unexpected_as_errors
+from vanbench.errors import (
+    FetchError,
+    NoFileError,
+    VanbenchError,
+    error_json,
+    unexpected_as_errors,
+)
 from vanbench.model.architecture import Architecture
 from vanbench.model.expected_counts import expected_params
 from vanbench.progress import Progress, guarded_progress, raising_callers_errors, silent
@@ -51,20 +57,25 @@ class Outcome:
             return self.fetched.status
         return file_status(self.error) if self.error else "missing"
 
+    @property
+    def failure(self) -> VanbenchError | None:
+        """The error, unless the claim has no file: then nothing went wrong."""
+        return None if isinstance(self.error, NoFileError) else self.error
+
     def as_json(self) -> OutcomeJson:
         """The form of ``download --json`` for one model."""
         fetched = self.fetched
         return {
             "name": self.entry.name,
             "checkpoint": {
-                "url": self.entry.public_url,
+                "url": self.entry.public_url or None,
                 "path": str(fetched.path) if fetched else None,
                 "bytes": fetched.bytes if fetched else None,
                 "sha256": fetched.sha256 if fetched else None,
                 "status": self.status,
                 "reason": str(self.error) if self.error else None,
             },
-            "error": error_json(self.error) if self.error else None,
+            "error": error_json(self.failure) if self.failure else None,
         }
 
 
@@ -78,6 +89,7 @@ def wanted_file(entry: Entry, recorded: Record | None = None) -> Wanted:
         recorded=known.sha256 if known and known.status == records.VERIFIED else None,
         shares_filename=entry.shares_filename,
         most=plausible_bytes(entry.architecture),
+        no_file=entry.no_file,
     )
 
 

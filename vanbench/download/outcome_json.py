@@ -8,8 +8,9 @@ from vanbench.errors import ErrorJson
 class FileJson(TypedDict):
     """A checkpoint file."""
 
-    url: str
-    """Its published address, without secrets; a file of this machine by its name."""
+    url: str | None
+    """Its published address, without secrets; a file of this machine by its name; null if the claim
+    has no file."""
     path: str | None
     """Where the file is; null if there is none."""
     bytes: int | None
@@ -18,7 +19,8 @@ class FileJson(TypedDict):
     """The SHA-256 of the file, computed now; null if there is none."""
     status: str
     """``verified``; ``unverifiable`` where no hash was published; else why there is no file:
-    ``mismatch``, ``unreachable``, ``missing`` or ``unreadable``."""
+    ``mismatch``, ``unreachable``, ``missing``, ``unreadable``, or ``no file`` where the claim has
+    none, which is no failure."""
     reason: str | None
     """Why there is no file; null if there is one."""
 
@@ -31,4 +33,4 @@ class OutcomeJson(TypedDict):
     checkpoint: FileJson
     """Its file."""
     error: ErrorJson | None
-    """The failure; null if there is a file."""
+    """The failure; null if there is a file, or none was published."""

@@ -20,7 +20,8 @@ class Wanted:
     that end the file's name, if there are any. ``recorded`` is the full hash of an earlier verified
     run: another file with the same prefix is a mismatch too. ``shares_filename``: another file of
     the zoo has the same name, so that a mirror may have either. ``most`` is how many bytes the file
-    can plausibly have, None if that is not known.
+    can plausibly have, None if that is not known. ``no_file`` says why there is no such file; then
+    the name is empty.
     """
 
     filename: str
@@ -29,6 +30,7 @@ class Wanted:
     recorded: str | None = None
     shares_filename: bool = False
     most: int | None = None
+    no_file: str | None = None
 
     @property
     def published(self) -> str | None:

@@ -51,6 +51,9 @@ def _facts(row: ModelRow) -> Iterator[tuple[str, str]]:
 
 
 def _of_file(file: FileRecord | None, row: ModelRow) -> Iterator[tuple[str, str]]:
+    if row.entry.no_file and file is None:
+        yield "File", f"none: {row.entry.no_file}"
+        return
     if file is None:
         yield "File", f"{row.entry.filename}: never looked for"
         yield "URL", row.entry.public_url

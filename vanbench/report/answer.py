@@ -32,7 +32,10 @@ NUMBERS = {
 
 @dataclass(frozen=True)
 class Tally:
-    """How many published numbers there are and how many have each verdict; how many files."""
+    """How many published numbers there are and how many have each verdict; how many files.
+
+    A claim without a file is not among the files.
+    """
 
     numbers: int
     counts: Mapping[str, int]
@@ -51,7 +54,9 @@ class Tally:
             f"{counts[NOT_MEASURED]} not measured" if counts[NOT_MEASURED] else "",
         ]
         numbers = ", ".join(filter(None, parts))
-        return f"{numbers}; {self.verified} of {counted(self.files, 'file')} verified"
+        total = counted(self.files, "file")
+        files = f"; {self.verified} of {total} verified" if self.files else ""
+        return f"{numbers}{files}"
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def _tally(rows: Sequence[ModelRow]) -> Tally:
     return Tally(
         numbers=len(figures),
         counts={verdict: sum(f.verdict == verdict for f in figures) for verdict in verdicts},
-        files=len(rows),
+        files=sum(not row.entry.no_file for row in rows),
         verified=sum(row.file_status in records.HAVE_FILE for row in rows),
     )
 
@@ -112,7 +117,8 @@ def _headline(tally: Tally) -> str:
     if tally.counts[DEVIATES]:
         return HEADLINES[DEVIATES]
     missing = tally.counts[NOT_MEASURED] + tally.counts[PARTIAL]
-    if missing or tally.verified < tally.files or not tally.files:
+    nothing = not (tally.files or tally.numbers)
+    if missing or tally.verified < tally.files or nothing:
         return INCOMPLETE
     return HEADLINES[REPRODUCED]
 
@@ -193,7 +199,7 @@ def _remarks(rows: Iterable[ModelRow]) -> Iterator[Finding]:
 
 def _file_reasons(rows: Iterable[ModelRow]) -> Iterator[Finding]:
     for row in rows:
-        if row.file_status not in records.HAVE_FILE:
+        if row.lacks_file:
             checkpoint = row.record.checkpoint
             cause = checkpoint and (checkpoint.cause or checkpoint.reason)
             text = f"file {row.file_status}" if checkpoint else "file never looked for"

@@ -30,7 +30,10 @@ def costs(rows: Sequence[ModelRow], results: Path, link: str) -> str:
 
 def _download(rows: Iterable[ModelRow]) -> str:
     """The size of all files that are not on this machine; those of one address are one file."""
-    remote = {row.entry.urls[0]: row for row in rows if not row.entry.urls[0].startswith("file:")}
+    published = [row for row in rows if row.entry.urls]
+    remote = {
+        row.entry.urls[0]: row for row in published if not row.entry.urls[0].startswith("file:")
+    }
     known = [_recorded_size(row) for row in remote.values()]
     sizes = [size or _estimated_size(row) for size, row in zip(known, remote.values(), strict=True)]
     if not sizes or None in sizes:

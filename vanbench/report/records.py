@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, PlainSerializer
 from vanbench.checkpoints.weights import PLAIN
 from vanbench.data.summary import DataSummary, DecoderReport
 from vanbench.environment import Environment
+from vanbench.errors import NoFileError
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.architecture import Architecture
 from vanbench.zoo.entries import EvaluationProtocol
@@ -23,6 +24,7 @@ from vanbench.zoo.entries import EvaluationProtocol
 VERIFIED = "verified"
 UNVERIFIABLE = "unverifiable"
 HAVE_FILE = (VERIFIED, UNVERIFIABLE)
+NO_FILE = NoFileError.status
 FAILED = ("unreachable", "missing", "mismatch", "unreadable")
 FP32 = "fp32"
 """The precision that claims are judged by: IEEE single precision, without TF32."""

@@ -18,8 +18,8 @@ from vanbench.zoo.other_sets import title_of
 class CheckpointJson(TypedDict):
     """The checkpoint file of a model."""
 
-    url: str
-    """Where the zoo says that the file is, without user info and query."""
+    url: str | None
+    """Where the zoo says that the file is, without user info and query; null if there is none."""
     path: str | None
     """The file on this machine; null where it is not there, and in ``table``."""
     bytes: int | None
@@ -28,7 +28,8 @@ class CheckpointJson(TypedDict):
     """Its SHA-256 in hex digits; null where it is not there."""
     status: str
     """``verified``, ``unverifiable`` (no published hash), ``mismatch``, ``unreachable``,
-    ``missing``, ``unreadable``, or ``not measured`` if it was never looked for."""
+    ``missing``, ``unreadable``, ``not measured`` if it was never looked for, or ``no file`` if the
+    claim has none."""
     reason: str | None
     """Why there is no sound file; null if there is one."""
     format: str | None
@@ -190,7 +191,7 @@ class RowJson(TypedDict):
     """The accuracies over other test sets that were measured or claimed, by key, such as
     ``imagenet_a``; empty if there are none."""
     verdict: str
-    """The worst verdict of the model's numbers; at best ``not measured`` without its file."""
+    """The worst verdict of the model's numbers; at best ``not measured`` if its file is missing."""
     erratum: str | None
     """What is known of a misprint in the published numbers; null if nothing is."""
     error: ErrorJson | None
@@ -224,12 +225,12 @@ def as_json(row: ModelRow, path: Path | None = None, error: VanbenchError | None
 def _checkpoint_json(row: ModelRow, path: Path | None) -> CheckpointJson:
     checkpoint = row.record.checkpoint
     return {
-        "url": checkpoint.url if checkpoint else row.entry.public_url,
+        "url": (checkpoint.url if checkpoint else row.entry.public_url) or None,
         "path": str(path) if path else None,
         "bytes": checkpoint.bytes if checkpoint else None,
         "sha256": checkpoint.sha256 if checkpoint else None,
         "status": row.file_status,
-        "reason": checkpoint.reason if checkpoint else None,
+        "reason": checkpoint.reason if checkpoint else row.entry.no_file,
         "format": checkpoint.format if checkpoint else None,
         "weights": checkpoint.weights if checkpoint else None,
     }

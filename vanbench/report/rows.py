@@ -89,16 +89,23 @@ class ModelRow:
 
     @property
     def verdict(self) -> str:
-        """The worst verdict of its numbers; at best ``not measured`` without its file."""
+        """The worst verdict of its numbers; at best ``not measured`` if its file is missing."""
         verdicts = [figure.verdict for figure in self.claimed]
-        if self.file_status not in records.HAVE_FILE:
+        if self.lacks_file:
             verdicts.append(NOT_MEASURED)
         return worst(verdicts)
 
     @property
     def file_status(self) -> str:
-        """The checkpoint's status, or ``not measured``."""
-        return self.record.checkpoint.status if self.record.checkpoint else NOT_MEASURED
+        """The checkpoint's status, or ``not measured``, or ``no file`` if the claim has none."""
+        if self.record.checkpoint:
+            return self.record.checkpoint.status
+        return records.NO_FILE if self.entry.no_file else NOT_MEASURED
+
+    @property
+    def lacks_file(self) -> bool:
+        """Whether the claim is about a file, and there is no sound one."""
+        return self.file_status not in (*records.HAVE_FILE, records.NO_FILE)
 
     @property
     def is_partial(self) -> bool:
@@ -118,12 +125,12 @@ class ModelRow:
         return replace(self.record, other_sets=sets or None)
 
     def lacks_accuracy(self, precision: str = FP32, *, part_asked: bool = False) -> bool:
-        """Whether an accuracy is reported, and none was measured in that precision.
+        """Whether an accuracy is reported and could be measured, and was not in that precision.
 
         A partial one is not what was asked for, unless ``part_asked``. One over another test set
-        is, where only that was given.
+        is, where only that was given. Without a published file none can be measured.
         """
-        if not (self.top1.reported or self.top5.reported):
+        if self.entry.no_file or not (self.top1.reported or self.top5.reported):
             return False
         accuracy = self.record.accuracies.get(precision)
         if accuracy is None and precision == FP32:
@@ -143,7 +150,7 @@ class ModelRow:
         missing = any(f.verdict == NOT_MEASURED for f in (self.params, self.flops))
         if accuracy_asked:
             missing |= self.lacks_accuracy(precision, part_asked=part_asked)
-        if missing or self.file_status not in records.HAVE_FILE:
+        if missing or self.lacks_file:
             return VanbenchError.exit_code
         return 0
 
@@ -163,7 +170,7 @@ def make_row(
     """
     params, flops = _judge_counts(entry, record.counts, why_no_counts)
     claims, corrected = entry.claims, _corrected(entry)
-    why = own_reason or reason or _why_no_accuracy(record)
+    why = own_reason or reason or _why_no_accuracy(entry, record)
     own = _judge_accuracy(entry, claims, corrected, record.accuracy, why)
     measured = record.other_sets or {}
     others = {
@@ -291,8 +298,10 @@ def not_judged(precisions: str) -> str:
     return f"computed in {precisions}, and only {FP32} counts as reproduction"
 
 
-def _why_no_accuracy(record: Record) -> str:
+def _why_no_accuracy(entry: Entry, record: Record) -> str:
     checkpoint = record.checkpoint
+    if entry.no_file:
+        return entry.no_file
     if record.other_precisions:
         return not_judged(" and ".join(record.other_precisions))
     if record.other_sets:

@@ -202,7 +202,7 @@ def lines(row: ModelRow, notes: Footnotes) -> list[list[str]]:
 def _file_line(row: ModelRow, notes: Footnotes) -> list[str]:
     checkpoint = row.record.checkpoint
     if checkpoint is None:
-        return ["SHA-256", "", "", "", NOT_MEASURED]
+        return ["SHA-256", "", "", "", row.file_status]
     status = checkpoint.status
     if status not in records.HAVE_FILE:
         status += " " + _cause(checkpoint, notes)
@@ -243,7 +243,7 @@ def markdown(rows: Iterable[ModelRow]) -> str:
 def _file_cell(row: ModelRow, notes: Footnotes) -> str:
     checkpoint = row.record.checkpoint
     if checkpoint is None:
-        return NOT_MEASURED
+        return row.file_status
     if checkpoint.status in records.HAVE_FILE:
         marks = "".join(f" {notes.mark(text)}" for text in _remarks(checkpoint))
         return f"{checkpoint.status}<br>`{str(checkpoint.sha256)[:8]}`{marks}"

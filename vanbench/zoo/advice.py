@@ -76,7 +76,7 @@ def _about_zoo(zoo: Zoo) -> Iterator[Advice]:
 def _duplicates(zoo: Zoo) -> Iterator[Advice]:
     """Models that are about one file: the same URL, or the same published hash."""
     seen: dict[str, str] = {}
-    for entry in zoo.entries:
+    for entry in (entry for entry in zoo.entries if entry.urls):
         keys = [entry.urls[0], *([entry.published_hash] if entry.published_hash else [])]
         other = next((seen[key] for key in keys if key in seen), None)
         if other:
@@ -86,7 +86,7 @@ def _duplicates(zoo: Zoo) -> Iterator[Advice]:
 
 
 def _hash(entry: Entry, said: set[str]) -> Iterator[Advice]:
-    if entry.published_hash is None:
+    if entry.urls and entry.published_hash is None:
         yield Advice(
             UNSAFE,
             entry.name,
@@ -98,8 +98,9 @@ def _hash(entry: Entry, said: set[str]) -> Iterator[Advice]:
 
 
 def _address(entry: Entry, said: set[str]) -> Iterator[Advice]:
-    url = entry.urls[0]
-    parts = urlsplit(url)
+    if not entry.urls:
+        return
+    parts = urlsplit(entry.urls[0])
     if parts.scheme == "file" and not Path(url2pathname(parts.path)).is_file():
         problem = f"there is no file {unquote(entry.filename)} where the url says"
         yield Advice(UNSAFE, entry.name, "url", problem, "Correct the path, or put the file there.")
@@ -110,7 +111,9 @@ def _address(entry: Entry, said: set[str]) -> Iterator[Advice]:
 
 
 def _protocol(entry: Entry, said: set[str]) -> Iterator[Advice]:
-    if _accuracies(entry.claims) and "protocol" not in said:
+    if not (entry.urls and _accuracies(entry.claims)):
+        return  # no accuracy is measured without a file
+    if "protocol" not in said:
         yield Advice(
             UNSAFE,
             entry.name,
@@ -118,7 +121,7 @@ def _protocol(entry: Entry, said: set[str]) -> Iterator[Advice]:
             f"no protocol, so that the default applies: {entry.protocol.describe()}",
             "Give the protocol of the source, also where it is the default.",
         )
-    if _accuracies(entry.claims) and entry.claimed_images is None:
+    if entry.claimed_images is None:
         yield Advice(
             NOTE if "data" in said else UNSAFE,
             entry.name,

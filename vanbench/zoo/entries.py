@@ -95,7 +95,8 @@ class Erratum:
 class Entry:
     """One published checkpoint and what is claimed for it.
 
-    ``urls`` are absolute, ``address`` is the first one as the zoo file has it.
+    ``urls`` are absolute, ``address`` is the first one as the zoo file has it. Both are empty for a
+    claim without a file; then ``no_file`` says why there is none, in a clause.
     ``layer_norm_eps`` None means the one of the code that uses the file's key naming; ``images``
     is over how many images the accuracies are claimed, None if the zoo does not say. ``aliases``
     are other names of the model, which are accepted where its name is.
@@ -121,6 +122,7 @@ class Entry:
     note: str | None = None
     aliases: tuple[str, ...] = ()
     shares_filename: bool = False
+    no_file: str | None = None
 
     @property
     def arch(self) -> str:
@@ -140,8 +142,8 @@ class Entry:
 
     @property
     def filename(self) -> str:
-        """The file's published name: the last part of its URL."""
-        return filename_of(self.urls[0])
+        """The file's published name: the last part of its URL; empty if there is no file."""
+        return filename_of(self.urls[0]) if self.urls else ""
 
     @property
     def public_url(self) -> str:

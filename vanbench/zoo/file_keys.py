@@ -23,6 +23,7 @@ from vanbench.zoo.reader import (
     MOST_EPS,
     MOST_MIRRORS,
     MOST_MODELS,
+    NO_FILE,
 )
 from vanbench.zoo.reported import FIGURE
 from vanbench.zoo.sections import (
@@ -189,9 +190,13 @@ class ModelTable(TypedDict, total=False):
     architecture: Required[Annotated[str, _more(enum=list(ARCHITECTURES))] | ArchitectureTable]
     """A published architecture, such as ``van_b0``, or a table of ``embed_dims``, ``depths`` and
     ``mlp_ratios``."""
-    url: Required[Annotated[str, _text(LONGEST_URL)]]
+    url: Annotated[str, _text(LONGEST_URL)]
     """Where the file is: a URL that ends in the file's name, or a path beside the zoo file, such as
-    ``files/my-van-0123abcd.pth``."""
+    ``files/my-van-0123abcd.pth``. A claim without a file has none: its parameters and FLOPs are
+    judged, its accuracy is not measured."""
+    no_file: Annotated[str, _text(pattern=_FILLED_LINE), _more(default=NO_FILE)]
+    """Why a claim without ``url`` has no file, as a clause, such as ``the file is in a foreign
+    format (PaddlePaddle)``. Default: ``no file is published``."""
     mirrors: Annotated[list[Annotated[str, _text(LONGEST_URL)]], Field(max_length=MOST_MIRRORS)]
     """Further URLs or paths of the same file, tried in order."""
     sha256: Annotated[str, _text(64, _SHA256)]

@@ -47,6 +47,7 @@ MOST_MODELS = 1000
 MOST_MIRRORS = 20
 MOST_ALIASES = 20
 LONGEST_CITATION = 5000
+NO_FILE = "no file is published"  # the reason where an entry without url gives none
 LEAST_EPS, MOST_EPS = 1e-12, 0.1
 
 
@@ -155,7 +156,7 @@ def _read_entry(table: Table, name: str, defaults: _Defaults) -> Entry:
         name=name,
         architecture=architecture,
         urls=_read_urls(table),
-        address=table.text("url", most=LONGEST_URL),
+        address=table.text("url", "", most=LONGEST_URL),
         claims=read_claims(table.table("reported", {})),
         layer_norm_eps=_read_eps(table, defaults.layer_norm_eps),
         counting=counting,
@@ -168,6 +169,7 @@ def _read_entry(table: Table, name: str, defaults: _Defaults) -> Entry:
         config=_read_line(table, "config", None),
         note=_read_line(table, "note", defaults.note),
         aliases=_read_aliases(table),
+        no_file=_read_no_file(table),
     )
     table.done()
     return entry
@@ -199,8 +201,13 @@ def _read_aliases(table: Table) -> tuple[str, ...]:
 
 
 def _read_urls(table: Table) -> tuple[str, ...]:
-    """Absolute URLs as they are; anything else is a path beside the zoo file."""
-    url = table.text("url", most=LONGEST_URL)
+    """Absolute URLs as they are, anything else as a path beside the zoo file; none without url."""
+    url = table.text("url", None, most=LONGEST_URL)
+    if url is None:
+        for key in ("mirrors", "sha256"):
+            if key in table.data:
+                raise table.fail("url", f"a url beside {key}")
+        return ()
     mirrors = table.get("mirrors", list, "a list of URLs", [])
     expected = f"a list of at most {MOST_MIRRORS} URLs"
     if len(mirrors) > MOST_MIRRORS or not all(isinstance(u, str) for u in mirrors):
@@ -212,6 +219,15 @@ def _read_urls(table: Table) -> tuple[str, ...]:
         if not is_plain(mirror) or len(mirror) > LONGEST_URL or not is_file_address(absolute):
             raise table.fail("mirrors", f"{expected} that end in a file name", mirror)
     return tuple(urls)
+
+
+def _read_no_file(table: Table) -> str | None:
+    """Why the entry has no file, as a clause; None if it has one."""
+    if "url" not in table.data:
+        return _read_line(table, "no_file", NO_FILE)
+    if "no_file" in table.data:
+        raise table.fail("no_file", "no such key beside url", table.data["no_file"])
+    return None
 
 
 def _absolute(url: str, folder: Path) -> str:
@@ -276,7 +292,7 @@ def _related(models: Table, entries: Sequence[Entry]) -> tuple[Entry, ...]:
     have the same file name.
     """
     hashes: dict[str, str] = {}
-    for entry in entries:
+    for entry in (entry for entry in entries if entry.urls):
         known, given = hashes.get(entry.urls[0], ""), entry.sha256 or ""
         if not (known.startswith(given) or given.startswith(known)):
             raise models.table(entry.name).fail("sha256", f"{known} as for the same URL", given)
@@ -288,5 +304,7 @@ def _related(models: Table, entries: Sequence[Entry]) -> tuple[Entry, ...]:
             sha256=hashes[entry.urls[0]] or None,
             shares_filename=names[entry.filename.lower()] > 1,
         )
+        if entry.urls
+        else entry
         for entry in entries
     )

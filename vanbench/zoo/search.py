@@ -36,7 +36,7 @@ class Named(Protocol):
 
     @property
     def filename(self) -> str:
-        """The published name of its file."""
+        """The published name of its file; empty if there is none."""
 
 
 Model = TypeVar("Model", bound=Named)
@@ -75,7 +75,7 @@ def matching(models: Sequence[Model], query: str) -> tuple[Model, ...]:
         )
     wanted = normal_name(query)
     named = (model for model in models if wanted in _normal_names(model))
-    of_file = (model for model in models if wanted == normal_name(model.filename))
+    of_file = (m for m in models if m.filename and wanted == normal_name(m.filename))
     return tuple(islice(named, 1)) or tuple(islice(of_file, 1))
 
 

@@ -1,7 +1,7 @@
 """``vanbench download``."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -43,6 +43,7 @@ def command(
 
     Prints where each file is.
     A file already in the cache is hashed again, not trusted. A failure does not stop the others.
+    A claim without a file has nothing to download, which is no failure.
     """
     from vanbench.download.obtain import Sources, obtain_all
 
@@ -53,7 +54,7 @@ def command(
         print_json(**document)
     else:
         _print(outcomes, settings)
-    exit_for({o.entry.name: o.error for o in outcomes if o.error is not None})
+    exit_for({o.entry.name: o.failure for o in outcomes if o.failure is not None})
 
 
 def _print(outcomes: Sequence["Outcome"], settings: Settings) -> None:
@@ -73,11 +74,21 @@ def _print(outcomes: Sequence["Outcome"], settings: Settings) -> None:
         rows = [[model, status, file] for model, status, _, file in rows]
     print_table(columns, rows)
     echo(f"Folder: {settings.cache}", wrap=False)
-    echo(_sentence(outcomes))
-    if all(outcome.fetched for outcome in outcomes):
+    for line in _answer(outcomes):
+        echo(line)
+    if not any(outcome.failure for outcome in outcomes):
         names = [outcome.entry.name for outcome in outcomes]
         models = ["--all"] if len(names) == len(settings.zoo.entries) else names
         echo(f"Next: {next_command('verify', *models)}", wrap=False)
+
+
+def _answer(outcomes: Sequence["Outcome"]) -> Iterator[str]:
+    """What became of the files, and why claims have none."""
+    files = [outcome for outcome in outcomes if not outcome.entry.no_file]
+    if files:
+        yield _sentence(files)
+    for reason, number in Counter(o.entry.no_file for o in outcomes if o.entry.no_file).items():
+        yield f"{counted(number, 'model')} without a file: {reason}."
 
 
 def _sentence(outcomes: Sequence["Outcome"]) -> str:

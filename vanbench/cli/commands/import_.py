@@ -36,7 +36,8 @@ class ImportedModel(TypedDict):
     """The model, ARCH.TAG."""
     status: str
     """``linked`` or ``copied`` into the cache, ``present`` (it was there already), ``missing``, or
-    ``unverifiable`` (no hash was published to recognise it by)."""
+    ``unverifiable`` (no hash was published to recognise it by), or ``no file`` (the claim has
+    none)."""
     path: str | None
     """Where the cache has the file; null if it has none."""
     source: str | None

@@ -12,7 +12,7 @@ from vanbench.cli.options import Settings, common_options
 from vanbench.cli.output import echo, print_json, print_table
 from vanbench.cli.phrases import counted, next_command
 from vanbench.cli.tables import Column
-from vanbench.errors import ErrorJson, VanbenchError, error_json
+from vanbench.errors import ErrorJson, NoFileError, VanbenchError, error_json
 from vanbench.model.architecture import ArchitectureDict
 from vanbench.zoo.addresses import public_url
 from vanbench.zoo.each import for_each
@@ -67,10 +67,13 @@ class ListedModel(TypedDict):
     """The configuration that the source names; null if it names none."""
     note: str | None
     """What the source says of the checkpoint; null if it says nothing."""
-    url: str
-    """The address of the checkpoint, without secrets; a file of this machine by its name."""
-    file: str
-    """The published name of the checkpoint file."""
+    url: str | None
+    """The address of the checkpoint, without secrets; a file of this machine by its name; null if
+    there is no file."""
+    file: str | None
+    """The published name of the checkpoint file; null if there is no file."""
+    no_file: str | None
+    """Why there is no file; null if there is one."""
     in_cache: bool | None
     """Whether the cache has a file of this name; null where the cache could not be read."""
     error: ErrorJson | None
@@ -153,7 +156,7 @@ def _row(entry: Entry, cached: bool | None) -> list[str]:
         " ".join(map(str, architecture.depths)),
         *(figure.text if figure else "–" for figure in figures),
         entry.pretrain or "",
-        CACHED[cached],
+        NoFileError.status if entry.no_file else CACHED[cached],
     ]
 
 
@@ -180,11 +183,12 @@ def _print_background(zoo: Zoo) -> None:
 
 def _print_answer(zoo: Zoo, cached: Mapping[str, bool]) -> None:
     here = sum(cached.values())
+    files = sum(not entry.no_file for entry in zoo.entries)
     source = public_url(zoo.source)
     echo(f"Source: {source}", wrap="://" not in source)
     models = counted(len(zoo.entries), "model")
-    echo(f"{models}; {here} of {len(zoo.entries)} files in the cache.")
-    step = "verify" if here == len(zoo.entries) else "download"
+    echo(f"{models}; {here} of {files} files in the cache." if files else f"{models}, no files.")
+    step = "verify" if here == files else "download"
     echo(f"Next: {next_command(step, '--all')}", wrap=False)
 
 
@@ -220,8 +224,9 @@ def _model_json(entry: Entry, cached: bool | None, error: VanbenchError | None) 
         "pretrain": entry.pretrain,
         "config": public_url(entry.config) if entry.config else None,
         "note": entry.note,
-        "url": entry.public_url,
-        "file": entry.filename,
+        "url": entry.public_url or None,
+        "file": entry.filename or None,
+        "no_file": entry.no_file,
         "in_cache": cached,
         "error": error_json(error) if error else None,
     }

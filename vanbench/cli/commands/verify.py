@@ -82,9 +82,10 @@ def command(
     These are the file hash, parameters, FLOPs, Top-1 and Top-5.
     What was measured in full is recorded under results/ with its provenance. Without --data (and
     with no set shipped beside the zoo) Top-1 and Top-5 are not measured. With --limit the result
-    is partial and nothing is recorded. In another --precision than fp32 the accuracies are recorded
-    beside those in fp32, and compared with them, but not judged. The last lines say what was found
-    and what to do next; --details has every number with its difference.
+    is partial and nothing is recorded. A claim without a file is counted; that its accuracy is not
+    measured is no failure. In another --precision than fp32 the accuracies are recorded beside
+    those in fp32, and compared with them, but not judged. The last lines say what was found and
+    what to do next; --details has every number with its difference.
     """
     from vanbench.download.obtain import Sources
     from vanbench.typed_json import to_json
@@ -164,7 +165,7 @@ def _file(row: "ModelRow") -> str:
     if row.file_status == "verified" and checkpoint and checkpoint.sha256:
         return f"✓ {checkpoint.sha256[:8]}"
     bad = row.file_status in ("mismatch", "unreadable")
-    return f"{'✗' if bad else '○'} {row.file_status}"
+    return row.file_status if row.entry.no_file else f"{'✗' if bad else '○'} {row.file_status}"
 
 
 def _next(

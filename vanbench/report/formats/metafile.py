@@ -55,7 +55,8 @@ def _model(row: ModelRow) -> dict[str, Any]:
     model["In Collection"] = COLLECTION
     if results := _results(row):
         model["Results"] = [results]
-    model["Weights"] = row.entry.public_url
+    if row.entry.urls:
+        model["Weights"] = row.entry.public_url
     if row.entry.config:
         model["Config"] = for_terminal(row.entry.config)
     return model
