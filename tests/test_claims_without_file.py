@@ -65,7 +65,7 @@ def test_other_models_are_verified_beside_it(shell, model):
         first, second = shell.verify()["models"]
     assert (first["verdict"], second["verdict"]) == ("not measured", "reproduced")
     said = shell("verify", "--all", "--data", shell.data, "--workers", "0", "--offline").stdout
-    assert "1 of 1 files verified" in said
+    assert "1 of 1 file verified" in said
     assert f"van_paper.in1k: Top-1 and Top-5 not measured: {REASON}." in said
 
 

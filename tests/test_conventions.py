@@ -5,10 +5,18 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.support.models import TINY
-from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS, OTHER_COUNTERS
+from vanbench.conventions import (
+    CONVENTIONS,
+    COUNTERS,
+    OPERATIONS,
+    OTHER_COUNTERS,
+    PARAM_CONVENTIONS,
+    PARAM_KINDS,
+)
 from vanbench.flops import count, count_from_shapes
-from vanbench.model.architecture import ARCHITECTURES
+from vanbench.model.architecture import ARCHITECTURES, Architecture
 from vanbench.model.build import build_uninitialized
+from vanbench.model.expected_counts import expected_param_kinds
 
 MEASURED = {
     ("van_b0", 32): (18414312, 18147688, 18156136),
@@ -71,3 +79,60 @@ def test_every_factor_names_an_operation_and_every_operation_is_measured():
         assert all(factor > 0 for factor in convention.factors.values())
     assert count(TINY, 32).units.keys() == OPERATIONS.keys()
     assert not CONVENTIONS.keys() & OTHER_COUNTERS.keys()
+
+
+def test_parameter_conventions_give_what_was_computed_by_hand():
+    """Four stages of one block: a BatchNorm before the block and two in it, two layer scales."""
+    channels = 8 + 16 + 24 + 32
+    architecture = Architecture((8, 16, 24, 32), (1, 1, 1, 1), (8, 8, 4, 4), num_classes=10)
+    kinds = expected_param_kinds(architecture)
+    assert kinds["layer_scales"] == 2 * channels == 160
+    assert kinds["bn_statistics"] == 3 * channels * 2 == 480
+    total = sum(p.numel() for p in build_uninitialized(architecture).parameters())
+    counted = {name: rule.total(kinds) for name, rule in PARAM_CONVENTIONS.items()}
+    assert counted == {
+        "parameters": total,
+        "with-bn-statistics": total + 480,
+        "without-layer-scales": total - 160,
+        "with-bn-statistics-without-layer-scales": total + 320,
+    }
+
+
+@pytest.mark.parametrize("name", ["van_b0", "van_b3"])
+def test_parameter_kinds_are_those_of_the_network(name):
+    model = build_uninitialized(ARCHITECTURES[name])
+    kinds = expected_param_kinds(ARCHITECTURES[name])
+    scales = [p for key, p in model.named_parameters() if "scale" in key]
+    statistics = [b for key, b in model.named_buffers() if "running" in key]
+    assert kinds["layer_scales"] == sum(p.numel() for p in scales)
+    assert kinds["bn_statistics"] == sum(b.numel() for b in statistics)
+    assert kinds.keys() == PARAM_KINDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("source", "convention", "digits", "figures"),
+    [
+        ("Keras port", "with-bn-statistics", 6, ["4.113224"]),
+        ("PaddleClas", "with-bn-statistics-without-layer-scales", 3,
+         ["4.110", "13.869", "26.592", "44.790"]),
+        ("SimpleAICV", "without-layer-scales", 3, ["4.103", "13.856", "26.567"]),
+    ],
+)  # fmt: skip
+def test_the_parameters_that_sources_print(source, convention, digits, figures):
+    for number, figure in enumerate(figures):
+        kinds = expected_param_kinds(ARCHITECTURES[f"van_b{number}"])
+        counted = PARAM_CONVENTIONS[convention].total(kinds)
+        assert f"{counted / 1e6:.{digits}f}" == figure, (source, number)
+
+
+@pytest.mark.parametrize(
+    ("counter", "figures"),
+    [
+        ("paddleclas", ["0.880", "2.518", "5.032", "8.987"]),
+        ("simpleaicv", ["0.880224", "2.518", "5.033"]),
+    ],
+)
+def test_the_flops_that_sources_print(counter, figures):
+    for number, figure in enumerate(figures):
+        _, flops = count_from_shapes(ARCHITECTURES[f"van_b{number}"], 224, counter)
+        assert f"{flops / 1e9:.{len(figure) - 2}f}" == figure

@@ -1,12 +1,13 @@
 """Counts against closed forms in the numbers of the architecture, and against the report."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from tests.support.models import TINY
 from vanbench.conventions import CONVENTIONS
-from vanbench.flops import count, count_as_reported, count_from_shapes
+from vanbench.flops import count, count_as_reported, count_by_rules, count_from_shapes
 from vanbench.model.architecture import ARCHITECTURES, Architecture
 from vanbench.zoo.reader import load_zoo
 
@@ -133,3 +134,11 @@ def test_fvcores_own_counts_are_its_rule(resolution):
 def test_the_reports_scope_has_its_own_head():
     with_head = count_as_reported(Architecture(*_body(TINY), num_classes=0), 10, 32)
     assert with_head.params == count(TINY, 32).params
+
+
+@pytest.mark.parametrize("resolution", [32, 97])
+@pytest.mark.parametrize("architecture", [TINY, ARCHITECTURES["van_b0"]])
+def test_fvcores_rule_gives_what_fvcore_gives(architecture, resolution):
+    traced, by_rules = count(architecture, resolution), count_by_rules(architecture, resolution)
+    assert by_rules.uncounted == {}
+    assert replace(traced, uncounted={}) == by_rules

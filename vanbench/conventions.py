@@ -1,4 +1,4 @@
-"""How FLOPs are counted: each convention is a table of factors per kind of operation.
+"""How FLOPs and parameters are counted: each convention is a table of factors per kind.
 
 ``OPERATIONS`` are the kinds, with the unit in which each is measured; ``flops`` finds how many
 units a network has. No convention here counts element-wise additions and multiplications.
@@ -22,16 +22,24 @@ OPERATIONS = {
 """The kinds of operation of a VAN, and what is counted of each, for one image."""
 
 
+PARAM_KINDS = {
+    "weights": "weights and biases of convolutions, norms and the head",
+    "layer_scales": "layer scales, two for each channel of a block",
+    "bn_statistics": "running means and variances of the BatchNorms, which are no parameters",
+}
+"""The numbers that a file of a VAN holds, as far as sources count them as parameters."""
+
+
 @dataclass(frozen=True)
 class Convention:
-    """``factors`` maps an operation to the FLOPs per unit; what it does not name is not counted."""
+    """``factors`` maps a kind to what each unit counts; what it does not name is not counted."""
 
     title: str
     factors: Mapping[str, int]
     note: str = ""
 
     def total(self, units: Mapping[str, int]) -> int:
-        """The FLOPs of a network that has these units of each operation.
+        """The count of a network that has these units of each kind.
 
         >>> CONVENTIONS["fvcore"].total({"conv": 100, "conv_bias": 7, "layer_norm": 2})
         110
@@ -89,6 +97,16 @@ OTHER_COUNTERS = {
         {"conv": 1, "conv_bias": 1, "linear": 1, "linear_bias": 1},
         'with backend="aten"',
     ),
+    "paddleclas": Convention(
+        "PaddleClas",
+        {"conv": 1, "conv_bias": 1, "batch_norm": 2, "linear": 1},
+        "the rule that gives all FLOPs of its page on VAN; LayerNorm is not in it",
+    ),
+    "simpleaicv": Convention(
+        "SimpleAICV",
+        {"conv": 1, "conv_bias": 1, "batch_norm": 2, "layer_norm": 2, "pool": 1, "linear": 1},
+        "OpenMMLab's and the head; it gives its 880.224 M of VAN-B0 to the last digit",
+    ),
     "torchinfo": Convention(
         "torchinfo 1.8.0",
         {
@@ -102,8 +120,32 @@ OTHER_COUNTERS = {
         "total_mult_adds; a norm counts with its parameters, whatever the size of the image",
     ),
 }
-"""Other tools, so that their figures can be recognised. Each rule was found, and is tested, with
-figures that the named version gave for a VAN.
+"""Other tools and sources, so that their figures can be recognised. Each rule was found, and is
+tested, with figures that the named version gave, or the source printed, for a VAN.
 """
 
 COUNTERS = CONVENTIONS | OTHER_COUNTERS
+
+PARAM_CONVENTIONS = {
+    "parameters": Convention(
+        "all parameters",
+        {"weights": 1, "layer_scales": 1},
+        "as model.parameters() of PyTorch has them",
+    ),
+    "with-bn-statistics": Convention(
+        "parameters and BatchNorm statistics",
+        {"weights": 1, "layer_scales": 1, "bn_statistics": 1},
+        "as count_params() of Keras",
+    ),
+    "without-layer-scales": Convention(
+        "parameters without layer scales",
+        {"weights": 1},
+        "those that belong to a module of their own; or a network without layer scales",
+    ),
+    "with-bn-statistics-without-layer-scales": Convention(
+        "parameters and BatchNorm statistics, without layer scales",
+        {"weights": 1, "bn_statistics": 1},
+        "the rule that gives all parameters of PaddleClas' page on VAN",
+    ),
+}
+"""What sources count as parameters; a zoo names one of them for its figures."""

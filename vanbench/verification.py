@@ -41,6 +41,7 @@ from vanbench.report.records import Counts, FileRecord, Record
 from vanbench.report.rows import ModelRow, make_row, unjudged_row
 from vanbench.zoo.addresses import portable
 from vanbench.zoo.class_ids import imagenet_1k
+from vanbench.zoo.combined import home
 from vanbench.zoo.entries import Entry, Zoo
 from vanbench.zoo.other_sets import title_of
 
@@ -263,9 +264,9 @@ def _examine(
     error = old if isinstance(old, VanbenchError) else None
     recorded = None if isinstance(old, VanbenchError) else old
     if entry.no_file:
-        return _Examined(entry, recorded, Record(zoo.name, entry.name), error), None
+        return _Examined(entry, recorded, Record(*home(zoo.name, entry.name)), error), None
     found, checkpoint, failure = _file(zoo, entry, sources, recorded, options, progress)
-    record = Record(zoo.name, entry.name, found, None)
+    record = Record(*home(zoo.name, entry.name), found, None)
     return _Examined(entry, recorded, record, error or failure), checkpoint
 
 

@@ -98,7 +98,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_zoos_are_shipped_names_and_zoo_files(folder):
-    names = list(shipped_zoos())
+    names = [*shipped_zoos(), "all"]
     assert values("vanbench list --zoo ") == [*names, "--x.toml", "broken.toml", "mine.toml"]
     assert values("vanbench list --zoo m") == ["mine.toml"]
     assert items("vanbench list --zoo elsewhere/") == [("file", "elsewhere/")]

@@ -8,7 +8,7 @@ import pytest
 
 from vanbench.errors import ZooError
 from vanbench.zoo.entries import EvaluationProtocol
-from vanbench.zoo.reader import SHIPPED, load_zoo
+from vanbench.zoo.reader import SHIPPED, load_zoo, shipped_zoos
 
 PUBLISHED = """\
 van_b0.in1k 4.11 0.88 75.41 93.02 van-tiny_8xb128_in1k_20220501-385941af.pth
@@ -112,7 +112,8 @@ MISTAKES = {
     "zero depth": ("[1, 1, 1, 1]", "[1, 0, 1, 1]", r"key 'depths'"),
     "hash without url": ('url = "files/my-van-0123abcd.pth"', 'sha256 = "0123abcd"', r"key 'url': expected a url beside sha256, found nothing"),
     "mirrors without url": ('url = "files/my-van-0123abcd.pth"', "mirrors = []", r"key 'url': expected a url beside mirrors, found nothing"),
-    "no file and url": ('url =', 'no_file = "lost"\nurl =', r"key 'no_file': expected no such key beside url"),
+    "empty no_file": ('url =', 'no_file = ""\nurl =', r"key 'no_file': expected a text that is not empty"),
+    "weights of no zoo": ('url =', 'weights_of = "van_b0.in1k"\nurl =', r"key 'weights_of': expected the name of a model of a zoo"),
     "no tag": ('my_van.best', "my_van", r"ARCH.TAG"),
     "bad hash": ('url =', 'sha256 = "XYZ"\nurl =', r"key 'sha256': expected 8 to 64 lower-case hex"),
     "no models": ('[models."my_van.best"]', '[other]', r"key 'models': expected a table, found nothing"),
@@ -259,7 +260,7 @@ def test_a_wrong_zoo_suggests_the_nearest(tmp_path, monkeypatch, name, remedy):
         (tmp_path / file).write_text(MINE)
     with pytest.raises(ZooError) as caught:
         load_zoo(name)
-    shipped = ", ".join(path.stem for path in sorted(SHIPPED.glob("*.toml")))
+    shipped = ", ".join([*shipped_zoos(), "all"])
     assert str(caught.value) == (
         f"no zoo '{name}': neither a shipped one ({shipped}) nor a file. {remedy}"
     )
@@ -311,3 +312,5 @@ def test_a_claim_without_a_file_says_why(tmp_path):
     assert (entry.no_file, entry.published_hash) == ("no file is published", None)
     (entry,) = load_zoo(str(write(tmp_path, text + 'no_file = "in a foreign format"\n'))).entries
     assert entry.no_file == "in a foreign format"
+    (entry,) = load_zoo(str(write(tmp_path, MINE + 'no_file = "its hash is not known"\n'))).entries
+    assert (entry.urls, entry.no_file) == ((), "its hash is not known")

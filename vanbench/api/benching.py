@@ -175,7 +175,10 @@ def bench(
     check_number("batch_size", batch_size, 1)
     check_number("threads", threads, 1)
     check_number("seconds", seconds, 0)
-    entries = selected(open_zoo(zoo), models)
+    the_zoo = open_zoo(zoo)
+    if the_zoo.parts:
+        raise ValueError(f"zoo: expected one zoo, found {the_zoo.name!r}: records are by model")
+    entries = selected(the_zoo, models)
     options = bench_options(
         device, precision, batch_size, seconds, threads, compile=compile, rewrite=rewrite
     )

@@ -28,6 +28,7 @@ from click.shell_completion import (
 from vanbench.errors import ZooError
 from vanbench.outside.files import read_bytes
 from vanbench.outside.safe_text import for_terminal
+from vanbench.zoo.combined import ALL
 from vanbench.zoo.reader import MOST_BYTES, load_zoo, shipped_zoos
 from vanbench.zoo.search import normal_name
 
@@ -108,7 +109,7 @@ def complete_models(context: click.Context, _: click.Parameter, incomplete: str)
 @_or_nothing
 def complete_zoos(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """The shipped zoos and zoo files that begin like this; else any file."""
-    names = [name for name in shipped_zoos() if name.startswith(incomplete)]
+    names = [name for name in (*shipped_zoos(), ALL) if name.startswith(incomplete)]
     files = sorted(glob.glob(f"{glob.escape(incomplete)}*.toml"))
     items = [CompletionItem(name, help="shipped with vanbench") for name in names]
     items += [CompletionItem(name) for name in files if _SAFE.fullmatch(name) and _is_zoo(name)]

@@ -23,16 +23,18 @@ def select(zoo: Zoo, names: tuple[str, ...], everything: bool) -> tuple[Entry, .
         raise click.UsageError(f"Name at least one model, or give --all. The zoo has {known}.")
     if everything:
         return zoo.entries
-    return tuple({entry.name: entry for name in names for entry in _matching(zoo, name)}.values())
+    return tuple(
+        {entry.name: entry for name in names for entry in matching_or_hint(zoo, name)}.values()
+    )
 
 
 def select_one(zoo: Zoo, name: str) -> Entry:
     """The entry of this name; a pattern must match one."""
-    _matching(zoo, name)
+    matching_or_hint(zoo, name)
     return zoo.find(name)
 
 
-def _matching(zoo: Zoo, name: str) -> tuple[Entry, ...]:
+def matching_or_hint(zoo: Zoo, name: str) -> tuple[Entry, ...]:
     """The entries that a name means; the error for an unknown one also knows what is elsewhere."""
     try:
         return zoo.matching(name)
@@ -54,7 +56,8 @@ def _of_a_file(name: str) -> str:
 
 def _of_another_zoo(zoo: Zoo, name: str) -> str:
     """Which other shipped zoo has the model, or a near one where ``zoo`` has none."""
-    others = [load_zoo(other) for other, path in shipped_zoos().items() if path != zoo.path]
+    seen = {zoo.path, *(part.path for part in zoo.parts)}
+    others = [load_zoo(other) for other, path in shipped_zoos().items() if path not in seen]
     for other in others:
         if found := matching(other.entries, name):
             names = listed([entry.name for entry in found])

@@ -4,7 +4,7 @@ import functools
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,16 @@ from vanbench.devices import PRECISIONS
 from vanbench.distributed import join_team, processes
 from vanbench.evaluation.plan import ON_ERROR, RunOptions
 from vanbench.progress import Update
+from vanbench.zoo.combined import ALL
 from vanbench.zoo.entries import Zoo
 from vanbench.zoo.reader import load_zoo
 
 if TYPE_CHECKING:
     from vanbench.inference.rewrite_config import RewriteConfig
+
+WITH_ALL_ZOOS = ("list", "download", "import", "flops", "validate", "verify", "diagnose",
+                  "hash", "claims")  # fmt: skip
+"""The commands that work on the models of several zoos; the others have one document or record."""
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
@@ -57,8 +62,16 @@ class Settings:
 
     @functools.cached_property
     def zoo(self) -> Zoo:
-        """The zoo; ZooError if its file cannot be used."""
+        """The zoo; ZooError if its file cannot be used, UsageError where it may not be ``all``."""
+        command = click.get_current_context().info_name
+        if self.zoo_name == ALL and command not in WITH_ALL_ZOOS:
+            known = ", ".join(WITH_ALL_ZOOS)
+            raise click.BadParameter(f"{ALL!r} is for {known}. Name one zoo.", param_hint="--zoo")
         return load_zoo(self.zoo_name)
+
+    def with_zoo(self, name: str) -> "Settings":
+        """The same settings with another zoo."""
+        return replace(self, zoo_name=name)
 
     def say(self, message: str, *, multiline: bool = False) -> None:
         """Print a message on stderr, unless -q."""
@@ -116,7 +129,7 @@ def common_options(function: Function) -> Function:
             show_default=True,
             metavar="FILE|NAME",
             shell_complete=complete_zoos,
-            help="Model zoo: a shipped one (openmmlab, demo) or a TOML file.",
+            help="Model zoo: a shipped one (openmmlab, authors, demo, …), a TOML file, or all.",
         ),
     )
 

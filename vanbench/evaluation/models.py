@@ -15,6 +15,7 @@ from vanbench.evaluation.validate import validate_candidates
 from vanbench.progress import Progress, silent
 from vanbench.report.records import FP32, Record, with_accuracy
 from vanbench.report.rows import ModelRow, make_row, not_judged
+from vanbench.zoo.combined import home
 from vanbench.zoo.entries import Entry, EvaluationProtocol, Zoo
 
 
@@ -81,7 +82,7 @@ def validate_entries(
 
 
 def _record(zoo: Zoo, name: str, result: ValidationResult) -> Record:
-    record = with_accuracy(Record(zoo.name, name), result.accuracy(name))
+    record = with_accuracy(Record(*home(zoo.name, name)), result.accuracy(name))
     real = result.real_accuracy(name)
     return with_accuracy(record, real) if real else record
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from vanbench.conventions import CONVENTIONS
+from vanbench.conventions import CONVENTIONS, COUNTERS, PARAM_CONVENTIONS
 from vanbench.environment import Environment
 from vanbench.html_report.elements import Cell, facts, paragraph, safe, table, verdict_mark
+from vanbench.report.as_counted import flops_as, params_as
 from vanbench.report.other_precisions import other_accuracies
 from vanbench.report.other_sets import other_set_accuracies
 from vanbench.report.records import Accuracy, Counts, FileRecord
@@ -76,10 +77,17 @@ def _of_counts(counts: Counts, row: ModelRow) -> Iterator[tuple[str, str]]:
     )
     yield "Counted", f"{SOURCE[counts.source]}, at {counts.resolution} × {counts.resolution} pixels"
     yield "Parameters", f"{counts.params:,}, of these {counts.params_backbone:,} without the head"
+    judged = ", under which the reported FLOPs are judged"
     for name, total in counts.flops.items():
-        judged = ", under which the reported FLOPs are judged"
         chosen = judged if name == row.entry.counting.convention else ""
         yield f"FLOPs, {_title(name)}", f"{total:,} per image{chosen}"
+    counting = row.entry.counting
+    if params_as(counting, counts) != counts.params:
+        what = PARAM_CONVENTIONS[counting.params].title
+        yield "Parameters as the source counts", f"{params_as(counting, counts):,}: {what}"
+    if counting.convention not in counts.flops:
+        title = COUNTERS[counting.convention].title
+        yield f"FLOPs, {title}", f"{flops_as(counting, counts):,} per image{judged}"
     yield "Not counted by fvcore", ", ".join(f"{n:,} × {op}" for op, n in counts.uncounted.items())
     yield "Counts measured", f"{counts.date}, {_environment(counts.environment)}"
 

@@ -23,6 +23,21 @@ def expected_params(architecture: Architecture) -> tuple[int, int]:
     return total + head, total
 
 
+def expected_param_kinds(architecture: Architecture) -> dict[str, int]:
+    """How many numbers of each of ``conventions.PARAM_KINDS`` there are, with the head."""
+    scales = sum(2 * dim * depth for dim, depth, _ in _stages(architecture))
+    return {
+        "weights": expected_params(architecture)[0] - scales,
+        "layer_scales": scales,
+        "bn_statistics": _batch_norm_channels(architecture) * 2,
+    }
+
+
+def _batch_norm_channels(architecture: Architecture) -> int:
+    """The channels of all BatchNorms: one of each patch embedding, two of each block."""
+    return sum(dim * (1 + 2 * depth) for dim, depth, _ in _stages(architecture))
+
+
 def expected_flops(architecture: Architecture, resolution: int) -> dict[str, int]:
     """The total of each convention for one image of ``resolution`` × ``resolution``."""
     units = expected_units(architecture, resolution)
@@ -30,10 +45,7 @@ def expected_flops(architecture: Architecture, resolution: int) -> dict[str, int
 
 
 def expected_units(architecture: Architecture, resolution: int) -> dict[str, int]:
-    """How many units of each operation one image takes, of those that grow with the image.
-
-    The keys are those of ``conventions.OPERATIONS``, without the parameters of the norms.
-    """
+    """How many units of each of ``conventions.OPERATIONS`` one image takes."""
     inputs, side = 3, resolution
     units = dict.fromkeys(("conv", "conv_bias", "batch_norm", "layer_norm", "gelu"), 0)
     for stage, (dim, depth, ratio) in enumerate(_stages(architecture)):
@@ -55,6 +67,8 @@ def expected_units(architecture: Architecture, resolution: int) -> dict[str, int
         "pool": inputs * side * side,
         "linear": inputs * classes,
         "linear_bias": classes,
+        "batch_norm_params": 2 * _batch_norm_channels(architecture),
+        "layer_norm_params": 2 * sum(architecture.embed_dims),
     }
 
 

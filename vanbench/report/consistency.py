@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from vanbench.checkpoints.weights import PLAIN
+from vanbench.conventions import CONVENTIONS
 from vanbench.devices import PRECISIONS
 from vanbench.intervals import mcnemar
 from vanbench.model.expected_counts import expected_flops, expected_params
@@ -239,7 +240,7 @@ def _file_misfits(file: FileRecord, entry: Entry) -> Iterator[str]:
 
 def _counts_misfits(counts: Counts, entry: Entry) -> Iterator[str]:
     convention = entry.counting.convention
-    if convention not in counts.flops:
+    if convention in CONVENTIONS and convention not in counts.flops:
         yield f"counts.flops has no {convention}, under which the zoo's FLOPs are counted"
     counting = entry.counting
     if counts.resolution != counting.resolution:

@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 from vanbench.conventions import COUNTERS
 from vanbench.errors import ErrorJson, VanbenchError, error_json
 from vanbench.model.architecture import Architecture, ArchitectureDict
+from vanbench.report.as_counted import flops_as, params_as
 from vanbench.report.count_verdicts import judge_counts
 from vanbench.zoo.entries import Entry
 
@@ -128,6 +129,14 @@ class CountJson(TypedDict):
     """How many units of each kind of operation one image takes; null where nothing was counted."""
     counters: dict[str, CounterJson] | None
     """What each counter gives, other tools' among them; null where nothing was counted."""
+    params_convention: str
+    """What the source counts as parameters, such as ``parameters`` or ``with-bn-statistics``."""
+    flops_convention: str
+    """The convention of the published FLOPs, one of ``counters``."""
+    params_as_reported: int | None
+    """Parameters as the source counts them; null where nothing was counted."""
+    flops_as_reported: int | None
+    """FLOPs as the source counts them, at ``resolution``; null where nothing was counted."""
     reported: ReportedCounts
     """What the source reports."""
     reported_resolution: int
@@ -162,6 +171,10 @@ def count_json(entry: Entry, complexity: "Complexity") -> CountJson:
             name: {"title": rule.title, "flops": rule.total(complexity.units), "rule": rule.rule}
             for name, rule in COUNTERS.items()
         },
+        "params_convention": entry.counting.params,
+        "flops_convention": entry.counting.convention,
+        "params_as_reported": params_as(entry.counting, complexity),
+        "flops_as_reported": flops_as(entry.counting, complexity),
         "reported": _reported_json(entry),
         "reported_resolution": entry.counting.resolution,
         "verdicts": {"params": verdicts.params, "flops": verdicts.flops},
@@ -186,6 +199,10 @@ def not_counted_json(entry: Entry, error: VanbenchError) -> CountJson:
         "uncounted": None,
         "operations": None,
         "counters": None,
+        "params_convention": entry.counting.params,
+        "flops_convention": entry.counting.convention,
+        "params_as_reported": None,
+        "flops_as_reported": None,
         "reported": _reported_json(entry),
         "reported_resolution": entry.counting.resolution,
         "verdicts": None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from vanbench.report.as_counted import flops_as, params_as
 from vanbench.report.verdicts import NOT_REPORTED, judge, worst
 from vanbench.zoo.entries import Claims, Entry
 
@@ -37,8 +38,8 @@ def judge_counts(entry: Entry, complexity: "Complexity") -> CountVerdicts:
     """The verdicts on what was counted of a model."""
     claims = entry.claims
     right = entry.erratum.corrected if entry.erratum else Claims()
-    params = Fraction(complexity.params, 10**6)
-    flops = Fraction(complexity.flops[entry.counting.convention], 10**9)
+    params = Fraction(params_as(entry.counting, complexity), 10**6)
+    flops = Fraction(flops_as(entry.counting, complexity), 10**9)
     comparable = complexity.resolution == entry.counting.resolution
     return CountVerdicts(
         judge(params, claims.params_m, corrected=right.params_m),

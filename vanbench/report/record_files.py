@@ -15,6 +15,7 @@ from vanbench.report.consistency import contradictions, misfits
 from vanbench.report.records import Record
 from vanbench.report.versioned_json import read_versioned
 from vanbench.typed_json import to_json
+from vanbench.zoo.combined import home
 from vanbench.zoo.entries import Entry
 from vanbench.zoo.names import is_zoo_name
 
@@ -30,12 +31,12 @@ def read(results: Path, zoo: str, entry: Entry) -> Record | None:
     Raises RecordError if the file is not a record, if the record contradicts itself, or if it does
     not fit the entry.
     """
-    return read_file(_path(results, zoo, entry.name), zoo, entry.name, entry)
+    return read_file(_path(results, *home(zoo, entry.name)), *home(zoo, entry.name), entry)
 
 
 def read_failed(results: Path, zoo: str, entry: Entry) -> Record | None:
     """What the last attempt found, if it failed; else None. Raises as ``read`` does."""
-    return read_file(_failed_path(results, zoo, entry.name), zoo, entry.name, entry)
+    return read_file(_failed_path(results, *home(zoo, entry.name)), *home(zoo, entry.name), entry)
 
 
 def write(results: Path, record: Record) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vanbench.errors import VanbenchError
 from vanbench.report import record_files, records
+from vanbench.report.as_counted import flops_as, params_as
 from vanbench.report.coverage import doubts, why_partial
 from vanbench.report.records import FP32, Accuracy, Counts, Record
 from vanbench.report.verdicts import (
@@ -18,6 +19,7 @@ from vanbench.report.verdicts import (
     judge,
     worst,
 )
+from vanbench.zoo.combined import home
 from vanbench.zoo.entries import AccuracyClaims, Claims, Entry, Zoo
 from vanbench.zoo.other_sets import OTHER_SETS, REAL, title_of
 from vanbench.zoo.reported import Reported
@@ -235,7 +237,7 @@ def _on_record(zoo: Zoo, entry: Entry, results: Path) -> Record:
     return (
         record_files.read(results, zoo.name, entry)
         or record_files.read_failed(results, zoo.name, entry)
-        or Record(zoo.name, entry.name)
+        or Record(*home(zoo.name, entry.name))
     )
 
 
@@ -253,8 +255,8 @@ def _judge_counts(entry: Entry, counts: Counts | None, why: str) -> tuple[Figure
         reason = why if count is None else None
         return Figure(measured, reported, judge(measured, reported, corrected=right), reason)
 
-    params = counts.params if counts else None
-    flops = counts.flops[entry.counting.convention] if counts else None
+    params = params_as(entry.counting, counts) if counts else None
+    flops = flops_as(entry.counting, counts) if counts else None
     return (
         figure(params, 10**6, claims.params_m, corrected.params_m),
         figure(flops, 10**9, claims.flops_g, corrected.flops_g),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tabulate import tabulate
 
 from vanbench.checkpoints.weights import EMA
-from vanbench.conventions import CONVENTIONS
+from vanbench.conventions import COUNTERS
 from vanbench.environment import Environment
 from vanbench.outside.safe_text import for_markdown
 from vanbench.progress import BEFORE_UNIT, counted
@@ -62,7 +62,7 @@ class Footnotes:
 
 def columns(rows: list[ModelRow]) -> list[str]:
     """The headings; FLOPs are under the convention of the claims, and under fvcore's."""
-    used = dict.fromkeys(CONVENTIONS[row.entry.counting.convention].title for row in rows)
+    used = dict.fromkeys(COUNTERS[row.entry.counting.convention].title for row in rows)
     flops = f"FLOPs, G ({' or '.join(used)})"
     return ["Model", "Checkpoint", "Params, M", flops, "FLOPs, G (fvcore)", *ACCURACIES, "Verdict"]
 
@@ -170,7 +170,7 @@ LINE_COLUMNS = ("model, number", ">reported", ">measured", ">difference", "verdi
 def lines(row: ModelRow, notes: Footnotes) -> list[list[str]]:
     """One model as a line with its verdict and one for each number, in ``LINE_COLUMNS``."""
     counts = row.record.counts
-    convention = CONVENTIONS[row.entry.counting.convention].title
+    convention = COUNTERS[row.entry.counting.convention].title
     table = [_file_line(row, notes)]
     source = ""
     if counts and counts.source == "architecture":

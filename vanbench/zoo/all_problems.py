@@ -49,8 +49,8 @@ def _parts(name: str, model: Any) -> Iterator[dict[str, Any]]:
                 yield {"models": {name: {**MODEL, key: {figure: text}}}}
         else:
             yield {"models": {name: {**MODEL, key: value}}}
-    for key in (key for key in MODEL if key not in model):
-        yield {"models": {name: {k: v for k, v in MODEL.items() if k != key}}}
+    if "architecture" not in model:
+        yield {"models": {name: {k: v for k, v in MODEL.items() if k != "architecture"}}}
 
 
 def _problem(path: str, table: dict[str, Any]) -> ZooError | None:

@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
-from vanbench.conventions import CONVENTIONS, COUNTERS
+from vanbench.conventions import CONVENTIONS, COUNTERS, PARAM_CONVENTIONS
 from vanbench.model.architecture import ARCHITECTURES, Architecture
-from vanbench.model.expected_counts import expected_flops, expected_params, expected_units
+from vanbench.model.expected_counts import (
+    expected_flops,
+    expected_param_kinds,
+    expected_params,
+    expected_units,
+)
 from vanbench.zoo.entries import Entry
 from vanbench.zoo.reported import Reported
 
@@ -21,7 +26,9 @@ UNKNOWN = "no published architecture and no convention known here gives it"
 def params_misfit(entry: Entry) -> str | None:
     """Why the reported parameters are not those of the entry; None if they are, or none are."""
     reported = _right(entry, "params_m")
-    total, backbone = expected_params(entry.architecture)
+    kinds = expected_param_kinds(entry.architecture)
+    total = PARAM_CONVENTIONS[entry.counting.params].total(kinds)
+    backbone = expected_params(entry.architecture)[1]
     if reported is None or _is(reported, total, M):
         return None
     found = next(_what_else_params(entry, reported, backbone), UNKNOWN)
@@ -32,10 +39,10 @@ def flops_misfit(entry: Entry) -> str | None:
     """Why the reported FLOPs are not those of the entry; None if they are, or none are."""
     reported = _right(entry, "flops_g")
     side, convention = entry.counting.resolution, entry.counting.convention
-    expected = expected_flops(entry.architecture, side)[convention]
+    expected = COUNTERS[convention].total(expected_units(entry.architecture, side))
     if reported is None or _is(reported, expected, G):
         return None
-    title = CONVENTIONS[convention].title
+    title = COUNTERS[convention].title
     found = next(_what_else_flops(entry, reported), UNKNOWN)
     return (
         f"{reported} G FLOPs reported, {expected / G:.3f} G expected at {side}×{side} under "
@@ -58,6 +65,9 @@ def _what_else_params(entry: Entry, reported: Reported, backbone: int) -> Iterat
         yield "it fits the FLOPs: the two are exchanged"
     if _is(reported, backbone, M):
         yield "it fits the network without its head"
+    for name, convention in PARAM_CONVENTIONS.items():
+        if _is(reported, convention.total(expected_param_kinds(entry.architecture)), M):
+            yield f"it fits {convention.title}: counting.params = {name!r}"
     for name, other in ARCHITECTURES.items():
         for classes in (other.num_classes, entry.counting.num_classes):
             if _is(reported, expected_params(_with_head(other, classes))[0], M):
@@ -85,10 +95,9 @@ def _what_else_flops(entry: Entry, reported: Reported) -> Iterator[str]:
 
 
 def _counters(architecture: Architecture, side: int) -> Iterator[tuple[str, int]]:
-    """What each counter that needs no more than these units gives, and twice that."""
+    """What each counter gives, and twice what the conventions give."""
     units = expected_units(architecture, side)
-    counters = [c for c in COUNTERS.values() if c.factors.keys() <= units.keys()]
-    yield from ((counter.title, counter.total(units)) for counter in counters)
+    yield from ((counter.title, counter.total(units)) for counter in COUNTERS.values())
     for counter in CONVENTIONS.values():
         yield f"{counter.title} with a multiply–add as two FLOPs", 2 * counter.total(units)
 

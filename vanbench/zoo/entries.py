@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,7 +14,15 @@ from vanbench.outside.safe_text import shorten
 from vanbench.zoo.addresses import public_url
 from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
 from vanbench.zoo.reported import Reported
-from vanbench.zoo.search import arch_of, is_pattern, listed, matching, nearest, suggestion
+from vanbench.zoo.search import (
+    arch_of,
+    is_pattern,
+    listed,
+    matching,
+    name_matches,
+    nearest,
+    suggestion,
+)
 
 
 @dataclass(frozen=True)
@@ -52,11 +60,15 @@ class EvaluationProtocol:
 
 @dataclass(frozen=True)
 class Counting:
-    """How the source counted: FLOP convention, input side in pixels, width of the head."""
+    """How the source counted: FLOP convention, input side in pixels, width of the head.
+
+    ``convention`` is one of ``conventions.COUNTERS``, ``params`` of ``PARAM_CONVENTIONS``.
+    """
 
     convention: str = "openmmlab"
     resolution: int = 224
     num_classes: int = 1000
+    params: str = "parameters"
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,9 @@ class Entry:
     are other names of the model, which are accepted where its name is.
     ``pretrain``, ``config`` and ``note`` are what the source says of the training, of the
     configuration file and of the checkpoint, None where it says nothing.
-    ``shares_filename``: another entry of the zoo has another file of the same name.
+    ``weights_of`` is the model, ZOO/ARCH.TAG, whose weights these are said to be, None if they are
+    weights of their own. ``shares_filename``: another entry of the zoo has another file of the
+    same name.
     """
 
     name: str
@@ -123,6 +137,7 @@ class Entry:
     aliases: tuple[str, ...] = ()
     shares_filename: bool = False
     no_file: str | None = None
+    weights_of: str | None = None
 
     @property
     def arch(self) -> str:
@@ -161,7 +176,8 @@ class Entry:
 class Zoo:
     """A table of checkpoints; ``data`` is a validation set shipped beside it, if any.
 
-    ``citation`` is the BibTeX entry that the source asks to cite, None if there is none.
+    ``citation`` is the BibTeX entry that the source asks to cite, None if there is none. ``parts``
+    are the zoos of which this one is made; the names of its models begin with theirs.
     """
 
     name: str
@@ -171,6 +187,7 @@ class Zoo:
     entries: tuple[Entry, ...]
     data: Path | None = None
     citation: str | None = None
+    parts: tuple["Zoo", ...] = ()
 
     def find(self, query: str) -> Entry:
         """The entry that a name means (see ``search.matching``); else UnknownModelError."""
@@ -185,7 +202,7 @@ class Zoo:
 
     def matching(self, query: str) -> tuple[Entry, ...]:
         """The entry that a name means, or all that a pattern matches; else UnknownModelError."""
-        found = matching(self.entries, query)
+        found = self._named(query)
         if found:
             return found
         near = () if is_pattern(query) else nearest(self.entries, query)
@@ -194,6 +211,23 @@ class Zoo:
             f"no model {shorten(query)} in the zoo {self.name!r}",
             remedy=f"Did you mean {suggestion(near)}?" if near else known,
         )
+
+    def _named(self, query: str) -> tuple[Entry, ...]:
+        """What a name means: in a zoo that is made of others, in each of them.
+
+        There, ``van_b0`` is the first model of that architecture in each zoo, ``authors/van_b0``
+        that of one zoo, ``openmmlab*/*`` all models of the zoos that the pattern matches.
+        """
+        if not self.parts:
+            return matching(self.entries, query)
+        where, slash, name = query.rpartition("/")
+        zoos = [z for z in self.parts if not slash or name_matches(z.name, where)]
+        return tuple(in_zoo(z.name, entry) for z in zoos for entry in matching(z.entries, name))
+
+
+def in_zoo(zoo: str, entry: Entry) -> Entry:
+    """The entry as a zoo that is made of others has it."""
+    return replace(entry, name=f"{zoo}/{entry.name}")
 
 
 def filename_of(url: str) -> str:

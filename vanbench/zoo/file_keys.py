@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Required
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from vanbench.conventions import CONVENTIONS
+from vanbench.conventions import COUNTERS, PARAM_CONVENTIONS
 from vanbench.model.architecture import ARCHITECTURES
 from vanbench.model.limits import CLASSES, DEPTH, DIM, RATIO, SIDE
 from vanbench.zoo.entries import Counting, EvaluationProtocol
@@ -86,15 +86,19 @@ class ArchitectureTable(TypedDict, total=False):
 class CountingTable(TypedDict, total=False):
     """How the source counted parameters and FLOPs."""
 
-    convention: Annotated[str, _more(enum=list(CONVENTIONS), default=_COUNTING.convention)]
-    """The convention that the reported FLOPs are judged under. In both, one multiply–add is one
-    FLOP; they differ in the other operations. ``openmmlab`` if the file does not say."""
+    convention: Annotated[str, _more(enum=list(COUNTERS), default=_COUNTING.convention)]
+    """The convention that the reported FLOPs are judged under, or another counter or source, by
+    whose rule they were made; ``vanbench flops MODEL --explain`` shows the rules. ``openmmlab`` if
+    the file does not say."""
     resolution: Annotated[int, _number(SHORTEST_SIDE, SIDE), _more(default=_COUNTING.resolution)]
     """Side of the square input that the FLOPs are reported for, in pixels. ``224`` if the file does
     not say."""
     num_classes: Annotated[int, _number(1, CLASSES), _more(default=_COUNTING.num_classes)]
     """Outputs of the classification head that the reported parameters include. ``1000`` if the file
     does not say."""
+    params: Annotated[str, _more(enum=list(PARAM_CONVENTIONS), default=_COUNTING.params)]
+    """What the reported parameters count: ``parameters`` all of them, the others also BatchNorm's
+    running statistics, or no layer scales. ``parameters`` if the file does not say."""
 
 
 class ProtocolTable(TypedDict, total=False):
@@ -195,8 +199,9 @@ class ModelTable(TypedDict, total=False):
     ``files/my-van-0123abcd.pth``. A claim without a file has none: its parameters and FLOPs are
     judged, its accuracy is not measured."""
     no_file: Annotated[str, _text(pattern=_FILLED_LINE), _more(default=NO_FILE)]
-    """Why a claim without ``url`` has no file, as a clause, such as ``the file is in a foreign
-    format (PaddlePaddle)``. Default: ``no file is published``."""
+    """Why the claim has no file that can be used, as a clause, such as ``the file is in a foreign
+    format (PaddlePaddle)``. A ``url`` beside it is not used. Without ``url`` and this key:
+    ``no file is published``."""
     mirrors: Annotated[list[Annotated[str, _text(LONGEST_URL)]], Field(max_length=MOST_MIRRORS)]
     """Further URLs or paths of the same file, tried in order."""
     sha256: Annotated[str, _text(64, _SHA256)]
@@ -204,6 +209,12 @@ class ModelTable(TypedDict, total=False):
     file's name does not end in them; ``vanbench hash FILE`` prints it."""
     reported: ReportedTable
     """The published figures as printed, such as ``{ params_m = "4.11", top1 = "75.41" }``."""
+    weights_of: Annotated[
+        str, _text(2 * LONGEST_NAME + 1, f"^(?:{ZOO.pattern})/(?:{MODEL.pattern})$")
+    ]
+    """The model of a zoo whose weights these are said to be, such as ``authors/van_b0.in1k``.
+    ``vanbench claims`` compares what is claimed of the same weights and, where both files are in
+    the cache, their tensors."""
     aliases: Annotated[list[Annotated[str, _NAME]], Field(max_length=MOST_ALIASES)]
     """Other names of the model, such as ``["van-tiny"]``. No other model of the file may have
     them."""

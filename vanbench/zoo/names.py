@@ -11,7 +11,8 @@ from vanbench.zoo.search import normal_name
 LONGEST_NAME = 100  # characters of the name of a model or a zoo
 LONGEST_FILE = 200  # bytes of a file's name; most file systems allow 255, and suffixes are added
 LONGEST_URL = 2000
-NOT_A_ZOO = ("bench", "evidence")  # folders under ``results`` that hold other files
+NOT_A_ZOO = ("bench", "evidence", "all")
+"""Folders under ``results`` that hold other files; and the zoo of all zoos."""
 
 ALIAS = re.compile(r"[\w+][\w.+-]*")
 MODEL = re.compile(r"[\w+][\w+-]*\.[\w.+-]+")

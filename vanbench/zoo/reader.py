@@ -14,6 +14,7 @@ from vanbench.errors import ZooError
 from vanbench.model.limits import excess
 from vanbench.outside.safe_text import for_terminal, is_plain, shorten
 from vanbench.outside.toml_text import parse_toml, read_toml
+from vanbench.zoo.combined import ALL, LEFT_OUT, combine
 from vanbench.zoo.entries import (
     Counting,
     Entry,
@@ -64,17 +65,21 @@ class _Defaults:
 
 
 def load_zoo(name_or_path: str) -> Zoo:
-    """The zoo of a shipped name (``openmmlab``, ``demo``) or a TOML file; ZooError if malformed.
+    """The zoo of a shipped name or a TOML file; ZooError if malformed.
 
-    The error is about the first problem, and names the command that shows all of them.
+    ``all`` is made of all shipped ones but the demo. The error is about the first problem, and
+    names the command that shows all of them.
     """
+    if name_or_path == ALL:
+        parts = [load_zoo(name) for name in shipped_zoos() if name not in LEFT_OUT]
+        return combine(parts, SHIPPED)
     path = shipped_zoos().get(name_or_path, Path(name_or_path))
     try:
         data = read_toml(path, most=MOST_BYTES, error=ZooError)
     except ZooError as error:
         if not isinstance(error.__cause__, FileNotFoundError):
             raise
-        names = ", ".join(shipped_zoos())
+        names = ", ".join([*shipped_zoos(), ALL])
         near = _near_zoos(name_or_path)
         raise ZooError(
             f"no zoo {shorten(name_or_path)}: neither a shipped one ({names}) nor a file",
@@ -99,12 +104,13 @@ def _near_zoos(name_or_path: str) -> list[str]:
     """The shipped zoos and the file that a wrong name of a zoo may mean."""
     file = f"{name_or_path}.toml"
     files = [for_terminal(file)] if os.path.isfile(file) else []
-    return files + nearest_names(shipped_zoos(), name_or_path.removesuffix(".toml"))
+    return files + nearest_names([*shipped_zoos(), ALL], name_or_path.removesuffix(".toml"))
 
 
 def shipped_zoos() -> dict[str, Path]:
-    """The zoos that are part of vanbench: name → file."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+    """The zoos that are part of vanbench: name → file; OpenMMLab's, the default, comes first."""
+    files = sorted(SHIPPED.glob("*.toml"), key=lambda path: (path.stem != "openmmlab", path.stem))
+    return {path.stem: path for path in files}
 
 
 def read_zoo(path: str | Path, data: dict[str, Any]) -> Zoo:
@@ -170,9 +176,10 @@ def _read_entry(table: Table, name: str, defaults: _Defaults) -> Entry:
         note=_read_line(table, "note", defaults.note),
         aliases=_read_aliases(table),
         no_file=_read_no_file(table),
+        weights_of=_read_weights_of(table),
     )
     table.done()
-    return entry
+    return replace(entry, urls=(), address="", sha256=None) if entry.no_file else entry
 
 
 def _read_images(table: Table, default: int | None) -> int | None:
@@ -223,11 +230,17 @@ def _read_urls(table: Table) -> tuple[str, ...]:
 
 def _read_no_file(table: Table) -> str | None:
     """Why the entry has no file, as a clause; None if it has one."""
-    if "url" not in table.data:
-        return _read_line(table, "no_file", NO_FILE)
-    if "no_file" in table.data:
-        raise table.fail("no_file", "no such key beside url", table.data["no_file"])
-    return None
+    return _read_line(table, "no_file", None if "url" in table.data else NO_FILE)
+
+
+def _read_weights_of(table: Table) -> str | None:
+    expected = "the name of a model of a zoo, such as authors/van_b0.in1k"
+    value: str | None = table.text("weights_of", None)
+    if value is not None:
+        zoo, _, name = value.partition("/")
+        if not (is_zoo_name(zoo) and is_model_name(name)):
+            raise table.fail("weights_of", expected, value)
+    return value
 
 
 def _absolute(url: str, folder: Path) -> str:

@@ -52,8 +52,17 @@ def normal_name(name: str) -> str:
 
 
 def arch_of(name: str) -> str:
-    """The part of a model's name before its tag."""
-    return name.split(".")[0]
+    """The part of a model's name before its tag, without the name of its zoo.
+
+    >>> arch_of("authors/van_b0.in1k")
+    'van_b0'
+    """
+    return name.rpartition("/")[2].split(".")[0]
+
+
+def name_matches(name: str, pattern: str) -> bool:
+    """Whether a name is the one, or matches the pattern, that was given."""
+    return fnmatchcase(normal_name(name), _normal_pattern(pattern))
 
 
 def is_pattern(query: str) -> bool:

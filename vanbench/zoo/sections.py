@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from vanbench.conventions import CONVENTIONS
+from vanbench.conventions import COUNTERS, PARAM_CONVENTIONS
 from vanbench.model.architecture import ARCHITECTURES, Architecture
 from vanbench.model.limits import CLASSES, DEPTH, DIM, RATIO, SIDE, excess
 from vanbench.outside.safe_text import is_plain
@@ -59,9 +59,10 @@ def _read_classes(table: Table, default: str | tuple[str, ...]) -> str | tuple[s
 def read_counting(table: Table, default: Counting) -> Counting:
     """How the source counted; ``default`` where the table says nothing."""
     counting = Counting(
-        convention=table.one_of("convention", tuple(CONVENTIONS), default.convention),
+        convention=table.one_of("convention", tuple(COUNTERS), default.convention),
         resolution=table.length("resolution", default.resolution, SHORTEST_SIDE, SIDE),
         num_classes=table.length("num_classes", default.num_classes, most=CLASSES),
+        params=table.one_of("params", tuple(PARAM_CONVENTIONS), default.params),
     )
     table.done()
     return counting

@@ -11,9 +11,10 @@ from vanbench.cli.failures import exit_for
 from vanbench.cli.options import Settings, common_options, model_arguments, option
 from vanbench.cli.output import echo, print_json, print_table
 from vanbench.cli.phrases import counted, next_command
-from vanbench.cli.tables import Column
-from vanbench.conventions import CONVENTIONS
+from vanbench.cli.tables import MIDDLE, Column
+from vanbench.conventions import CONVENTIONS, COUNTERS
 from vanbench.model.limits import SIDE, excess
+from vanbench.report.as_counted import flops_as, params_as
 from vanbench.report.count_json import CountJson, count_json, not_counted_json
 from vanbench.report.count_verdicts import judge_counts
 from vanbench.report.verdicts import (
@@ -69,10 +70,12 @@ def command(
     """Count parameters and FLOPs, and show the reported ones.
 
     Counts the declared architecture; needs no checkpoint. --explain shows the figures of other
-    tools (torch.utils.flop_counter, ptflops, torchinfo), and what each of them counts.
+    tools (torch.utils.flop_counter, ptflops, torchinfo), and what each of them counts. With --zoo
+    all fvcore's figures are by its rule, which gives the same, and not by running fvcore.
     """
-    from vanbench.flops import count
+    from vanbench.flops import count, count_by_rules
 
+    count_each = count_by_rules if settings.zoo.parts else count
     for entry in entries:
         if resolution and (why := excess(entry.architecture, resolution)):
             raise click.BadParameter(f"{entry.name} is too large: {why}", param_hint="--resolution")
@@ -81,7 +84,7 @@ def command(
 
         def count_one(entry: Entry) -> "Complexity":
             update(entries.index(entry), len(entries), entry.name)
-            return count(entry.architecture, resolution or entry.counting.resolution)
+            return count_each(entry.architecture, resolution or entry.counting.resolution)
 
         found, errors = for_each(entries, count_one)
     if settings.as_json:
@@ -105,8 +108,8 @@ def command(
 
 def _print_table(entries: Sequence[Entry], found: "Counted") -> None:
     """A row for each model; the FLOPs of a convention that no entry names may be left out."""
-    judged = {entry.counting.convention for entry in entries}
-    columns: list[str | Column] = ["model", ">params M", ">reported"]
+    judged = {entry.counting.convention for entry in entries if entry.claims.flops_g}
+    columns: list[str | Column] = [Column("model", fit=MIDDLE), ">params M", ">reported"]
     columns += [
         Column(f">{convention.title} G", drop=0 if name in judged else 1)
         for name, convention in CONVENTIONS.items()
@@ -134,8 +137,13 @@ def _row(entry: Entry, complexity: "Complexity | None") -> list[str]:
         flops = f"{flops} at {entry.counting.resolution}"
     digits = [figure.decimals if figure else 2 for figure in (claims.params_m, claims.flops_g)]
     counts = {c: in_unit(complexity.flops[c], 10**9, max(2, digits[1])) for c in CONVENTIONS}
-    counts[convention] = _judged(counts[convention], verdicts.flops)
-    found = _judged(in_unit(complexity.params, 10**6, max(2, digits[0])), verdicts.params)
+    if convention in counts:
+        counts[convention] = _judged(counts[convention], verdicts.flops)
+    elif claims.flops_g:
+        counted = in_unit(flops_as(entry.counting, complexity), 10**9, max(2, digits[1]))
+        flops += f"; {_judged(counted, verdicts.flops)} by {COUNTERS[convention].title}"
+    params_counted = params_as(entry.counting, complexity)
+    found = _judged(in_unit(params_counted, 10**6, max(2, digits[0])), verdicts.params)
     return [entry.name, found, params, *counts.values(), flops]
 
 
@@ -167,8 +175,11 @@ def _answer(entries: Sequence[Entry], found: "Counted") -> Iterator[str]:
     other_side = any(verdict.flops is None for verdict in verdicts.values())
     what = "parameters" if other_side else "parameters and FLOPs"
     if reported:
-        verb = "has" if 1 in (same, len(entries)) else "have"
-        yield f"{same} of {counted(len(entries), 'model')} {verb} the reported {what}."
+        unreported = len(verdicts) - len(reported)
+        total = len(entries) - unreported
+        verb = "has" if 1 in (same, total) else "have"
+        more = f"; none are reported of {counted(unreported, 'model')}" if unreported else ""
+        yield f"{same} of {counted(total, 'model')} {verb} the reported {what}{more}."
     else:
         yield f"{counted(len(verdicts), 'model')} counted; no counts are reported."
     if other_side:

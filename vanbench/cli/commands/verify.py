@@ -193,7 +193,7 @@ def _next(
         return next_command("verify", *names, *again)
     if any(a.differs_from_fp32 is None for r in rows for a in _others(r)):
         return next_command("verify", *names, *source)
-    return next_command("table")
+    return next_command("claims" if settings.zoo.parts else "table")
 
 
 def _others(row: "ModelRow") -> Iterable[Accuracy]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vanbench.outside.safe_text import for_terminal
+from vanbench.report.as_counted import flops_as, params_as
 from vanbench.report.formats.values import IMAGE_CLASSIFICATION, MADE_BY, data_set, percent
 from vanbench.report.formats.yaml_writer import comment, yaml_text
 from vanbench.report.rows import ModelRow
@@ -15,7 +16,7 @@ PAPER = {"URL": "https://arxiv.org/abs/2202.09741", "Title": "Visual Attention N
 def render(rows: Sequence[ModelRow]) -> str:
     """A collection, and the models of which something was measured.
 
-    Parameters and FLOPs (under the convention of the zoo entry) are whole numbers, accuracies
+    Parameters and FLOPs (under the conventions of the zoo entry) are whole numbers, accuracies
     percentages.
     """
     measured = [row for row in rows if _is_measured(row)]
@@ -48,10 +49,13 @@ def _is_declared(row: ModelRow) -> bool:
 
 
 def _model(row: ModelRow) -> dict[str, Any]:
-    counts, convention = row.record.counts, row.entry.counting.convention
+    counts, counting = row.record.counts, row.entry.counting
     model: dict[str, Any] = {"Name": for_terminal(row.entry.name)}
     if counts and row.params.measured is not None:
-        model["Metadata"] = {"Parameters": counts.params, "FLOPs": counts.flops[convention]}
+        model["Metadata"] = {
+            "Parameters": params_as(counting, counts),
+            "FLOPs": flops_as(counting, counts),
+        }
     model["In Collection"] = COLLECTION
     if results := _results(row):
         model["Results"] = [results]
