@@ -87,6 +87,11 @@ def case_validate(place):
     check("validate", "van_b0", *IMAGES, "--offline", *shared(place), code=3)
 
 
+def case_claims(place):
+    check("claims", "van_b0", *shared(place))
+    check("claims", "--zoo", "openmmlab", *shared(place))
+
+
 def case_bench(place):
     options = ("--batch-size", 2, "--seconds", 0, "--results", place / "results")
     check("bench", "van_nano", *DEMO, *options)

@@ -46,6 +46,8 @@ CASES = {
     "diagnose": "diagnose van_nano --zoo demo --workers 0 --sample 40",
     "convert": "convert my_van.pth my_van.safetensors",
     "compare-weights": "compare-weights my_van.pth other.pth",
+    "claims": "claims van_b6",
+    "flops-all": "flops --zoo all van_b6",
     "table": "table --zoo demo",
     "report": "report --zoo demo",
     "audit": "audit --results audited --sample 5",

@@ -3,8 +3,17 @@
 import pytest
 
 from tests.support.report_rows import counted_rows
+from vanbench.errors import MarkerError
 from vanbench.report.document import ACCURACIES, COUNTS, content, difference, update
-from vanbench.report.markers import BEGIN, COSTS_BEGIN, COSTS_END, END
+from vanbench.report.markers import (
+    BEGIN,
+    CLAIMS_BEGIN,
+    CLAIMS_END,
+    COSTS_BEGIN,
+    COSTS_END,
+    END,
+)
+from vanbench.zoo.reader import load_zoo
 
 MEASURED = {"van_b0.in1k": (37705, 46500)}
 
@@ -57,3 +66,26 @@ def test_the_costs_are_written_where_the_document_has_their_markers(document, tm
     document.write_text(f"{COSTS_BEGIN}\n{COSTS_END}\n{BEGIN}\n{END}\n")
     text, _ = written(counted_rows(), tmp_path, document)
     assert text.startswith(f"{COSTS_BEGIN}\n\n- Download: 8 checkpoint files of ")
+
+
+def test_a_document_with_markers_of_the_claims_gets_the_tally(tmp_path):
+    path = tmp_path / "README.md"
+    both = f"{BEGIN}\n{END}\n\n{CLAIMS_BEGIN}\n{CLAIMS_END}\n"
+    path.write_text(both, encoding="utf-8")
+    wanted = content("openmmlab", counted_rows(), tmp_path, path)
+    assert update(path, wanted)
+    text = path.read_text(encoding="utf-8")
+    assert f"published numbers in {len(load_zoo('all').parts)} zoos: " in text
+    assert "| PaddleClas " in text
+    assert difference(path, wanted) == ""
+    path.write_text(text.replace("0 deviating", "1 deviating"), encoding="utf-8")
+    assert "-**" in difference(path, wanted)
+    path.write_text(text.replace(CLAIMS_END, ""), encoding="utf-8")
+    with pytest.raises(MarkerError, match="claims:end"):
+        difference(path, wanted)
+
+
+def test_a_document_without_them_has_no_claims(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
+    assert content("openmmlab", counted_rows(), tmp_path, path).claims is None

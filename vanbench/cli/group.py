@@ -42,6 +42,7 @@ COMMANDS = {
     "diagnose": "diagnose",
     "convert": "convert",
     "compare-weights": "compare_weights",
+    "claims": "claims",
     "table": "table",
     "report": "report",
     "audit": "audit",

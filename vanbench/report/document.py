@@ -9,6 +9,7 @@ from urllib.parse import quote
 from vanbench.files import write_atomically
 from vanbench.report import markers
 from vanbench.report.chart_svg import accuracy_svg, complexity_svg
+from vanbench.report.claims_summary import claims_summary
 from vanbench.report.costs import costs
 from vanbench.report.rows import ModelRow
 from vanbench.report.tables import summary
@@ -19,10 +20,11 @@ ACCURACIES = "Top-1 accuracy of each model against its FLOPs, reported and measu
 
 @dataclass(frozen=True)
 class Content:
-    """The block of the results, that of the costs if the document has one, SVG text by file."""
+    """The block of the results, those of costs and claims if there are such, SVG text by file."""
 
     results: str
     costs: str | None
+    claims: str | None
     figures: Mapping[Path, str]
 
 
@@ -43,12 +45,15 @@ def content(
     spent = None
     if document and markers.has_costs(document):
         spent = costs(rows, results, _link(results / "bench", document))
-    return Content(summary(rows, links), spent, figures)
+    sources = None
+    if document and markers.has_claims(document):
+        sources = claims_summary(results)
+    return Content(summary(rows, links), spent, sources, figures)
 
 
 def update(document: Path, wanted: Content) -> bool:
     """Write what is out of date of the document and its figures; whether anything was."""
-    changed = markers.write(document, wanted.results, wanted.costs)
+    changed = markers.write(document, wanted.results, wanted.costs, wanted.claims)
     for path, svg in wanted.figures.items():
         if _is_stale(path, svg):
             write_atomically(path, svg)
@@ -59,7 +64,7 @@ def update(document: Path, wanted: Content) -> bool:
 def difference(document: Path, wanted: Content) -> str:
     """What is out of date: a diff of the document, a line for each figure; empty if nothing is."""
     stale = [path for path, svg in wanted.figures.items() if _is_stale(path, svg)]
-    diff = markers.difference(document, wanted.results, wanted.costs)
+    diff = markers.difference(document, wanted.results, wanted.costs, wanted.claims)
     figures = [f"{path}: the figure is out of date." for path in stale]
     return "\n".join(filter(None, [diff, *figures]))
 

@@ -1,6 +1,6 @@
 """The generated blocks of a document: what is between two markers, checked or written.
 
-Every document has the markers of the results. Those of the costs are optional.
+Every document has the markers of the results. Those of the costs and of the claims are optional.
 """
 
 import difflib
@@ -17,7 +17,9 @@ BEGIN = "<!-- vanbench:results:begin -->"
 END = "<!-- vanbench:results:end -->"
 COSTS_BEGIN = "<!-- vanbench:costs:begin -->"
 COSTS_END = "<!-- vanbench:costs:end -->"
-MARKERS = (BEGIN, END, COSTS_BEGIN, COSTS_END)
+CLAIMS_BEGIN = "<!-- vanbench:claims:begin -->"
+CLAIMS_END = "<!-- vanbench:claims:end -->"
+MARKERS = (BEGIN, END, COSTS_BEGIN, COSTS_END, CLAIMS_BEGIN, CLAIMS_END)
 MOST = 5_000_000  # bytes of a document
 
 
@@ -27,19 +29,29 @@ def has_costs(path: Path) -> bool:
     return COSTS_BEGIN in text or COSTS_END in text
 
 
-def replaced(path: Path, results: str, costs: str | None = None) -> tuple[str, str]:
+def has_claims(path: Path) -> bool:
+    """Whether the document has a marker of the claims."""
+    text = _read(path)
+    return CLAIMS_BEGIN in text or CLAIMS_END in text
+
+
+def replaced(
+    path: Path, results: str, costs: str | None = None, claims: str | None = None
+) -> tuple[str, str]:
     """The document as it is, and as it should be; MarkerError unless it has both markers once.
 
-    ``costs`` None leaves what is between the markers of the costs. The blocks get the line ends of
-    the document, those after the first marker of the results.
+    ``costs`` and ``claims`` None leave what is between their markers. The blocks get the line ends
+    of the document, those after the first marker of the results.
     """
     text = _read(path)
     blocks = [_place(path, text, BEGIN, END, results)]
     if costs is not None:
         blocks.append(_place(path, text, COSTS_BEGIN, COSTS_END, costs))
+    if claims is not None:
+        blocks.append(_place(path, text, CLAIMS_BEGIN, CLAIMS_END, claims))
     blocks.sort()
     if any(one[1] > other[0] for one, other in pairwise(blocks)):
-        raise MarkerError("the block of the results and that of the costs overlap", where=path)
+        raise MarkerError("two of the generated blocks overlap", where=path)
     line_end = "\r\n" if text.partition(BEGIN)[2].startswith("\r\n") else "\n"
     wanted = text
     for start, end, block in reversed(blocks):
@@ -68,17 +80,19 @@ def _read(path: Path) -> str:
     return mark + decode_utf8(data, where=path, error=MarkerError)
 
 
-def write(path: Path, results: str, costs: str | None = None) -> bool:
+def write(path: Path, results: str, costs: str | None = None, claims: str | None = None) -> bool:
     """Put the blocks between their markers; whether that changed anything."""
-    text, wanted = replaced(path, results, costs)
+    text, wanted = replaced(path, results, costs, claims)
     if text != wanted:
         write_atomically(path, wanted)
     return text != wanted
 
 
-def difference(path: Path, results: str, costs: str | None = None) -> str:
+def difference(
+    path: Path, results: str, costs: str | None = None, claims: str | None = None
+) -> str:
     """A unified diff from the document as it is to as it should be; empty when it is current."""
-    text, wanted = replaced(path, results, costs)
+    text, wanted = replaced(path, results, costs, claims)
     lines = difflib.unified_diff(
         text.splitlines(), wanted.splitlines(), str(path), f"{path} (from the records)", lineterm=""
     )

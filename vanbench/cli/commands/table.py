@@ -61,6 +61,13 @@ def command(settings: Settings, write: Path | None, check: Path | None, format_:
     <!-- vanbench:costs:begin -->
     <!-- vanbench:costs:end -->
 
+    And with these, a table of what the claims of all shipped zoos come to, as vanbench claims
+    shows them:
+
+    \b
+    <!-- vanbench:claims:begin -->
+    <!-- vanbench:claims:end -->
+
     --check checks the blocks and the figures.
     """
     from vanbench.cli.output import echo, print_json
