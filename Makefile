@@ -39,10 +39,12 @@ check: lint  ## Lint, audit results/, and whether every generated file is up to 
 	$(BIN)/vanbench table --check README.md
 	$(BIN)/python tools/write_cli_reference.py check
 	$(BIN)/python tools/write_schemas.py check
+	$(BIN)/python tools/write_torchvision_zoo.py check
 
-reference: $(READY)  ## Generate docs/cli.md, docs/json.md and the JSON Schemas again
+reference: $(READY)  ## Generate docs/cli.md, docs/json.md, the schemas and a zoo again
 	$(BIN)/python tools/write_cli_reference.py write
 	$(BIN)/python tools/write_schemas.py write
+	$(BIN)/python tools/write_torchvision_zoo.py write
 
 docs: $(READY)  ## Build the documentation as a site: build/site/index.html
 	$(BIN)/mkdocs build --quiet --config-file .mkdocs.yml

@@ -72,6 +72,33 @@ CONVENTIONS = {
 }
 """The conventions that a zoo can name for its figures; both are always measured."""
 
+TORCHVISION_UNITS = {
+    "conv": "multiply–adds of the convolutions",
+    "matmul": "multiply–adds of the matrix products, linear layers among them",
+    "attention": "multiply–adds inside torch's scaled dot-product attention (ViT)",
+    "batch_norm": "elements that go through a BatchNorm",
+    "layer_norm": "elements that go through a LayerNorm",
+    "pool": "elements that go into adaptive average pooling",
+}
+"""The kinds of operation of torchvision's models that a convention counts, for one image."""
+
+TORCHVISION_CONVENTIONS = {
+    "torchvision": Convention(
+        "torchvision",
+        {"conv": 1, "matmul": 1, "attention": 1},
+        "the counter in torchvision's tests (get_ops in test/common_extended_utils.py), which made "
+        "the figures _ops of its weights",
+    ),
+    "fvcore": Convention(
+        "fvcore",
+        {"conv": 1, "matmul": 1, "batch_norm": 2, "layer_norm": 5, "pool": 1},
+        "FlopCountAnalysis, which does not know scaled dot-product attention",
+    ),
+}
+"""The conventions for torchvision's models, which are always measured. OpenMMLab's was not run on
+them. fvcore's rule is tested with fvcore itself, which rounds torch.einsum (MaxViT) to four digits.
+"""
+
 OTHER_COUNTERS = {
     "torch": Convention(
         "torch.utils.flop_counter",
@@ -149,3 +176,6 @@ PARAM_CONVENTIONS = {
     ),
 }
 """What sources count as parameters; a zoo names one of them for its figures."""
+
+TITLES = {name: rule.title for name, rule in {**COUNTERS, **TORCHVISION_CONVENTIONS}.items()}
+"""The title of every convention that a zoo can name."""

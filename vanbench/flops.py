@@ -1,7 +1,7 @@
 """Parameters and FLOPs under the named conventions, as exact integers for one image.
 
-What a convention counts is in ``conventions``. fvcore's counts are fvcore's own; the others are
-computed here from the shapes that pass each module, without any of those tools.
+What a convention counts is in ``conventions``. fvcore's counts of a VAN are fvcore's own; the
+others, and all of torchvision's models, are computed here from shapes, without any of those tools.
 """
 
 import warnings
@@ -13,9 +13,19 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS, Convention
+from vanbench.conventions import (
+    CONVENTIONS,
+    COUNTERS,
+    OPERATIONS,
+    TORCHVISION_CONVENTIONS,
+    TORCHVISION_UNITS,
+    Convention,
+)
 from vanbench.model.architecture import Architecture
 from vanbench.model.build import build_uninitialized
+from vanbench.model.torchvision_architecture import AnyArchitecture, TorchvisionArchitecture
+from vanbench.model.torchvision_models import build_shapes, without_unused_heads
+from vanbench.model.torchvision_units import OTHER, count_torchvision_units
 from vanbench.model.van import VAN, Attention, Mlp
 
 with warnings.catch_warnings():
@@ -35,10 +45,10 @@ class Complexity:
     ``params`` is with the classification head, ``params_backbone`` without it. ``by_operator`` and
     ``by_module`` map a convention to the counts of its parts, which add up to its total;
     ``units`` has how many units of each operation there are. ``uncounted`` says how often fvcore
-    met each operator that it does not count.
+    met each operator that it does not count; it is empty for a model of torchvision.
     """
 
-    architecture: Architecture
+    architecture: AnyArchitecture
     resolution: int
     params: int
     params_backbone: int
@@ -55,12 +65,44 @@ class Complexity:
 
 
 @cache
-def count(architecture: Architecture, resolution: int = 224, device: str = "cpu") -> Complexity:
+def count(architecture: AnyArchitecture, resolution: int = 224, device: str = "cpu") -> Complexity:
     """The counts at ``resolution`` × ``resolution``; weights are never initialised.
 
-    fvcore traces a real forward pass, so it takes about as long as one (on ``device``).
+    fvcore traces a real forward pass of a VAN, so it takes about as long as one (on ``device``).
     """
-    by_rules = count_by_rules(architecture, resolution)
+    if isinstance(architecture, TorchvisionArchitecture):
+        return _count_torchvision(architecture, resolution)
+    return _count_van(architecture, resolution, device)
+
+
+def _count_torchvision(architecture: TorchvisionArchitecture, resolution: int) -> Complexity:
+    """The counts of a model of torchvision; its head is the last layer of the network."""
+    model = without_unused_heads(build_shapes(architecture))
+    units = count_torchvision_units(model, resolution)
+    params = {name: _params(part) for name, part in model.named_children()}
+    total = _params(model)
+    rules = TORCHVISION_CONVENTIONS
+    return Complexity(
+        architecture=architecture,
+        resolution=resolution,
+        params=total,
+        params_backbone=total - _params(_head(model)),
+        by_operator={name: _by_operator(units, rule) for name, rule in rules.items()},
+        by_module={name: _by_module(units, rule) for name, rule in rules.items()},
+        params_by_module={**params, OTHER: total - sum(params.values())},
+        units={name: _sum(units)[name] for name in TORCHVISION_UNITS},
+        uncounted={},
+    )
+
+
+def _head(model: nn.Module) -> nn.Module:
+    """The last layer with parameters: the one that gives the classes."""
+    leaves = [m for m in model.modules() if next(m.parameters(recurse=False), None) is not None]
+    return leaves[-1]
+
+
+def _count_van(architecture: Architecture, resolution: int, device: str) -> Complexity:
+    by_rules = _van_by_rules(architecture, resolution)
     model = build_uninitialized(architecture).eval().requires_grad_(False)
     image = torch.zeros(1, 3, resolution, resolution, device=device)
     analysis = _fvcore(_zeroed(model, device), image)
@@ -74,11 +116,17 @@ def count(architecture: Architecture, resolution: int = 224, device: str = "cpu"
 
 
 @cache
-def count_by_rules(architecture: Architecture, resolution: int = 224) -> Complexity:
+def count_by_rules(architecture: AnyArchitecture, resolution: int = 224) -> Complexity:
     """The counts with fvcore's figures by its rule, without fvcore: milliseconds, not a forward.
 
     ``uncounted`` is empty. The tests compare the rule with fvcore.
     """
+    if isinstance(architecture, TorchvisionArchitecture):
+        return count(architecture, resolution)
+    return _van_by_rules(architecture, resolution)
+
+
+def _van_by_rules(architecture: Architecture, resolution: int) -> Complexity:
     model = build_uninitialized(architecture).eval()
     params = {name: _params(part) for name, part in _parts(model)}
     units = _count_units(model, resolution)
@@ -114,7 +162,7 @@ def _params_and_units(architecture: Architecture, resolution: int) -> tuple[int,
 
 
 def count_as_reported(
-    architecture: Architecture, num_classes: int, resolution: int, device: str = "cpu"
+    architecture: AnyArchitecture, num_classes: int, resolution: int, device: str = "cpu"
 ) -> Complexity:
     """The counts as a report has them: with a head of ``num_classes``, whatever the file has."""
     return count(replace(architecture, num_classes=num_classes), resolution, device)

@@ -35,6 +35,7 @@ from vanbench.evaluation.validate import validate_candidates
 from vanbench.evidence import files as evidence
 from vanbench.flops import count_as_reported
 from vanbench.model.architecture import Architecture
+from vanbench.model.torchvision_architecture import AnyArchitecture
 from vanbench.progress import Progress, guarded_progress, raising_callers_errors, silent
 from vanbench.report import record_files, records
 from vanbench.report.records import Counts, FileRecord, Record
@@ -183,7 +184,8 @@ def _candidates(entries: Sequence[Entry], opened: dict[str, Checkpoint]) -> list
         claimed = entry.claims.top1 or entry.claims.top5
         if claimed or head == len(entry.protocol.class_ids):
             take = partial(opened.pop, entry.name)
-            found.append(Candidate(entry.name, entry.protocol, take))
+            van = isinstance(entry.architecture, Architecture)
+            found.append(Candidate(entry.name, entry.protocol, take, van))
         else:
             del opened[entry.name]
     return found
@@ -314,7 +316,10 @@ def _file(
             )
             checkpoint = team.agree(
                 lambda: open_checkpoint(
-                    fetched.file, layer_norm_eps=entry.layer_norm_eps, weights=options.weights
+                    fetched.file,
+                    layer_norm_eps=entry.layer_norm_eps,
+                    weights=options.weights,
+                    declared=entry.architecture,
                 )
             )
             found = replace(
@@ -344,7 +349,9 @@ def _reason(error: VanbenchError) -> str:
     return error.problem if isinstance(error, StorageError | UnreadableError) else str(error)
 
 
-def _count(entry: Entry, architecture: Architecture, source: str, device: torch.device) -> Counts:
+def _count(
+    entry: Entry, architecture: AnyArchitecture, source: str, device: torch.device
+) -> Counts:
     counting = entry.counting
     complexity = count_as_reported(
         architecture, counting.num_classes, counting.resolution, str(device)

@@ -18,7 +18,7 @@ from vanbench.cli.hints import SYNONYMS, nearest_commands
         ("macs", "No such command 'macs'. Did you mean flops?"),
         ("benchmarks", "No such command 'benchmarks'. Did you mean bench?"),
         ("pred", "No such command 'pred'. Did you mean predictions?"),
-        ("com", "No such command 'com'. Did you mean compare or compare-weights?"),
+        ("com", "No such command 'com'. Did you mean compare or compare-weights or compare-models?"),
         ("zzz", "No such command 'zzz'."),
         ("help verfy", "No such command 'verfy'. Did you mean verify?"),
         ("--all verify", "No such option '--all'. Options come after the command: vanbench verify --all"),

@@ -64,6 +64,7 @@ def shared(place):
 def case_list(place):
     check("list", *shared(place))
     check("list", *DEMO, *shared(place))
+    check("list", "--zoo", "torchvision", *shared(place))
 
 
 def case_download(place):
@@ -79,6 +80,7 @@ def case_import(place):
 def case_flops(place):
     check("flops", "--all", *DEMO)
     check("flops", "van_b6", "--resolution", 32)
+    check("flops", "squeezenet1_1", "--zoo", "torchvision")
 
 
 def case_validate(place):
@@ -95,6 +97,12 @@ def case_claims(place):
 def case_bench(place):
     options = ("--batch-size", 2, "--seconds", 0, "--results", place / "results")
     check("bench", "van_nano", *DEMO, *options)
+    check("bench", "squeezenet1_1", "--zoo", "torchvision", *options)
+
+
+def case_compare_models(place):
+    check("compare-models", "--results", place / "results")
+    check("compare-models", "--csv", place / "models.csv", "--charts", place / "charts")
 
 
 def case_data(place):

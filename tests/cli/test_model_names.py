@@ -36,8 +36,9 @@ def test_select_everything():
         (OPENMMLAB, "*.digits", "The zoo 'demo' has van_nano.digits, van_micro.digits: give --zoo demo."),
         (OPENMMLAB, "micro", "Did you mean van_micro.digits of --zoo demo?"),
         (DEMO, "van-tiny", "The zoo 'openmmlab' has van_b0.in1k: give --zoo openmmlab."),
-        (DEMO, "resnet50", "It has van_nano.digits, van_micro.digits."),
-        (DEMO, "resnet*", "It has van_nano.digits, van_micro.digits."),
+        (DEMO, "resnet50", "The zoo 'torchvision' has resnet50.imagenet1k_v1: give --zoo torchvision."),
+        (DEMO, "zzz9", "It has van_nano.digits, van_micro.digits."),
+        (DEMO, "zzz9*", "It has van_nano.digits, van_micro.digits."),
     ],
 )  # fmt: skip
 def test_an_unknown_model(zoo, name, remedy):

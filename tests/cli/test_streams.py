@@ -26,6 +26,7 @@ ARGUMENTS = {
     "predictions": [],
     "compare": ["van_nano.digits", "van_nano.digits"],
     "diagnose": ["van_nano", "--zoo", "demo", "--sample", 4, "--workers", 0],
+    "compare-models": [],
     "convert": [demo_checkpoint(), "{tmp}/out.safetensors"],
     "compare-weights": [demo_checkpoint(), demo_checkpoint()],
     "table": [],

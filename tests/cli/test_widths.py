@@ -48,6 +48,7 @@ CASES = {
     "compare-weights": "compare-weights my_van.pth other.pth",
     "claims": "claims van_b6",
     "flops-all": "flops --zoo all van_b6",
+    "compare-models": "compare-models",
     "table": "table --zoo demo",
     "report": "report --zoo demo",
     "audit": "audit --results audited --sample 5",

@@ -18,6 +18,7 @@ from vanbench.api.document import document
 from vanbench.api.frames import COUNT, NUMBER, TEXT, TRUTH, make_frame
 from vanbench.devices import PRECISIONS
 from vanbench.errors import VanbenchError
+from vanbench.model.torchvision_architecture import TorchvisionArchitecture
 from vanbench.progress import counted
 from vanbench.report import bench_records
 from vanbench.report.bench_records import BenchRecord
@@ -184,6 +185,11 @@ def bench(
     )
 
     def measure(entry: Entry) -> BenchRecord:
+        if isinstance(entry.architecture, TorchvisionArchitecture):
+            raise VanbenchError(
+                f"{entry.name} is no VAN, so that it has no optimised model",
+                remedy="To measure it: vanbench bench, or vanbench.benchmark.baseline.",
+            )
         record = bench_model(entry.name, entry.architecture, options)
         bench_records.write(Path(results), record)
         return record

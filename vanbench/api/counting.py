@@ -8,7 +8,7 @@ from vanbench.api.arguments import AnyPath, Models, check_number, open_zoo, sele
 from vanbench.api.display import Cell, Displayed, View
 from vanbench.api.document import document
 from vanbench.api.frames import COUNT, NUMBER, TEXT, make_frame
-from vanbench.conventions import CONVENTIONS
+from vanbench.conventions import TITLES
 from vanbench.errors import VanbenchError
 from vanbench.model.limits import SIDE, excess
 from vanbench.report.count_json import count_json, not_counted_json
@@ -22,14 +22,12 @@ if TYPE_CHECKING:
 
     from vanbench.flops import Complexity
 
-COLUMNS = ("model", ">input", ">params, M", ">reported", ">FLOPs, G (OpenMMLab)", ">(fvcore)",
-           ">reported")  # fmt: skip
-
 FRAME = {
     "resolution": COUNT,
     "params": COUNT,
     "params_backbone": COUNT,
     "flops_openmmlab": COUNT,
+    "flops_torchvision": COUNT,
     "flops_fvcore": COUNT,
     "params_m_reported": NUMBER,
     "flops_g_reported": NUMBER,
@@ -76,7 +74,11 @@ class Counted(Displayed):
         return View(
             title="Counted",
             sentence=f"{counted} of {total} model{'' if total == 1 else 's'}, one image each.",
-            columns=COLUMNS,
+            columns=[
+                *("model", ">input", ">params, M", ">reported"),
+                *(f">FLOPs, G ({TITLES[name]})" for name in self._conventions),
+                ">reported",
+            ],
             rows=[self._cells(entry) for entry in self.entries],
             notes=[*self._misprints(), *(f"{name}: {e}" for name, e in self.errors.items())],
         )
@@ -99,13 +101,24 @@ class Counted(Displayed):
             }
         return row
 
+    @property
+    def _conventions(self) -> list[str]:
+        """The conventions that any of the models was counted under, fvcore's last."""
+        counted = {name for complexity in self.counts.values() for name in complexity.flops}
+        known = (name for name in TITLES if name in counted)
+        return sorted(known, key=lambda name: name == "fvcore")
+
     def _cells(self, entry: Entry) -> list[str | Cell]:
         params, flops = (str(f or "–") for f in (entry.claims.params_m, entry.claims.flops_g))
         counted = self.counts.get(entry.name)
         if counted is None:
-            return [entry.name, "", Cell(NOT_MEASURED, NOT_MEASURED), params, "", "", flops]
+            empty = ["" for _ in self._conventions]
+            return [entry.name, "", Cell(NOT_MEASURED, NOT_MEASURED), params, *empty, flops]
         millions = f"{counted.params / 1e6:.3f}"
-        billions = [f"{counted.flops[name] / 1e9:.3f}" for name in ("openmmlab", "fvcore")]
+        billions = [
+            f"{counted.flops[name] / 1e9:.3f}" if name in counted.flops else "–"
+            for name in self._conventions
+        ]
         return [entry.name, str(counted.resolution), millions, params, *billions, flops]
 
     def _misprints(self) -> Iterator[str]:
@@ -120,7 +133,7 @@ class Counted(Displayed):
                     yield (
                         f"With embed dims {' '.join(map(str, other.embed_dims))}: "
                         f"{params / 1e6:.2f} M parameters, {flops / 1e9:.2f} G FLOPs under "
-                        f"{CONVENTIONS['openmmlab'].title}'s convention at {counted.resolution}."
+                        f"{TITLES['openmmlab']}'s convention at {counted.resolution}."
                     )
 
 
@@ -136,8 +149,9 @@ def count(models: Models, *, zoo: AnyPath = "openmmlab", resolution: int | None 
             the FLOPs were reported.
 
     Returns:
-        A Counted object: exact integers for one image, under OpenMMLab's and fvcore's convention.
-        One multiply–add is one FLOP in both.
+        A Counted object: exact integers for one image, under OpenMMLab's and fvcore's convention;
+        for a model of torchvision, under torchvision's and fvcore's. One multiply–add is one FLOP
+        in all of them.
 
     Raises:
         UnknownModelError, ZooError, ValueError, TypeError: An argument is wrong.

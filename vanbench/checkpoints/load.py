@@ -10,21 +10,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vanbench.checkpoints.guard import CHECK, guarded
 from vanbench.checkpoints.key_names import NATIVE, Format, detect, to_native, translate
+from vanbench.checkpoints.misfits import refuse_misfits
 from vanbench.checkpoints.state_dict import read_state_dicts, suspicious_tensors
+from vanbench.checkpoints.torchvision_file import TORCHVISION, model_of_torchvision
 from vanbench.checkpoints.weights import PLAIN
 from vanbench.errors import CheckpointError, SuspiciousWeightsWarning
 from vanbench.files import HashedFile, hash_file
 from vanbench.model.architecture import Architecture
 from vanbench.model.build import build_uninitialized, read_architecture
+from vanbench.model.torchvision_architecture import AnyArchitecture, TorchvisionArchitecture
 from vanbench.model.van import VAN
 from vanbench.outside.files import check_regular
 from vanbench.outside.safe_text import for_terminal
-
-MOST_NAMED = 5000  # tensors in a message; the largest VAN has 3,000
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +42,9 @@ class Checkpoint:
     path: Path
     sha256: str
     naming: Format
-    architecture: Architecture
+    architecture: AnyArchitecture
     suspicious: tuple[str, ...]
-    model: VAN = field(repr=False)
+    model: nn.Module = field(repr=False)
     state: Mapping[str, Tensor] = field(repr=False)
     other: Mapping[str, Tensor] | None = field(repr=False)
     weights: str
@@ -56,8 +57,21 @@ class Checkpoint:
         return self.other if self.weights == PLAIN else None
 
     @property
-    def layer_norm_eps(self) -> float:
-        """The epsilon of the model's LayerNorms."""
+    def van(self) -> VAN:
+        """The model, if it is a VAN; CheckpointError if it is another network."""
+        if isinstance(self.model, VAN):
+            return self.model
+        raise CheckpointError(
+            f"expected a VAN, found {getattr(self.architecture, 'name', 'another network')} of "
+            f"{self.naming.name}",
+            remedy="This is for VAN alone.",
+        )
+
+    @property
+    def layer_norm_eps(self) -> float | None:
+        """The epsilon of a VAN's LayerNorms; None for other networks, whose code says it."""
+        if not isinstance(self.model, VAN):
+            return None
         return float(self.model.stages[0].norm.eps)  # type: ignore[union-attr, arg-type]
 
     def warn(self) -> None:
@@ -71,9 +85,12 @@ def open_checkpoint(
     *,
     layer_norm_eps: float | None = None,
     weights: str | None = None,
+    declared: AnyArchitecture | None = None,
 ) -> Checkpoint:
     """Read a file, which is hashed first unless it is a HashedFile.
 
+    The architecture of a VAN is read from the tensors. Only what the zoo declares (``declared``)
+    tells that the file is of a model of torchvision, and of which.
     ``weights`` is ``plain`` or ``ema``; None takes what the framework that wrote the file loads for
     inference.
 
@@ -91,7 +108,7 @@ def open_checkpoint(
                 "expected the file that was hashed, found that it changed since",
                 remedy="Run the command again when no other program writes to it.",
             )
-        model, naming, architecture = _build(state, layer_norm_eps)
+        model, naming, architecture = _build_declared(state, layer_norm_eps, declared)
     return Checkpoint(
         path=path,
         sha256=hashed.sha256,
@@ -149,6 +166,14 @@ def hash_checkpoint(path: Path) -> HashedFile:
         return hash_file(path)
 
 
+def _build_declared(
+    state: Mapping[str, Tensor], layer_norm_eps: float | None, declared: AnyArchitecture | None
+) -> tuple[nn.Module, Format, AnyArchitecture]:
+    if isinstance(declared, TorchvisionArchitecture):
+        return model_of_torchvision(state, declared), TORCHVISION, declared
+    return _build(state, layer_norm_eps)
+
+
 def _build(
     state: Mapping[str, Tensor], layer_norm_eps: float | None
 ) -> tuple[VAN, Format, Architecture]:
@@ -181,20 +206,7 @@ def _check_names_and_shapes(
         for key in wanted.keys() & native.keys()
         if native[key].shape != wanted[key].shape
     ]
-    problems = {"missing": missing, "unexpected": unexpected, "mis-shaped": shapes}
-    if any(problems.values()):
-        lists = "; ".join(f"{k} ({len(v)}): {_joined(v)}" for k, v in problems.items() if v)
-        counts = ", ".join(f"{len(v)} {k}" for k, v in problems.items() if v)
-        raise CheckpointError(
-            f"the tensors ({source.name} naming) are not those of one VAN: {lists}",
-            cause=f"the tensors ({source.name} naming) are not those of one VAN: {counts}",
-        )
-
-
-def _joined(names: list[str]) -> str:
-    """All names that a VAN can have; of more than that, the first ones."""
-    more = f", and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(sorted(names)[:MOST_NAMED]) + more
+    refuse_misfits("not those of one VAN", source.name, missing, unexpected, shapes)
 
 
 def _as_float32(tensor: Tensor) -> Tensor:

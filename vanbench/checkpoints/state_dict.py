@@ -48,6 +48,7 @@ MOST_NAME = 1000  # characters of a tensor's name
 
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _COUNTER = "num_batches_tracked"
+_POSITIONS = "relative_position_index"
 _OFTEN_ZERO = (".bias", ".running_mean")
 
 
@@ -231,7 +232,7 @@ def _check_tensors(state: Mapping[str, StoredTensor]) -> None:
     others = [
         f"{for_terminal(name)} ({dtype_of(tensor)})"
         for name, tensor in state.items()
-        if dtype_of(tensor) not in _FLOATS and not (name.endswith(_COUNTER) and _is_count(tensor))
+        if dtype_of(tensor) not in _FLOATS and not _may_be_whole(name, tensor)
     ]
     if others:
         shown = ", ".join(others[:20]) + (", …" if len(others) > 20 else "")
@@ -249,6 +250,13 @@ def _check_tensors(state: Mapping[str, StoredTensor]) -> None:
                 cause="tensors share memory",
                 remedy="Save the state_dict of the model itself.",
             )
+
+
+def _may_be_whole(name: str, tensor: StoredTensor) -> bool:
+    """Whether it is a counter, or the table of positions that Swin and MaxViT look biases up by."""
+    if name.endswith(_POSITIONS):
+        return dtype_of(tensor) in (torch.int64, torch.int32)
+    return name.endswith(_COUNTER) and _is_count(tensor)
 
 
 def _is_count(tensor: StoredTensor) -> bool:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from vanbench.cli.output import echo, print_table
 from vanbench.cli.tables import Column
-from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
+from vanbench.conventions import OPERATIONS, TITLES, TORCHVISION_UNITS
+from vanbench.report.count_json import counters_of
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ def in_unit(count: int, unit: int, decimals: int = 2) -> str:
 def print_parts(entry: Entry, complexity: "Complexity", by: str) -> None:
     """The FLOPs of each operator or module under each convention."""
     parts = complexity.by_operator if by == "operator" else complexity.by_module
-    names = dict.fromkeys(name for convention in CONVENTIONS for name in parts[convention])
-    rows = [[name, *(_integer(parts[c].get(name)) for c in CONVENTIONS)] for name in names]
-    total = [["total", *(_integer(complexity.flops[c]) for c in CONVENTIONS)]]
-    titles = [f">{convention.title}" for convention in CONVENTIONS.values()]
+    counted = complexity.flops
+    names = dict.fromkeys(name for convention in counted for name in parts[convention])
+    rows = [[name, *(_integer(parts[c].get(name)) for c in counted)] for name in names]
+    total = [["total", *(_integer(flops) for flops in counted.values())]]
+    titles = [f">{TITLES[convention]}" for convention in counted]
     print_table([by, *titles], rows, total, title=f"FLOPs of {entry.name} by {by}")
     if complexity.uncounted:
         seen = ", ".join(f"{n} × {op}" for op, n in complexity.uncounted.items())
@@ -39,11 +41,11 @@ def print_parts(entry: Entry, complexity: "Complexity", by: str) -> None:
 
 def print_explanation(entry: Entry, complexity: "Complexity") -> None:
     """The figure and the rule of each counter, and the quantities that the rules speak of."""
-    side = complexity.resolution
-    totals = {name: counter.total(complexity.units) for name, counter in COUNTERS.items()}
+    side, counters = complexity.resolution, counters_of(complexity)
+    totals = {name: counter.total(complexity.units) for name, counter in counters.items()}
     rows = [
         [counter.title, f"{totals[name]:,}", in_unit(totals[name], 10**9, 3), counter.rule]
-        for name, counter in COUNTERS.items()
+        for name, counter in counters.items()
     ]
     columns = [
         Column("counter", fit="words"),
@@ -53,11 +55,12 @@ def print_explanation(entry: Entry, complexity: "Complexity") -> None:
     ]
     title = f"FLOPs of {entry.name} by counter, one image of {side}×{side}"
     print_table(columns, rows, title=title)
-    for counter in COUNTERS.values():
+    for counter in counters.values():
         echo(f"{counter.title}: {counter.note}.")
     echo("No counter includes element-wise additions and multiplications.")
     echo()
-    quantities = [[name, f"{complexity.units[name]:,}", what] for name, what in OPERATIONS.items()]
+    known = OPERATIONS if complexity.units.keys() == OPERATIONS.keys() else TORCHVISION_UNITS
+    quantities = [[name, f"{count:,}", known[name]] for name, count in complexity.units.items()]
     print_table(["in the rules", ">count", Column("meaning", fit="words")], quantities)
     echo(
         f"{complexity.params:,} parameters with a head of {entry.architecture.num_classes:,} "

@@ -43,6 +43,7 @@ COMMANDS = {
     "convert": "convert",
     "compare-weights": "compare_weights",
     "claims": "claims",
+    "compare-models": "compare_models",
     "table": "table",
     "report": "report",
     "audit": "audit",

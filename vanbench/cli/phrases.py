@@ -12,12 +12,12 @@ from vanbench.progress import size_of as size_of
 SHARED = ("zoo", "cache", "results")
 
 
-def next_command(*words: str) -> str:
+def next_command(*words: str, shared: Iterable[str] = SHARED) -> str:
     """``vanbench`` with these words, and the zoo and folders that this command was given.
 
     What comes from environment variables holds for the next command as well, and is left out.
     """
-    return shlex.join(["vanbench", *words, *_options(click.get_current_context(), SHARED)])
+    return shlex.join(["vanbench", *words, *_options(click.get_current_context(), shared)])
 
 
 def _options(context: click.Context, names: Iterable[str]) -> Iterator[str]:

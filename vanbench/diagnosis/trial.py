@@ -101,7 +101,8 @@ def _faults(images: ImageSet) -> list[str]:
 
 def _models(checkpoint: Checkpoint) -> tuple[dict[str, VAN], dict[str, str]]:
     """The model itself and mistaken ones by name; and why other mistakes cannot be made."""
-    eps, models = checkpoint.layer_norm_eps, {AS_IS: checkpoint.model}
+    models = {AS_IS: checkpoint.van}
+    eps = float(checkpoint.van.stages[0].norm.eps)  # type: ignore[union-attr, arg-type]
     for other in EPSILONS:
         if not math.isclose(other, eps):
             name = f"LayerNorm's eps {other:g} in place of {eps:g}"

@@ -17,8 +17,8 @@ from vanbench.errors import (
     error_json,
     unexpected_as_errors,
 )
-from vanbench.model.architecture import Architecture
 from vanbench.model.expected_counts import expected_params
+from vanbench.model.torchvision_architecture import AnyArchitecture, TorchvisionArchitecture
 from vanbench.progress import Progress, guarded_progress, raising_callers_errors, silent
 from vanbench.report import record_files, records
 from vanbench.report.records import Record
@@ -26,6 +26,7 @@ from vanbench.zoo.entries import Entry, Zoo
 
 _COPIES = 8
 _LEAST_LIMIT = 256 << 20
+_TORCHVISION_LIMIT = 5 << 30  # twice the largest published file
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,14 @@ def wanted_file(entry: Entry, recorded: Record | None = None) -> Wanted:
     )
 
 
-def plausible_bytes(architecture: Architecture) -> int:
+def plausible_bytes(architecture: AnyArchitecture) -> int:
     """How many bytes a training checkpoint of an architecture has at most, with a wide margin.
 
     AdamW keeps two values for each parameter, an averaged model one more: four copies of float32,
     here twice that. Small networks get a limit that does not depend on the width of the head.
     """
+    if isinstance(architecture, TorchvisionArchitecture):
+        return _TORCHVISION_LIMIT
     params, _ = expected_params(architecture)
     return max(_LEAST_LIMIT, 4 * _COPIES * params)
 

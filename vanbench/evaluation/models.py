@@ -12,6 +12,7 @@ from vanbench.evaluation.plan import Candidate, RunOptions
 from vanbench.evaluation.result import ValidationResult, not_measured_json
 from vanbench.evaluation.result_json import UsedData, ValidatedModel
 from vanbench.evaluation.validate import validate_candidates
+from vanbench.model.architecture import Architecture
 from vanbench.progress import Progress, silent
 from vanbench.report.records import FP32, Record, with_accuracy
 from vanbench.report.rows import ModelRow, make_row, not_judged
@@ -71,8 +72,10 @@ def validate_entries(
                 outcome.fetched.file,
                 layer_norm_eps=entry.layer_norm_eps,
                 weights=options.weights,
+                declared=entry.architecture,
             )
-            candidates.append(Candidate(entry.name, entry.protocol, take))
+            van = isinstance(entry.architecture, Architecture)
+            candidates.append(Candidate(entry.name, entry.protocol, take, van))
     names = tuple(entry.name for entry in entries)
     found = _validated(names, candidates, missing, data, options, progress)
     records = {name: _record(zoo, name, result) for name, result in found.passes.items()}

@@ -60,11 +60,15 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A checkpoint to validate. ``open`` is called once, when its turn comes."""
+    """A checkpoint to validate. ``open`` is called once, when its turn comes.
+
+    ``rewritable``: it is a VAN, for which there is an optimised model.
+    """
 
     name: str
     protocol: EvaluationProtocol
     open: Callable[[], "Checkpoint"]
+    rewritable: bool = True
 
 
 def spread(total: int, limit: int | None) -> list[int]:

@@ -10,19 +10,23 @@ from vanbench.errors import ScoringError
 from vanbench.evaluation.plan import Candidate, RunOptions
 from vanbench.inference.autotune import resolve_config
 from vanbench.inference.optimized import compiled, optimize
-from vanbench.model.architecture import Architecture
+from vanbench.model.torchvision_architecture import AnyArchitecture
 from vanbench.model.van import VAN
 from vanbench.zoo.entries import EvaluationProtocol
 
 
 @dataclass(frozen=True)
 class ReadyModel:
-    """A model that is ready to compute, and what else decides its predictions."""
+    """A model that is ready to compute, and what else decides its predictions.
+
+    ``as_it_is``: it is no VAN, so that the reference is what computes.
+    """
 
     model: nn.Module = field(repr=False)
     sha256: str
-    layer_norm_eps: float
+    layer_norm_eps: float | None
     weights: str = PLAIN
+    as_it_is: bool = False
 
 
 def resolve(options: RunOptions, device: torch.device) -> RunOptions:
@@ -40,9 +44,11 @@ def resolve(options: RunOptions, device: torch.device) -> RunOptions:
     return replace(options, rewrite=config)
 
 
-def prepare(model: VAN, device: torch.device, options: RunOptions) -> nn.Module:
-    """The module that computes: the exact rewrite for inference, or the reference itself."""
+def prepare(model: nn.Module, device: torch.device, options: RunOptions) -> nn.Module:
+    """The module that computes: the exact rewrite of a VAN for inference, or the model itself."""
     model = model.to(device)
+    if not isinstance(model, VAN):
+        return model.to(memory_format=torch.channels_last)
     if options.reference:
         return model
     return (compiled if options.compile else optimize)(model, config=options.rewrite)
@@ -59,10 +65,16 @@ def open_ready(candidate: Candidate, device: torch.device, options: RunOptions) 
     if checkpoint.choice:
         options.on_note(f"{checkpoint.path.name}: {checkpoint.choice}.")
     model = prepare(checkpoint.model, device, options)
-    return ReadyModel(model, checkpoint.sha256, checkpoint.layer_norm_eps, checkpoint.weights)
+    return ReadyModel(
+        model,
+        checkpoint.sha256,
+        checkpoint.layer_norm_eps,
+        checkpoint.weights,
+        as_it_is=not isinstance(checkpoint.model, VAN),
+    )
 
 
-def refuse_head(architecture: Architecture, protocol: EvaluationProtocol) -> None:
+def refuse_head(architecture: AnyArchitecture, protocol: EvaluationProtocol) -> None:
     """ScoringError if such a model cannot be scored over the protocol's classes."""
     wanted, found = len(protocol.class_ids), architecture.num_classes
     if found != wanted:

@@ -1,5 +1,7 @@
 """What decides whether a stored prediction is used again."""
 
+from dataclasses import replace
+
 import torch
 
 from vanbench.evaluation.plan import RunOptions
@@ -29,10 +31,15 @@ def numerics_of(device: torch.device, options: RunOptions) -> Numerics:
     )
 
 
+def without_rewrite(numerics: Numerics) -> Numerics:
+    """How the logits of another network than a VAN are computed in the same run."""
+    return replace(numerics, model="reference", choices=None, compile=False)
+
+
 def run_key(
     sha256: str,
     weights: str,
-    layer_norm_eps: float,
+    layer_norm_eps: float | None,
     protocol: EvaluationProtocol,
     numerics: Numerics,
     about: ValidationEnvironment,
@@ -45,7 +52,7 @@ def run_key(
     part.
 
     ``sha256`` is the checkpoint's, ``weights`` the kind of its weights, ``layer_norm_eps`` the
-    epsilon that the model computes with. The variants of the exact rewrite are not in it: a short
+    epsilon that a VAN computes with. The variants of the exact rewrite are not in it: a short
     trial may choose others the next time, and they give the same logits but for rounding.
     """
     masked = {"chosen_among": chosen_among} if chosen_among else {}

@@ -36,7 +36,7 @@ from vanbench.evaluation.precision import check_precision
 from vanbench.evaluation.ready import ReadyModel, open_ready, resolve
 from vanbench.evaluation.result import RealScore, ValidationResult
 from vanbench.evaluation.resume import StoredRuns, Work
-from vanbench.evaluation.run_key import numerics_of, run_key
+from vanbench.evaluation.run_key import numerics_of, run_key, without_rewrite
 from vanbench.evaluation.sharing import Computation, assist, end, refuse_differences
 from vanbench.evaluation.time_spent import hint
 from vanbench.interrupts import keeping
@@ -85,7 +85,8 @@ def _validate_candidates(
             check_precision(device, options.precision)
             if options.arguments and (note := idle_gpus_note(device, options.arguments, team.here)):
                 options.on_note(note)
-            options = resolve(options, device)
+            if any(candidate.rewritable for candidate in candidates):
+                options = resolve(options, device)
     except VanbenchError as error:
         return {}, {candidate.name: error for candidate in candidates}
     with current_device(device):
@@ -202,7 +203,7 @@ def _start(
                 m.weights,
                 m.layer_norm_eps,
                 protocol,
-                computing,
+                without_rewrite(computing) if m.as_it_is else computing,
                 about,
                 chosen_among=masked,
             )
@@ -284,6 +285,7 @@ def _measure(started: _Started, progress: Progress) -> ValidationResult:
         keys=started.keys,
         labelled=runs.labelled(),
         choices=collected.choices,
+        as_they_are=frozenset(name for name, m in started.models.items() if m.as_it_is),
     )
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from vanbench.conventions import CONVENTIONS, COUNTERS, PARAM_CONVENTIONS
+from vanbench.conventions import PARAM_CONVENTIONS, TITLES
 from vanbench.environment import Environment
 from vanbench.html_report.elements import Cell, facts, paragraph, safe, table, verdict_mark
+from vanbench.model.torchvision_architecture import AnyArchitecture, TorchvisionArchitecture
 from vanbench.report.as_counted import flops_as, params_as
 from vanbench.report.other_precisions import other_accuracies
 from vanbench.report.other_sets import other_set_accuracies
@@ -69,12 +70,7 @@ def _of_file(file: FileRecord | None, row: ModelRow) -> Iterator[tuple[str, str]
 
 
 def _of_counts(counts: Counts, row: ModelRow) -> Iterator[tuple[str, str]]:
-    a = counts.architecture
-    yield (
-        "Architecture",
-        f"{a.as_dict()['arch']}: widths {_list(a.embed_dims)}, depths {_list(a.depths)}, "
-        f"MLP ratios {_list(a.mlp_ratios)}, {a.num_classes:,} classes",
-    )
+    yield "Architecture", _architecture(counts.architecture)
     yield "Counted", f"{SOURCE[counts.source]}, at {counts.resolution} × {counts.resolution} pixels"
     yield "Parameters", f"{counts.params:,}, of these {counts.params_backbone:,} without the head"
     judged = ", under which the reported FLOPs are judged"
@@ -86,10 +82,20 @@ def _of_counts(counts: Counts, row: ModelRow) -> Iterator[tuple[str, str]]:
         what = PARAM_CONVENTIONS[counting.params].title
         yield "Parameters as the source counts", f"{params_as(counting, counts):,}: {what}"
     if counting.convention not in counts.flops:
-        title = COUNTERS[counting.convention].title
+        title = TITLES[counting.convention]
         yield f"FLOPs, {title}", f"{flops_as(counting, counts):,} per image{judged}"
     yield "Not counted by fvcore", ", ".join(f"{n:,} × {op}" for op, n in counts.uncounted.items())
     yield "Counts measured", f"{counts.date}, {_environment(counts.environment)}"
+
+
+def _architecture(a: AnyArchitecture) -> str:
+    if isinstance(a, TorchvisionArchitecture):
+        size = f"for {a.image_size} × {a.image_size} pixels, " if a.image_size else ""
+        return f"{a.name} of torchvision, {size}{a.num_classes:,} classes"
+    return (
+        f"{a.as_dict()['arch']}: widths {_list(a.embed_dims)}, depths {_list(a.depths)}, "
+        f"MLP ratios {_list(a.mlp_ratios)}, {a.num_classes:,} classes"
+    )
 
 
 def _of_accuracy(accuracy: Accuracy) -> Iterator[tuple[str, str]]:
@@ -173,8 +179,7 @@ def _cost(parts: Mapping[str, int], part: str) -> Cell:
 
 
 def _title(convention: str) -> str:
-    known = CONVENTIONS.get(convention)
-    return known.title if known else convention
+    return TITLES.get(convention, convention)
 
 
 def _list(values: Sequence[int]) -> str:

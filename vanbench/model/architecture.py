@@ -84,8 +84,10 @@ class Architecture:
             raise ValueError(f"expected arch {found.name!r}, found {document['arch']!r}")
         return found
 
-    def same_body(self, other: "Architecture") -> bool:
+    def same_body(self, other: object) -> bool:
         """Whether both are the same network up to the classification head."""
+        if not isinstance(other, Architecture):
+            return False
         mine = (self.embed_dims, self.depths, self.mlp_ratios)
         return mine == (other.embed_dims, other.depths, other.mlp_ratios)
 

@@ -6,6 +6,7 @@ whole network. The shapes in a checkpoint cost little more: a tensor may repeat 
 
 from vanbench.model.architecture import Architecture
 from vanbench.model.expected_counts import expected_flops, expected_params
+from vanbench.model.torchvision_architecture import AnyArchitecture, TorchvisionArchitecture
 
 DIM, DEPTH, RATIO, SIDE, CLASSES = 4096, 256, 64, 4096, 100_000
 """The largest width, number of blocks of a stage, MLP ratio, input side and number of classes."""
@@ -13,6 +14,7 @@ DIM, DEPTH, RATIO, SIDE, CLASSES = 4096, 256, 64, 4096, 100_000
 BLOCKS = 256  # of all stages; VAN-B6 has 108
 PARAMS = 1_000_000_000  # 4 GB of weights; VAN-B6 has 0.2 billion
 FLOPS = 1_000_000_000_000  # for one image: half a minute on two cores; VAN-B6 at 224 has 4 %
+TORCHVISION_SIDE = 1024  # of the input of a torchvision model; the published ones have up to 600
 FEATURES = 100_000_000  # elements of the largest tensor between two layers; four are in memory
 
 
@@ -31,8 +33,13 @@ def out_of_range(architecture: Architecture) -> str | None:
     return None
 
 
-def excess(architecture: Architecture, side: int) -> str | None:
+def excess(architecture: AnyArchitecture, side: int) -> str | None:
     """Why the network is too large for an input of ``side`` × ``side``; None if it is not."""
+    if isinstance(architecture, TorchvisionArchitecture):
+        found = max(side, architecture.image_size or 0)
+        if found <= TORCHVISION_SIDE:
+            return None
+        return f"a side of {found:,}, and a torchvision model has at most {TORCHVISION_SIDE:,}"
     blocks, (params, _) = sum(architecture.depths), expected_params(architecture)
     if blocks > BLOCKS:
         return f"{blocks:,} blocks, and the limit is {BLOCKS:,}"

@@ -18,7 +18,7 @@ from vanbench.environment import Environment
 from vanbench.errors import ErrorJson, RecordError, VanbenchError, error_json
 from vanbench.files import write_atomically
 from vanbench.inference.rewrite_config import RewriteConfig
-from vanbench.model.architecture import ArchitectureDict
+from vanbench.model.torchvision_architecture import AnyArchitectureDict
 from vanbench.outside.safe_text import for_terminal
 from vanbench.report.records import ArchitectureJson
 from vanbench.report.versioned_json import read_versioned
@@ -165,7 +165,7 @@ class BenchModel(TypedDict):
     """Why it was not measured; null if it was."""
     error: ErrorJson | None
     """The failure of this model; null if it was measured."""
-    architecture: ArchitectureDict | None
+    architecture: AnyArchitectureDict | None
     """The architecture that was measured; null where nothing was measured."""
     weights: str | None
     """What the weights are: ``random``; null where nothing was measured."""
@@ -178,26 +178,29 @@ class BenchModel(TypedDict):
     batch_size: int | None
     """The largest batch, in images; null where nothing was measured."""
     compile: bool | None
-    """Whether the optimised model was compiled; null where nothing was measured."""
+    """Whether the optimised model was compiled; null where nothing was measured, and for a model of
+    torchvision, to which it does not apply."""
     choices: RewriteConfig | None
-    """How the optimised model ran; null where nothing was measured."""
+    """How the optimised model ran; null where nothing was measured, and for a model of
+    torchvision, to which it does not apply."""
     reference: ModelFigures | None
     """The reference model; null where nothing was measured."""
     optimized: ModelFigures | None
-    """The optimised model; null where nothing was measured."""
+    """The optimised model; null where nothing was measured, and for a model of
+    torchvision, to which it does not apply."""
     speedup: float | None
-    """How many times faster the optimised model is at ``batch_size``; null where nothing was
-    measured."""
+    """How many times faster the optimised model is at ``batch_size``; null where there is none."""
     max_relative_error: float | None
     """The largest difference of two logits of both models, relative to the largest logit; null
-    where nothing was measured."""
+    where there is no optimised model."""
     same_top5: bool | None
-    """Whether both models gave the same five classes for every image; null where nothing was
-    measured."""
+    """Whether both models gave the same five classes for every image; null where there is no
+    optimised model."""
     batch_sizes: list[BatchFigures] | None
-    """Both models at each batch size; null where nothing was measured."""
+    """Both models at each batch size; null where there is no optimised model."""
     ceiling: CeilingFigures | None
-    """What the machine would allow; null where nothing was measured."""
+    """What the machine would allow; null where nothing was measured, and for a model of
+    torchvision, to which it does not apply."""
     load: LoadSummary | None
     """What else the machine did; null where nothing was measured."""
     samples_s_cpu_s: dict[str, dict[str, list[Sample]]] | None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 
-from vanbench.conventions import COUNTERS
+from vanbench.conventions import TITLES
 from vanbench.intervals import wilson_interval
 from vanbench.outside.safe_text import for_terminal
 from vanbench.report.answer import difference_in_words, named_figures
@@ -108,7 +108,7 @@ def complexity_chart(rows: Sequence[ModelRow]) -> BarChart | None:
     rows = [row for row in rows if _has_number(row.params) or _has_number(row.flops)]
     if not rows:
         return None
-    conventions = dict.fromkeys(COUNTERS[row.entry.counting.convention].title for row in rows)
+    conventions = dict.fromkeys(TITLES[row.entry.counting.convention] for row in rows)
     quantities = (("params", "Parameters, M"), ("flops", "FLOPs, G"))
     panels = tuple(
         Panel(title, tuple(_count_row(row, named_figures(row)[key]) for row in rows))
@@ -137,7 +137,7 @@ def accuracy_charts(rows: Sequence[ModelRow]) -> tuple[ScatterChart, ...]:
     rows = [row for row in rows if _has_number(row.top1)]
     if not rows:
         return ()
-    titles = dict.fromkeys(COUNTERS[row.entry.counting.convention].title for row in rows)
+    titles = dict.fromkeys(TITLES[row.entry.counting.convention] for row in rows)
     return (
         _accuracy_chart(rows, "params", "parameters", "Parameters, M"),
         _accuracy_chart(rows, "flops", "FLOPs", f"FLOPs, G ({' or '.join(titles)})"),

@@ -111,10 +111,18 @@ class ArchitectureClaims:
 
 
 def claims_on_record(zoo: Zoo, results: Path) -> list[ArchitectureClaims]:
-    """The claims of a zoo by architecture, judged; RecordError if a record cannot be used."""
-    rows = rows_on_record(zoo, results)
+    """The claims of a zoo about VANs by architecture, judged.
+
+    RecordError if a record cannot be used.
+    """
+    rows = [row for row in rows_on_record(zoo, results) if _is_van(row)]
     archs = dict.fromkeys(row.entry.arch for row in rows)
     return [_of(arch, [row for row in rows if row.entry.arch == arch]) for arch in sorted(archs)]
+
+
+def _is_van(row: ModelRow) -> bool:
+    """Whether it is about a VAN; several sources' claims are known of these only."""
+    return isinstance(row.entry.architecture, Architecture)
 
 
 def standings(claims: Iterable[Claim]) -> Counter[str]:
@@ -196,7 +204,9 @@ def _own_convention(entry: Entry, number: str) -> str | None:
 def _network(row: ModelRow) -> ExpectedNetwork:
     counting, file = row.entry.counting, row.record.checkpoint
     found = file.architecture if file and has_file(row.record) else None
-    architecture = replace(found or row.entry.architecture, num_classes=counting.num_classes)
+    network = found or row.entry.architecture
+    assert isinstance(network, Architecture), "only claims about VANs are judged here"
+    architecture = replace(network, num_classes=counting.num_classes)
     return ExpectedNetwork(architecture, counting.resolution)
 
 

@@ -1,12 +1,14 @@
 """The JSON form of counts: the documents of ``flops --json``, one for each model."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from typing_extensions import TypedDict
 
-from vanbench.conventions import COUNTERS
+from vanbench.conventions import COUNTERS, TORCHVISION_CONVENTIONS, Convention
 from vanbench.errors import ErrorJson, VanbenchError, error_json
-from vanbench.model.architecture import Architecture, ArchitectureDict
+from vanbench.model.architecture import Architecture
+from vanbench.model.torchvision_architecture import AnyArchitectureDict, TorchvisionArchitecture
 from vanbench.report.as_counted import flops_as, params_as
 from vanbench.report.count_verdicts import judge_counts
 from vanbench.zoo.entries import Entry
@@ -20,8 +22,10 @@ class FlopsByConvention(TypedDict):
 
     fvcore: int
     """FLOPs as fvcore's FlopCountAnalysis counts them."""
-    openmmlab: int
-    """FLOPs as OpenMMLab's counter (mmcv 1.x) counts them."""
+    openmmlab: int | None
+    """FLOPs as OpenMMLab's counter (mmcv 1.x) counts them; null for a model of torchvision."""
+    torchvision: int | None
+    """FLOPs as the counter of torchvision's tests counts them; null for a VAN."""
 
 
 class PartsByConvention(TypedDict):
@@ -29,8 +33,12 @@ class PartsByConvention(TypedDict):
 
     fvcore: dict[str, int]
     """FLOPs of each module under fvcore's convention; they add up to its total."""
-    openmmlab: dict[str, int]
-    """FLOPs of each module under OpenMMLab's convention; they add up to its total."""
+    openmmlab: dict[str, int] | None
+    """FLOPs of each module under OpenMMLab's convention; they add up to its total. Null for a model
+    of torchvision."""
+    torchvision: dict[str, int] | None
+    """FLOPs of each module under torchvision's convention; they add up to its total. Null for a
+    VAN."""
 
 
 class CounterJson(TypedDict):
@@ -103,7 +111,7 @@ class CountJson(TypedDict):
 
     name: str
     """The model, ARCH.TAG."""
-    architecture: ArchitectureDict
+    architecture: AnyArchitectureDict
     """The architecture that was counted: the one that the zoo declares."""
     reason: str | None
     """Why nothing was counted; null if it was counted."""
@@ -120,7 +128,8 @@ class CountJson(TypedDict):
     by_operator: dict[str, int] | None
     """fvcore's FLOPs by operator; null where nothing was counted."""
     by_operator_openmmlab: dict[str, int] | None
-    """OpenMMLab's FLOPs by operation; null where nothing was counted."""
+    """OpenMMLab's FLOPs by operation; null where nothing was counted, and for a model of
+    torchvision."""
     by_module: PartsByConvention | None
     """FLOPs by module of the network; null where nothing was counted."""
     uncounted: dict[str, int] | None
@@ -160,16 +169,17 @@ def count_json(entry: Entry, complexity: "Complexity") -> CountJson:
         "params_backbone": complexity.params_backbone,
         "flops": _by_convention(complexity.flops),
         "by_operator": complexity.by_operator["fvcore"],
-        "by_operator_openmmlab": complexity.by_operator["openmmlab"],
+        "by_operator_openmmlab": complexity.by_operator.get("openmmlab"),
         "by_module": {
             "fvcore": complexity.by_module["fvcore"],
-            "openmmlab": complexity.by_module["openmmlab"],
+            "openmmlab": complexity.by_module.get("openmmlab"),
+            "torchvision": complexity.by_module.get("torchvision"),
         },
         "uncounted": complexity.uncounted,
         "operations": complexity.units,
         "counters": {
             name: {"title": rule.title, "flops": rule.total(complexity.units), "rule": rule.rule}
-            for name, rule in COUNTERS.items()
+            for name, rule in counters_of(complexity).items()
         },
         "params_convention": entry.counting.params,
         "flops_convention": entry.counting.convention,
@@ -180,6 +190,12 @@ def count_json(entry: Entry, complexity: "Complexity") -> CountJson:
         "verdicts": {"params": verdicts.params, "flops": verdicts.flops},
         "erratum": _erratum_json(entry, complexity.resolution),
     }
+
+
+def counters_of(complexity: "Complexity") -> Mapping[str, Convention]:
+    """The counters whose rules are about the operations of such a network."""
+    of_torchvision = isinstance(complexity.architecture, TorchvisionArchitecture)
+    return TORCHVISION_CONVENTIONS if of_torchvision else COUNTERS
 
 
 def not_counted_json(entry: Entry, error: VanbenchError) -> CountJson:
@@ -211,7 +227,11 @@ def not_counted_json(entry: Entry, error: VanbenchError) -> CountJson:
 
 
 def _by_convention(flops: dict[str, int]) -> FlopsByConvention:
-    return {"fvcore": flops["fvcore"], "openmmlab": flops["openmmlab"]}
+    return {
+        "fvcore": flops["fvcore"],
+        "openmmlab": flops.get("openmmlab"),
+        "torchvision": flops.get("torchvision"),
+    }
 
 
 def _reported_json(entry: Entry) -> ReportedCounts:

@@ -18,7 +18,7 @@ from vanbench.data.summary import DataSummary, DecoderReport
 from vanbench.environment import Environment
 from vanbench.errors import NoFileError
 from vanbench.inference.rewrite_config import RewriteConfig
-from vanbench.model.architecture import Architecture
+from vanbench.model.torchvision_architecture import AnyArchitecture, architecture_from_dict
 from vanbench.zoo.entries import EvaluationProtocol
 
 VERIFIED = "verified"
@@ -30,11 +30,11 @@ FP32 = "fp32"
 """The precision that claims are judged by: IEEE single precision, without TF32."""
 
 ArchitectureJson = Annotated[
-    Architecture,
-    BeforeValidator(lambda value: Architecture.from_dict(value)),
-    PlainSerializer(Architecture.as_dict),
+    AnyArchitecture,
+    BeforeValidator(lambda value: architecture_from_dict(value)),
+    PlainSerializer(lambda value: value.as_dict()),
 ]
-"""An Architecture, in JSON beside its published name."""
+"""An architecture, in JSON beside its published name."""
 
 
 @dataclass(frozen=True)

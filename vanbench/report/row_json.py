@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from vanbench.errors import ErrorJson, VanbenchError, error_json
 from vanbench.intervals import wilson_interval
-from vanbench.model.architecture import ArchitectureDict
+from vanbench.model.torchvision_architecture import AnyArchitectureDict
 from vanbench.report.coverage import why_partial
 from vanbench.report.other_precisions import OtherAccuracy, other_accuracies
 from vanbench.report.records import Accuracy, Counts, DifferenceFromFp32
@@ -33,7 +33,8 @@ class CheckpointJson(TypedDict):
     reason: str | None
     """Why there is no sound file; null if there is one."""
     format: str | None
-    """The naming of its tensors: ``openmmlab``, ``official`` or ``huggingface``."""
+    """The naming of its tensors: ``openmmlab``, ``official``, ``huggingface``, or ``torchvision``
+    for a model of torchvision."""
     weights: str | None
     """Which weights were read, ``plain`` or ``ema``; null where none were."""
 
@@ -78,7 +79,9 @@ class FlopsJson(TypedDict):
     fvcore: int | None
     """The FLOPs under fvcore's convention."""
     openmmlab: int | None
-    """The FLOPs under OpenMMLab's convention."""
+    """The FLOPs under OpenMMLab's convention; null for a model of torchvision."""
+    torchvision: int | None
+    """The FLOPs under torchvision's convention; null for a VAN."""
 
 
 class AccuracyJson(TypedDict):
@@ -175,7 +178,7 @@ class RowJson(TypedDict):
     """The model, ARCH.TAG."""
     checkpoint: CheckpointJson
     """The checkpoint file."""
-    architecture: ArchitectureDict | None
+    architecture: AnyArchitectureDict | None
     """The architecture as read from the file's tensors; null where it was not read."""
     params: ParamsJson
     """The parameters."""
@@ -266,7 +269,8 @@ def _flops_json(figure: Figure, counts: Counts | None) -> FlopsJson:
     return {
         **_params_json(figure, counts),
         "fvcore": counts.flops["fvcore"] if counts else None,
-        "openmmlab": counts.flops["openmmlab"] if counts else None,
+        "openmmlab": counts.flops.get("openmmlab") if counts else None,
+        "torchvision": counts.flops.get("torchvision") if counts else None,
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tabulate import tabulate
 
 from vanbench.checkpoints.weights import EMA
-from vanbench.conventions import COUNTERS
+from vanbench.conventions import TITLES
 from vanbench.environment import Environment
 from vanbench.outside.safe_text import for_markdown
 from vanbench.progress import BEFORE_UNIT, counted
@@ -62,7 +62,7 @@ class Footnotes:
 
 def columns(rows: list[ModelRow]) -> list[str]:
     """The headings; FLOPs are under the convention of the claims, and under fvcore's."""
-    used = dict.fromkeys(COUNTERS[row.entry.counting.convention].title for row in rows)
+    used = dict.fromkeys(TITLES[row.entry.counting.convention] for row in rows)
     flops = f"FLOPs, G ({' or '.join(used)})"
     return ["Model", "Checkpoint", "Params, M", flops, "FLOPs, G (fvcore)", *ACCURACIES, "Verdict"]
 
@@ -170,7 +170,7 @@ LINE_COLUMNS = ("model, number", ">reported", ">measured", ">difference", "verdi
 def lines(row: ModelRow, notes: Footnotes) -> list[list[str]]:
     """One model as a line with its verdict and one for each number, in ``LINE_COLUMNS``."""
     counts = row.record.counts
-    convention = COUNTERS[row.entry.counting.convention].title
+    convention = TITLES[row.entry.counting.convention]
     table = [_file_line(row, notes)]
     source = ""
     if counts and counts.source == "architecture":

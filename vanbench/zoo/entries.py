@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from vanbench.errors import UnknownModelError
 from vanbench.model.architecture import Architecture
+from vanbench.model.torchvision_architecture import AnyArchitecture
 from vanbench.outside.safe_text import shorten
 from vanbench.zoo.addresses import public_url
 from vanbench.zoo.class_ids import VALIDATION_IMAGES, imagenet_1k
@@ -120,7 +121,7 @@ class Entry:
     """
 
     name: str
-    architecture: Architecture
+    architecture: AnyArchitecture
     urls: tuple[str, ...]
     address: str
     claims: Claims

@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal, Required
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from vanbench.conventions import COUNTERS, PARAM_CONVENTIONS
+from vanbench.conventions import PARAM_CONVENTIONS, TITLES
 from vanbench.model.architecture import ARCHITECTURES
-from vanbench.model.limits import CLASSES, DEPTH, DIM, RATIO, SIDE
+from vanbench.model.limits import CLASSES, DEPTH, DIM, RATIO, SIDE, TORCHVISION_SIDE
+from vanbench.model.torchvision_architecture import NAMES
 from vanbench.zoo.entries import Counting, EvaluationProtocol
 from vanbench.zoo.names import ALIAS, LONGEST_NAME, LONGEST_URL, MODEL, ZOO
 from vanbench.zoo.reader import (
@@ -83,13 +84,24 @@ class ArchitectureTable(TypedDict, total=False):
     ``[8, 8, 4, 4]``."""
 
 
+class TorchvisionTable(TypedDict, total=False):
+    """A model of torchvision."""
+
+    torchvision: Required[Annotated[str, _more(enum=list(NAMES))]]
+    """The name of the model in ``torchvision.models``, such as ``resnet50``."""
+    image_size: Annotated[int, _number(SHORTEST_SIDE, TORCHVISION_SIDE)]
+    """Side of the input that a ViT was made for, in pixels, such as ``384``; other models have
+    none."""
+
+
 class CountingTable(TypedDict, total=False):
     """How the source counted parameters and FLOPs."""
 
-    convention: Annotated[str, _more(enum=list(COUNTERS), default=_COUNTING.convention)]
+    convention: Annotated[str, _more(enum=list(TITLES), default=_COUNTING.convention)]
     """The convention that the reported FLOPs are judged under, or another counter or source, by
-    whose rule they were made; ``vanbench flops MODEL --explain`` shows the rules. ``openmmlab`` if
-    the file does not say."""
+    whose rule they were made; ``vanbench flops MODEL --explain`` shows the rules. For a model of
+    torchvision it is ``torchvision`` or ``fvcore``. ``openmmlab`` for a VAN and ``torchvision`` for
+    a model of torchvision if the file does not say."""
     resolution: Annotated[int, _number(SHORTEST_SIDE, SIDE), _more(default=_COUNTING.resolution)]
     """Side of the square input that the FLOPs are reported for, in pixels. ``224`` if the file does
     not say."""
@@ -191,9 +203,11 @@ class ErratumTable(TypedDict, total=False):
 class ModelTable(TypedDict, total=False):
     """One checkpoint, and what is published of it."""
 
-    architecture: Required[Annotated[str, _more(enum=list(ARCHITECTURES))] | ArchitectureTable]
-    """A published architecture, such as ``van_b0``, or a table of ``embed_dims``, ``depths`` and
-    ``mlp_ratios``."""
+    architecture: Required[
+        Annotated[str, _more(enum=list(ARCHITECTURES))] | ArchitectureTable | TorchvisionTable
+    ]
+    """A published architecture, such as ``van_b0``, a table of ``embed_dims``, ``depths`` and
+    ``mlp_ratios``, or a model of torchvision, such as ``{ torchvision = "resnet50" }``."""
     url: Annotated[str, _text(LONGEST_URL)]
     """Where the file is: a URL that ends in the file's name, or a path beside the zoo file, such as
     ``files/my-van-0123abcd.pth``. A claim without a file has none: its parameters and FLOPs are

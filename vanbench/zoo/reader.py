@@ -33,11 +33,12 @@ from vanbench.zoo.names import (
 )
 from vanbench.zoo.search import nearest_names
 from vanbench.zoo.sections import (
-    declared_architecture,
+    any_architecture,
     read_claims,
     read_counting,
     read_erratum,
     read_protocol,
+    with_known_convention,
 )
 from vanbench.zoo.toml_table import Table
 
@@ -155,7 +156,8 @@ def _read_entry(table: Table, name: str, defaults: _Defaults) -> Entry:
         raise table.fail(name, expected, name)
     counting = read_counting(table.table("counting", {}), defaults.counting)
     protocol = read_protocol(table.table("protocol", {}), defaults.protocol)
-    architecture = declared_architecture(table, "architecture", counting)
+    architecture = any_architecture(table, "architecture", counting)
+    counting = with_known_convention(table, counting, architecture)
     if why := excess(architecture, protocol.center_crop):
         raise table.too_large("protocol", why)
     entry = Entry(

@@ -2,9 +2,15 @@
 
 from dataclasses import replace
 
-from vanbench.conventions import COUNTERS, PARAM_CONVENTIONS
+from vanbench.conventions import COUNTERS, PARAM_CONVENTIONS, TITLES, TORCHVISION_CONVENTIONS
 from vanbench.model.architecture import ARCHITECTURES, Architecture
-from vanbench.model.limits import CLASSES, DEPTH, DIM, RATIO, SIDE, excess
+from vanbench.model.limits import CLASSES, DEPTH, DIM, RATIO, SIDE, TORCHVISION_SIDE, excess
+from vanbench.model.torchvision_architecture import (
+    LIBRARY,
+    NAMES,
+    AnyArchitecture,
+    TorchvisionArchitecture,
+)
 from vanbench.outside.safe_text import is_plain
 from vanbench.zoo.entries import AccuracyClaims, Claims, Counting, Erratum, EvaluationProtocol
 from vanbench.zoo.names import LONGEST_NAME
@@ -59,13 +65,57 @@ def _read_classes(table: Table, default: str | tuple[str, ...]) -> str | tuple[s
 def read_counting(table: Table, default: Counting) -> Counting:
     """How the source counted; ``default`` where the table says nothing."""
     counting = Counting(
-        convention=table.one_of("convention", tuple(COUNTERS), default.convention),
+        convention=table.one_of("convention", tuple(TITLES), default.convention),
         resolution=table.length("resolution", default.resolution, SHORTEST_SIDE, SIDE),
         num_classes=table.length("num_classes", default.num_classes, most=CLASSES),
         params=table.one_of("params", tuple(PARAM_CONVENTIONS), default.params),
     )
     table.done()
     return counting
+
+
+def any_architecture(table: Table, key: str, counting: Counting) -> AnyArchitecture:
+    """A model of torchvision, or a VAN as ``declared_architecture`` reads it."""
+    value = table.data.get(key)
+    if isinstance(value, dict) and LIBRARY in value:
+        table.seen.add(key)
+        return _read_torchvision(table.table(key), counting)
+    return declared_architecture(table, key, counting)
+
+
+def with_known_convention(
+    table: Table, counting: Counting, architecture: AnyArchitecture
+) -> Counting:
+    """The counting of a model, under a convention that such a network is counted under.
+
+    A convention of the whole file holds for the networks that it is for; others have the first of
+    theirs. ZooError where the model's own table names one of other networks.
+    """
+    of_torchvision = isinstance(architecture, TorchvisionArchitecture)
+    known = TORCHVISION_CONVENTIONS if of_torchvision else COUNTERS
+    if counting.convention in known:
+        return counting
+    if "convention" in table.data.get("counting", {}):
+        what = "a model of torchvision" if of_torchvision else "a VAN"
+        expected = f"one of {', '.join(known)} for {what}"
+        raise table.table("counting").fail("convention", expected, counting.convention)
+    return replace(counting, convention=next(iter(known)))
+
+
+def _read_torchvision(table: Table, counting: Counting) -> TorchvisionArchitecture:
+    """``{ torchvision = "resnet50" }``; a ViT may have an ``image_size``."""
+    name = table.one_of(LIBRARY, NAMES, "")
+    found = TorchvisionArchitecture(name, counting.num_classes)
+    if "image_size" in table.data:
+        if not found.has_image_size:
+            expected = "no image_size, which only a ViT has"
+            raise table.fail("image_size", expected, table.data["image_size"])
+        side = table.length("image_size", None, SHORTEST_SIDE, TORCHVISION_SIDE)
+        found = replace(found, image_size=side)
+    table.done()
+    if why := excess(found, counting.resolution):
+        raise table.too_large(LIBRARY, why)
+    return found
 
 
 def declared_architecture(table: Table, key: str, counting: Counting) -> Architecture:

@@ -11,8 +11,8 @@ from vanbench.cli.group import main
 from vanbench.conventions import CONVENTIONS, COUNTERS, OPERATIONS
 
 
-def flops(*args):
-    outcome = CliRunner().invoke(main, ["flops", "--zoo", "demo", *args])
+def flops(*args, zoo="demo"):
+    outcome = CliRunner().invoke(main, ["flops", "--zoo", zoo, *args])
     assert outcome.exit_code == 0, outcome.output
     return outcome.stdout
 
@@ -57,9 +57,11 @@ def test_json_has_the_counters_beside_the_keys_of_the_contract():
     contract = {"name", "architecture", "resolution", "params", "params_backbone", "flops",
                 "by_operator", "reported"}  # fmt: skip
     assert contract <= model.keys()
-    assert model["flops"].keys() == {"fvcore", "openmmlab"}
+    assert model["flops"].keys() == {"fvcore", "openmmlab", "torchvision"}
+    assert model["flops"]["torchvision"] is None
     assert model["counters"].keys() == COUNTERS.keys()
-    for name, total in model["flops"].items():
+    for name in ("fvcore", "openmmlab"):
+        total = model["flops"][name]
         assert model["counters"][name]["flops"] == total == sum(model["by_module"][name].values())
     assert model["counters"]["torch"]["flops"] == 2 * (
         model["operations"]["conv"] + model["operations"]["linear"]
@@ -130,3 +132,17 @@ def test_a_model_that_cannot_be_counted_has_its_error_in_its_row(monkeypatch):
         assert model["flops"] is None
         assert model["error"]["message"] == model["reason"]
     assert "○" in run("flops", "--all", "--zoo", "demo", code=3).stdout
+
+
+def test_a_model_of_torchvision_is_counted_under_its_own_convention():
+    (model,) = json.loads(flops("squeezenet1_1", "--json", zoo="torchvision"))["models"]
+    assert model["architecture"] == {"library": "torchvision", "arch": "squeezenet1_1",
+                                     "image_size": None, "num_classes": 1000}  # fmt: skip
+    assert model["params"] == 1_235_496
+    assert model["flops"] == {"fvcore": 349_320_936, "openmmlab": None, "torchvision": 349_151_936}
+    assert model["verdicts"] == {"params": "reproduced", "flops": "reproduced"}
+    assert model["counters"].keys() == {"torchvision", "fvcore"}
+    assert model["by_operator_openmmlab"] is None
+    text = flops("squeezenet1_1", "--explain", zoo="torchvision")
+    assert "conv + matmul + attention" in text
+    assert "OpenMMLab" not in text

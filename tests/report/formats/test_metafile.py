@@ -1,12 +1,15 @@
 """OpenMMLab's metafile: read back by YAML, and by ``zoo import``."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import yaml
 
 from vanbench.report.formats import metafile
+from vanbench.report.records import Record
 from vanbench.report.rows import make_row
 from vanbench.zoo.importing.convert import import_zoo
+from vanbench.zoo.reader import load_zoo
 
 
 def test_the_keys_are_those_of_openmmlab(rows):
@@ -56,3 +59,12 @@ def test_what_was_not_measured_is_left_out(rows, full):
     nothing = make_row(entry, type(full)("openmmlab", entry.name))
     assert yaml.safe_load(metafile.render([nothing]))["Models"] == []
     assert metafile.left_out([nothing, rows[1]]) == [entry.name]
+
+
+def test_a_model_of_torchvision_is_in_a_collection_of_its_own():
+    entry = load_zoo("torchvision").find("resnet18")
+    row = make_row(entry, Record("torchvision", entry.name))
+    measured = replace(row, params=replace(row.params, measured=row.params.reported.value))
+    document = yaml.safe_load(metafile.render([measured]))
+    assert document["Collections"] == [{"Name": "torchvision"}]
+    assert [model["In Collection"] for model in document["Models"]] == ["torchvision"]

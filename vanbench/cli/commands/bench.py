@@ -7,6 +7,7 @@ import click
 from typing_extensions import TypedDict
 
 from vanbench.benchmark.steps import expected_seconds
+from vanbench.cli.baselines import about_baselines, print_baselines
 from vanbench.cli.failures import exit_for
 from vanbench.cli.options import (
     Settings,
@@ -21,13 +22,16 @@ from vanbench.cli.output import echo, print_json, print_table
 from vanbench.cli.phrases import counted, next_command
 from vanbench.cli.tables import MIDDLE, Column
 from vanbench.interrupts import keeping
+from vanbench.model.torchvision_architecture import TorchvisionArchitecture
 from vanbench.progress import MINUTE, duration
+from vanbench.report.baseline_records import baseline_json
 from vanbench.report.bench_records import BenchModel, measured_json, not_measured_json
 from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.zoo.each import for_each
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
+    from vanbench.report.baseline_records import BaselineRecord
     from vanbench.report.bench_records import BenchRecord
 
 
@@ -86,10 +90,12 @@ def command(
     compared. The declared architecture is measured with random weights: speed does not depend on
     them, and no checkpoint is needed. Every sample is kept in the record,
     RESULTS/bench/MODEL.json; another device than the CPU, another precision than fp32, and
-    "compile" are part of its name.
+    "compile" are part of its name. A model of torchvision is measured as it is, at the size of its
+    protocol; its record is in RESULTS/bench/torchvision.
     """
+    from vanbench.benchmark.baseline import bench_baseline
     from vanbench.benchmark.bench import bench, bench_options
-    from vanbench.report import bench_records
+    from vanbench.report import baseline_records, bench_records
 
     options = bench_options(device, precision, batch_size, seconds, threads, **rewriting)
     if text := estimate_text(len(entries), seconds, options.device.type):
@@ -100,7 +106,7 @@ def command(
         settings.progress("measuring", "%") as update,
     ):
 
-        def measure(entry: Entry) -> "BenchRecord":
+        def measure(entry: Entry) -> "BenchRecord | BaselineRecord":
             settings.detail(f"measuring {entry.name}")
 
             def progress(done: int, total: int | None, note: str = "") -> None:
@@ -108,25 +114,50 @@ def command(
                 before = entries.index(entry) * whole
                 update(before + done, len(entries) * whole, f"{entry.name}, {note}")
 
-            record = bench(entry.name, entry.architecture, options, settings.detail, progress)
+            architecture = entry.architecture
+            if isinstance(architecture, TorchvisionArchitecture):
+                side = entry.protocol.center_crop
+                baseline = bench_baseline(entry.name, architecture, side, options, progress)
+                baseline_records.write(settings.results, baseline)
+                written.append(entry.name)
+                return baseline
+            record = bench(entry.name, architecture, options, settings.detail, progress)
             bench_records.write(settings.results, record)
             written.append(entry.name)
             return record
 
-        records, errors = for_each(entries, measure)
+        measured, errors = for_each(entries, measure)
+    records = {
+        name: record
+        for name, record in measured.items()
+        if isinstance(record, bench_records.BenchRecord)
+    }
+    baselines = {
+        name: record
+        for name, record in measured.items()
+        if isinstance(record, baseline_records.BaselineRecord)
+    }
     if settings.as_json:
         document: Document = {
             "models": [
                 measured_json(records[entry.name])
                 if entry.name in records
+                else baseline_json(baselines[entry.name])
+                if entry.name in baselines
                 else not_measured_json(entry.name, errors[entry.name])
                 for entry in entries
             ]
         }
         print_json(**document)
     else:
-        (_print_details if details else _print)(entries, records)
+        vans = tuple(entry for entry in entries if entry.name not in baselines)
+        if vans:
+            (_print_details if details else _print)(vans, records)
+        if baselines:
+            print_baselines(list(baselines.values()))
         for sentence in _answer(list(records.values()), settings):
+            echo(sentence, wrap=not sentence.startswith("Next: "))
+        for sentence in about_baselines(list(baselines.values()), settings.results):
             echo(sentence, wrap=not sentence.startswith("Next: "))
     exit_for(errors)
 

@@ -121,7 +121,12 @@ def command(
     recorded = record_files.read(settings.results, zoo.name, entry)
     where = Sources(settings.cache, mirrors, offline)
     file = obtain(entry, where, recorded, settings.progress)
-    take = partial(open_checkpoint, file.file, layer_norm_eps=entry.layer_norm_eps)
+    take = partial(
+        open_checkpoint,
+        file.file,
+        layer_norm_eps=entry.layer_norm_eps,
+        declared=entry.architecture,
+    )
     candidate = Candidate(entry.name, entry.protocol, take)
     options = RunOptions(
         device=device,

@@ -12,8 +12,9 @@ from vanbench.cli.options import Settings, common_options, model_arguments, opti
 from vanbench.cli.output import echo, print_json, print_table
 from vanbench.cli.phrases import counted, next_command
 from vanbench.cli.tables import MIDDLE, Column
-from vanbench.conventions import CONVENTIONS, COUNTERS
+from vanbench.conventions import CONVENTIONS, TITLES, TORCHVISION_CONVENTIONS, Convention
 from vanbench.model.limits import SIDE, excess
+from vanbench.model.torchvision_architecture import TorchvisionArchitecture
 from vanbench.report.as_counted import flops_as, params_as
 from vanbench.report.count_json import CountJson, count_json, not_counted_json
 from vanbench.report.count_verdicts import judge_counts
@@ -109,13 +110,11 @@ def command(
 def _print_table(entries: Sequence[Entry], found: "Counted") -> None:
     """A row for each model; the FLOPs of a convention that no entry names may be left out."""
     judged = {entry.counting.convention for entry in entries if entry.claims.flops_g}
+    names = _conventions(found)
     columns: list[str | Column] = [Column("model", fit=MIDDLE), ">params M", ">reported"]
-    columns += [
-        Column(f">{convention.title} G", drop=0 if name in judged else 1)
-        for name, convention in CONVENTIONS.items()
-    ]
+    columns += [Column(f">{TITLES[name]} G", drop=0 if name in judged else 1) for name in names]
     columns.append(">reported")
-    rows = [_row(entry, found.get(entry.name)) for entry in entries]
+    rows = [_row(entry, found.get(entry.name), names) for entry in entries]
     sides = {complexity.resolution for complexity in found.values()}
     if len(sides) == 1:
         (side,) = sides
@@ -126,22 +125,31 @@ def _print_table(entries: Sequence[Entry], found: "Counted") -> None:
         print_table([*columns, ">input"], rows, title="Parameters, and FLOPs of one image")
 
 
-def _row(entry: Entry, complexity: "Complexity | None") -> list[str]:
+def _conventions(found: "Counted") -> list[str]:
+    """The conventions that any of the models was counted under, fvcore's last."""
+    counted = {name for complexity in found.values() for name in complexity.flops}
+    return sorted((name for name in TITLES if name in counted), key=lambda name: name == "fvcore")
+
+
+def _row(entry: Entry, complexity: "Complexity | None", names: Sequence[str]) -> list[str]:
     """Each judged number has the symbol of its verdict before it."""
     claims, convention = entry.claims, entry.counting.convention
     params, flops = (str(figure or "–") for figure in (claims.params_m, claims.flops_g))
     if complexity is None:
-        return [entry.name, SYMBOLS[NOT_MEASURED], params, *("" for _ in CONVENTIONS), flops]
+        return [entry.name, SYMBOLS[NOT_MEASURED], params, *("" for _ in names), flops]
     verdicts = judge_counts(entry, complexity)
     if verdicts.flops is None and claims.flops_g:
         flops = f"{flops} at {entry.counting.resolution}"
     digits = [figure.decimals if figure else 2 for figure in (claims.params_m, claims.flops_g)]
-    counts = {c: in_unit(complexity.flops[c], 10**9, max(2, digits[1])) for c in CONVENTIONS}
+    counts = {
+        c: in_unit(complexity.flops[c], 10**9, max(2, digits[1])) if c in complexity.flops else "–"
+        for c in names
+    }
     if convention in counts:
         counts[convention] = _judged(counts[convention], verdicts.flops)
     elif claims.flops_g:
         counted = in_unit(flops_as(entry.counting, complexity), 10**9, max(2, digits[1]))
-        flops += f"; {_judged(counted, verdicts.flops)} by {COUNTERS[convention].title}"
+        flops += f"; {_judged(counted, verdicts.flops)} by {TITLES[convention]}"
     params_counted = params_as(entry.counting, complexity)
     found = _judged(in_unit(params_counted, 10**6, max(2, digits[0])), verdicts.params)
     return [entry.name, found, params, *counts.values(), flops]
@@ -161,10 +169,19 @@ def _print_details(
         if explain:
             print_explanation(entry, found[entry.name])
     if not explain:
-        for convention in CONVENTIONS.values():
+        for convention in _rules(found):
             echo(f"{convention.title} counts {convention.rule}.")
         echo("One multiply–add is one FLOP. Give --explain for the meaning, and other tools.")
     echo()
+
+
+def _rules(found: "Counted") -> list[Convention]:
+    """The conventions of the networks that were counted."""
+    kinds = {isinstance(c.architecture, TorchvisionArchitecture) for c in found.values()}
+    return [
+        *(TORCHVISION_CONVENTIONS.values() if True in kinds else ()),
+        *(CONVENTIONS.values() if False in kinds or not kinds else ()),
+    ]
 
 
 def _answer(entries: Sequence[Entry], found: "Counted") -> Iterator[str]:

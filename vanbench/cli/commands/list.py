@@ -13,7 +13,8 @@ from vanbench.cli.output import echo, print_json, print_table
 from vanbench.cli.phrases import counted, next_command
 from vanbench.cli.tables import Column
 from vanbench.errors import ErrorJson, NoFileError, VanbenchError, error_json
-from vanbench.model.architecture import ArchitectureDict
+from vanbench.model.architecture import Architecture
+from vanbench.model.torchvision_architecture import AnyArchitectureDict
 from vanbench.zoo.addresses import public_url
 from vanbench.zoo.each import for_each
 from vanbench.zoo.entries import Entry, Zoo
@@ -53,7 +54,7 @@ class ListedModel(TypedDict):
     """The model, ARCH.TAG."""
     aliases: list[str]
     """Other names of the model."""
-    architecture: ArchitectureDict
+    architecture: AnyArchitectureDict
     """The architecture that the zoo declares."""
     reported: ReportedFigures
     """The published figures."""
@@ -150,10 +151,11 @@ def _print(zoo: Zoo, cached: Mapping[str, bool]) -> None:
 def _row(entry: Entry, cached: bool | None) -> list[str]:
     architecture, claims = entry.architecture, entry.claims
     figures = (claims.params_m, claims.flops_g, claims.top1, claims.top5)
+    van = architecture if isinstance(architecture, Architecture) else None
     return [
         entry.name,
-        " ".join(map(str, architecture.embed_dims)),
-        " ".join(map(str, architecture.depths)),
+        " ".join(map(str, van.embed_dims)) if van else "",
+        " ".join(map(str, van.depths)) if van else "",
         *(figure.text if figure else "–" for figure in figures),
         entry.pretrain or "",
         NoFileError.status if entry.no_file else CACHED[cached],

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from vanbench.conventions import COUNTERS
+from vanbench.conventions import TITLES
 from vanbench.outside.safe_text import for_terminal
 from vanbench.report.answer import answer
 from vanbench.report.formats.values import MADE_BY
@@ -53,7 +53,7 @@ def escape(text: str) -> str:
 
 
 def _convention(rows: Sequence[ModelRow]) -> str:
-    titles = dict.fromkeys(COUNTERS[row.entry.counting.convention].title for row in rows)
+    titles = dict.fromkeys(TITLES[row.entry.counting.convention] for row in rows)
     return " or ".join(map(escape, titles))
 
 

@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
+from vanbench.model.torchvision_architecture import TorchvisionArchitecture
 from vanbench.outside.safe_text import for_terminal
 from vanbench.report.as_counted import flops_as, params_as
 from vanbench.report.formats.values import IMAGE_CLASSIFICATION, MADE_BY, data_set, percent
 from vanbench.report.formats.yaml_writer import comment, yaml_text
 from vanbench.report.rows import ModelRow
 
-COLLECTION = "Visual-Attention-Network"
-PAPER = {"URL": "https://arxiv.org/abs/2202.09741", "Title": "Visual Attention Network"}
+VAN = {
+    "Name": "Visual-Attention-Network",
+    "Metadata": {"Architecture": ["Visual Attention Network"]},
+    "Paper": {"URL": "https://arxiv.org/abs/2202.09741", "Title": "Visual Attention Network"},
+}
+TORCHVISION = {"Name": "torchvision"}
+"""The collections that a model may be in."""
 
 
 def render(rows: Sequence[ModelRow]) -> str:
@@ -25,13 +31,15 @@ def render(rows: Sequence[ModelRow]) -> str:
     if declared:
         names = for_terminal(", ".join(declared))
         head += comment(f"Counts of the declared architecture, without the file: {names}.")
-    collection = {
-        "Name": COLLECTION,
-        "Metadata": {"Architecture": ["Visual Attention Network"]},
-        "Paper": PAPER,
-    }
+    used = [_collection(row) for row in measured] or [VAN]
+    collections = [collection for collection in (VAN, TORCHVISION) if collection in used]
     models = [_model(row) for row in measured]
-    return head + yaml_text({"Collections": [collection], "Models": models})
+    return head + yaml_text({"Collections": collections, "Models": models})
+
+
+def _collection(row: ModelRow) -> dict[str, Any]:
+    of_torchvision = isinstance(row.entry.architecture, TorchvisionArchitecture)
+    return TORCHVISION if of_torchvision else VAN
 
 
 def left_out(rows: Sequence[ModelRow]) -> list[str]:
@@ -56,7 +64,7 @@ def _model(row: ModelRow) -> dict[str, Any]:
             "Parameters": params_as(counting, counts),
             "FLOPs": flops_as(counting, counts),
         }
-    model["In Collection"] = COLLECTION
+    model["In Collection"] = _collection(row)["Name"]
     if results := _results(row):
         model["Results"] = [results]
     if row.entry.urls:
