@@ -175,6 +175,8 @@ def command(settings: Settings, model: str | None) -> None:
             "standings": {standing: numbers[standing] for standing in STANDINGS},
         }
         print_json(**document)
+    elif not found:
+        echo("These models are no VANs; only claims about VANs are compared.")
     else:
         for one in found:
             _print(one, compared)
