@@ -16,6 +16,7 @@ from vanbench.report import bench_records
 
 ARGUMENTS = {
     "list": ["--zoo", "demo"],
+    "claims": ["van_b0"],
     "download": ["--all", "--zoo", "demo"],
     "import": [demo_checkpoint().parent, "--zoo", "demo"],
     "flops": ["van_nano", "--zoo", "demo"],
@@ -30,6 +31,7 @@ ARGUMENTS = {
     "convert": [demo_checkpoint(), "{tmp}/out.safetensors"],
     "compare-weights": [demo_checkpoint(), demo_checkpoint()],
     "table": [],
+    "audit": [],
     "report": ["-o", "{tmp}/report.html"],
     "zoo": ["check", ROOT / "vanbench/zoos/demo.toml"],
     "hash": [demo_checkpoint()],
