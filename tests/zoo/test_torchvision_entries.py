@@ -60,7 +60,7 @@ def test_a_convention_of_the_whole_file_holds_for_the_networks_that_it_is_for(co
          "the network is too large: a side of 1,025"),
         ("embed_dims = [8, 8, 8, 8], depths = [1, 1, 1, 1]",
          'counting = { convention = "torchvision" }',
-         "one of openmmlab, fvcore for a VAN, found str 'torchvision'"),
+         "torchinfo for a VAN, found str 'torchvision'"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named(architecture, more, message):
