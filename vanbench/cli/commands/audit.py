@@ -177,8 +177,8 @@ COLUMNS = (
     Column("zoo", drop=2),
     Column("precision", drop=1),
     ">images",
-    "Top-1 %",
-    Column("Top-5 %", drop=3),
+    "counted Top-1 %",
+    Column("counted Top-5 %", drop=3),
     "evidence",
 )
 MARKS = {FOLLOWS: "✓", NO_EVIDENCE: "○", CONTRADICTED: "✗"}
@@ -254,8 +254,8 @@ def _answer(found: Sequence[AuditedRecord]) -> str:
     empty = sum(1 for one in found if one.record and not one.accuracies)
     others = (
         (statuses.count(NO_EVIDENCE), "older than evidence"),
-        (unusable, f"unusable record{'' if unusable == 1 else 's'}"),
         (empty, f"record{'' if empty == 1 else 's'} without an accuracy"),
     )
     more = "".join(f"; {number:,} {text}" for number, text in others if number)
-    return f"{answer}{more}"
+    first = f"{counted(unusable, 'record')} cannot be used; " if unusable else ""
+    return f"{first}{answer}{more}"
