@@ -13,12 +13,10 @@ from statistics import median
 from typing import cast
 
 from vanbench.environment import Environment
-from vanbench.errors import RecordError
 from vanbench.files import write_atomically
-from vanbench.outside.safe_text import for_terminal
 from vanbench.report.bench_records import RESTORE, BenchModel, LoadSummary, ModelFigures, Sample
 from vanbench.report.records import ArchitectureJson
-from vanbench.report.versioned_json import read_versioned
+from vanbench.report.versioned_json import read_versioned, refuse_contradictions
 from vanbench.typed_json import to_json
 
 SCHEMA = 1
@@ -75,9 +73,7 @@ def write(results: Path, record: BaselineRecord) -> Path:
 def read(path: Path) -> BaselineRecord:
     """The record in a file; RecordError if it is not one, or if it contradicts itself."""
     record = read_versioned(path, BaselineRecord, SCHEMA, what="benchmark record", restore=RESTORE)
-    if texts := "; ".join(contradictions(record)):
-        found = for_terminal(texts, most=1000)
-        raise RecordError(f"the record contradicts itself: {found}", where=path, remedy=RESTORE)
+    refuse_contradictions(path, contradictions(record), remedy=RESTORE)
     return record
 
 

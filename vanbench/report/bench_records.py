@@ -15,13 +15,12 @@ from typing import cast
 from typing_extensions import TypedDict
 
 from vanbench.environment import Environment
-from vanbench.errors import ErrorJson, RecordError, VanbenchError, error_json
+from vanbench.errors import ErrorJson, VanbenchError, error_json
 from vanbench.files import write_atomically
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.torchvision_architecture import AnyArchitectureDict
-from vanbench.outside.safe_text import for_terminal
 from vanbench.report.records import ArchitectureJson
-from vanbench.report.versioned_json import read_versioned
+from vanbench.report.versioned_json import read_versioned, refuse_contradictions
 from vanbench.typed_json import Json, to_json
 
 SCHEMA = 1
@@ -235,9 +234,7 @@ def write(results: Path, record: BenchRecord) -> Path:
 def read(path: Path) -> BenchRecord:
     """The record in a file; RecordError if it is not one, or if it contradicts itself."""
     record = read_versioned(path, BenchRecord, SCHEMA, what="benchmark record", restore=RESTORE)
-    if texts := "; ".join(contradictions(record)):
-        found = for_terminal(texts, most=1000)
-        raise RecordError(f"the record contradicts itself: {found}", where=path, remedy=RESTORE)
+    refuse_contradictions(path, contradictions(record), remedy=RESTORE)
     return record
 
 

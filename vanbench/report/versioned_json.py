@@ -1,11 +1,13 @@
 """JSON files with a schema number, read strictly as dataclasses; any mistake is a RecordError."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
 from vanbench.errors import RecordError
 from vanbench.outside.json_text import read_json
+from vanbench.outside.safe_text import for_terminal
 from vanbench.typed_json import UnknownKeyError, from_json
 
 MOST = 4_000_000  # bytes; with 50,000 names of unreadable images it is about half of that
@@ -39,3 +41,10 @@ def read_versioned(
         advice = f"A newer vanbench may have written it. {newer} {otherwise}"
         remedy = advice if unknown else restore
         raise RecordError(f"not a readable {what}: {error}", where=path, remedy=remedy) from error
+
+
+def refuse_contradictions(path: Path, contradictions: Iterable[str], *, remedy: str) -> None:
+    """RecordError with these sentences, which have no period, if there are any."""
+    if texts := "; ".join(contradictions):
+        found = for_terminal(texts, most=1000)
+        raise RecordError(f"the record contradicts itself: {found}", where=path, remedy=remedy)
