@@ -1,0 +1,101 @@
+"""OpenVINO on the CPU."""
+
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vanbench.errors import DeviceError
+from vanbench.model.van import VAN
+from vanbench.runtimes import names
+from vanbench.runtimes.interface import Runtime, Setting, only_on_cpu
+
+_CAPABILITIES = {"bf16": "BF16", "fp16": "FP16"}
+_TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+
+
+class OpenVino(Runtime):
+    """The reference's graph in OpenVINO, whose own passes optimise it."""
+
+    name = names.OPENVINO
+    extra = "openvino"
+    distributions = ("openvino", "onnx")
+    precisions = ("fp32", "bf16", "fp16")
+
+    def refuse(self, device: torch.device, precision: str) -> None:
+        """DeviceError for another device than the CPU, or a precision that this CPU has not.
+
+        OpenVINO would compute in fp32 instead and not say so.
+        """
+        only_on_cpu(self, device)
+        super().refuse(device, precision)
+        wanted = _CAPABILITIES.get(precision)
+        if wanted and wanted not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise DeviceError(
+                f"expected a processor with {precision}, found none: OpenVINO would compute in "
+                "fp32 here",
+                remedy="Use --precision fp32.",
+            )
+
+    def prepare(self, model: VAN, setting: Setting) -> nn.Module:
+        """The model's graph, compiled for this processor."""
+        from vanbench.runtimes.onnx_graph import onnx_model
+
+        graph = onnx_model(model, setting.resolution).SerializeToString()
+        return OpenVinoRequests(_core().read_model(graph), _TYPES[setting.precision])
+
+
+class OpenVinoRequests(nn.Module):
+    """A graph with one input and one output; maps (N, 3, H, W) to logits (N, classes).
+
+    Images go one by one through as many streams as OpenVINO chooses, which share the threads. A
+    single image, which would leave other streams idle, has all threads; that is compiled when the
+    first such image comes.
+    """
+
+    def __init__(self, graph: Any, kind: str):
+        super().__init__()
+        from openvino import AsyncInferQueue
+
+        self.graph, self.kind, self.threads = graph, kind, torch.get_num_threads()
+        shape = graph.inputs[0].partial_shape
+        graph.reshape([1, *(side.get_length() for side in list(shape)[1:])])
+        self.queue = AsyncInferQueue(self._compiled("THROUGHPUT"))
+
+    def _compiled(self, hint: str) -> Any:
+        options = {
+            "PERFORMANCE_HINT": hint,
+            "INFERENCE_PRECISION_HINT": self.kind,
+            "INFERENCE_NUM_THREADS": self.threads,
+        }
+        return _core().compile_model(self.graph, "CPU", options)
+
+    @cached_property
+    def alone(self) -> Any:
+        """A request with all threads, for single images."""
+        return self._compiled("LATENCY").create_infer_request()
+
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        images = np.ascontiguousarray(x.numpy())
+        if len(x) == 1:
+            return torch.from_numpy(self.alone.infer({0: images})[0].copy())
+        logits: dict[int, Any] = {}
+
+        def keep(request: Any, index: int) -> None:
+            logits[index] = request.get_output_tensor(0).data.copy()
+
+        self.queue.set_callback(keep)
+        for index in range(len(images)):
+            self.queue.start_async({0: images[index : index + 1]}, index)
+        self.queue.wait_all()
+        return torch.from_numpy(np.concatenate([logits[i] for i in range(len(images))]))
+
+
+@cache
+def _core() -> Any:
+    from openvino import Core
+
+    return Core()
