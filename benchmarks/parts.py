@@ -33,7 +33,7 @@ from vanbench.evaluation.collect import Collected
 from vanbench.evaluation.crops import CropsOf, in_pieces
 from vanbench.evaluation.plan import RunOptions, ignore_message
 from vanbench.evaluation.predict import BatchPredictions
-from vanbench.evaluation.ready import prepare, resolve
+from vanbench.evaluation.ready import resolve
 from vanbench.evaluation.resume import StoredRuns
 from vanbench.files import sha256_of
 from vanbench.flops import count_as_reported
@@ -41,6 +41,9 @@ from vanbench.model.architecture import ARCHITECTURES
 from vanbench.model.build import random_normal
 from vanbench.prediction_store.store import FILE, RunKey, Store
 from vanbench.report.records import Times
+from vanbench.runtimes.choose import as_asked
+from vanbench.runtimes.interface import Setting
+from vanbench.runtimes.names import OPTIMIZED
 from vanbench.typed_json import Json, to_json
 from vanbench.zoo.entries import EvaluationProtocol
 
@@ -183,7 +186,7 @@ def _open(path: Path) -> torch.nn.Module:
     sha256_of(path)
     checkpoint = open_checkpoint(path, layer_norm_eps=1e-6)
     options = resolve(RunOptions(device="cpu"), CPU)
-    return prepare(checkpoint.model, CPU, options)
+    return as_asked(checkpoint.van, Setting(CPU, rewrite=options.rewrite), OPTIMIZED)[0]
 
 
 def _count(name: str) -> object:

@@ -13,3 +13,11 @@ def no_options_from_the_shell(monkeypatch):
     for name in os.environ:
         if name.startswith("VANBENCH_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_files_in_the_developers_cache(tmp_path_factory):
+    """Downloads and outcomes of trials go to a folder of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
+        yield

@@ -46,7 +46,9 @@ from vanbench.evidence.labels_file import ID_BYTES, Labels
 from vanbench.evidence.top5_file import Top, Top5
 from vanbench.outside.safe_text import for_terminal, shorten
 from vanbench.progress import Progress, silent
-from vanbench.report.records import Accuracy, Record
+from vanbench.report.records import FP32, Accuracy, Numerics, Record
+from vanbench.runtimes.names import OPTIMIZED
+from vanbench.runtimes.registry import RUNTIMES
 from vanbench.zoo.entries import Entry, EvaluationProtocol
 
 TOLERANCE = {"fp32": 1e-4, "tf32": 5e-3, "fp16": 5e-3, "bf16": 3e-2}
@@ -232,12 +234,19 @@ def _as_recorded(accuracy: Accuracy) -> tuple[torch.device, RunOptions]:
         precision=numerics.precision,
         workers=0,
         on_error=COUNT_WRONG,
-        reference=numerics.model == "reference",
-        compile=numerics.compile,
+        runtime=_runtime_here(numerics),
         rewrite=numerics.choices if device.type == numerics.device else None,
         weights=accuracy.weights,
     )
     return device, options
+
+
+def _runtime_here(numerics: Numerics) -> str:
+    """The runtime of a record; in fp32 another one, whose ties are the same, if it is not here."""
+    recorded = numerics.runtime
+    if numerics.precision == FP32 and RUNTIMES[recorded].missing():
+        return OPTIMIZED
+    return recorded
 
 
 def _open(

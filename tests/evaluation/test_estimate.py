@@ -95,7 +95,7 @@ def test_no_trial_for_few_images(images):
 
 
 def test_compiled_models_have_no_trial(images, any_pass_is_long):
-    options = replace(OPTIONS, compile=True)
+    options = replace(OPTIONS, runtime="compiled")
     assert try_models({"a": Counting()}, images, PROTOCOL, ALL, CPU, options) is None
 
 

@@ -13,10 +13,10 @@ import torch
 import vanbench
 from vanbench.data.decoder_check import check_decoder
 from vanbench.environment import environment
-from vanbench.evaluation.plan import RunOptions
 from vanbench.evaluation.run_key import NUMERICS_VERSION, numerics_of, run_key
 from vanbench.inference.rewrite_config import RewriteConfig
-from vanbench.report.records import ValidationEnvironment
+from vanbench.report.records import RuntimeTrial, ValidationEnvironment
+from vanbench.runtimes.choose import Chosen
 from vanbench.zoo.entries import EvaluationProtocol
 
 PACKAGE = Path(vanbench.__file__).parent
@@ -41,11 +41,15 @@ MODULES = (
     "model/build.py",
     "model/torchvision_models.py",
     "model/van.py",
+    "runtimes/in_torch.py",
+    "runtimes/onnx_graph.py",
+    "runtimes/onnx_runtime.py",
+    "runtimes/open_vino.py",
 )
 """The modules between an encoded image and its logits."""
 
 CODE_OF_VERSION = {
-    1: "f2ae8e81528d66b7da1aa1249cb35031b3ae1829baea350132d9c2383a942779",
+    1: "9c0ca4bcd2363c7417b2af7dc35b5f7e408d8adf88ab47a72c347e517078a217",
 }
 """NUMERICS_VERSION → SHA-256 over the code of MODULES.
 
@@ -88,13 +92,12 @@ def test_comments_and_docstrings_are_no_code():
 
 
 ABOUT = ValidationEnvironment(**vars(environment(torch.device("cpu"))), decoder=check_decoder())
-OPTIONS = RunOptions(device="cpu")
 PARTS = {
     "sha256": "aa" * 32,
     "weights": "plain",
     "layer_norm_eps": 1e-5,
     "protocol": EvaluationProtocol(),
-    "numerics": numerics_of(torch.device("cpu"), OPTIONS),
+    "numerics": numerics_of(torch.device("cpu"), "fp32", Chosen("optimized")),
     "about": ABOUT,
 }
 
@@ -103,8 +106,8 @@ def identity(**changed):
     return run_key(**(PARTS | changed)).identity
 
 
-def computed(device="cpu", **options):
-    return numerics_of(torch.device(device), replace(OPTIONS, **options))
+def computed(runtime="optimized", device="cpu", precision="fp32", **how):
+    return numerics_of(torch.device(device), precision, Chosen(runtime, **how))
 
 
 @pytest.mark.parametrize(
@@ -118,8 +121,10 @@ def computed(device="cpu", **options):
         {"numerics": computed(precision="bf16")},
         {"numerics": computed(precision="tf32")},
         {"numerics": computed(device="cuda")},
-        {"numerics": computed(reference=True)},
-        {"numerics": computed(compile=True)},
+        {"numerics": computed("reference")},
+        {"numerics": computed("compiled")},
+        {"numerics": computed("onnxruntime")},
+        {"numerics": computed("openvino")},
         {"about": replace(ABOUT, torch="0.0")},
         {"about": replace(ABOUT, pillow="0.0")},
         {"about": replace(ABOUT, cpu="another")},
@@ -139,8 +144,9 @@ def test_whatever_can_change_a_logit_makes_another_run(changed):
         {"about": replace(ABOUT, vanbench="9.9")},
         {"about": replace(ABOUT, threads=99)},
         {"numerics": computed(rewrite=RewriteConfig())},
+        {"numerics": computed(error=1e-6, trial=RuntimeTrial({}, {"optimized": 1.0}))},
     ],
-    ids=["version of the package", "threads", "variants of the rewrite"],
+    ids=["version of the package", "threads", "variants of the rewrite", "how it was chosen"],
 )
 def test_the_rest_does_not(changed):
     assert identity(**changed) == identity()

@@ -23,6 +23,7 @@ from vanbench.evaluation.plan import Candidate, RunOptions
 from vanbench.evaluation.validate import validate_candidates
 from vanbench.prediction_store.store import FILE, Store
 from vanbench.progress import silent
+from vanbench.runtimes.names import OPTIMIZED, REFERENCE
 
 SEVERAL = (2, 3, 4)
 
@@ -88,7 +89,9 @@ def assert_same(found, expected):
 
 @pytest.fixture
 def options(tmp_path):
-    return RunOptions(device="cpu", reference=True, batch_size=8, workers=0, store=tmp_path / FILE)
+    return RunOptions(
+        device="cpu", runtime=REFERENCE, batch_size=8, workers=0, store=tmp_path / FILE
+    )
 
 
 @pytest.fixture
@@ -120,7 +123,7 @@ def test_any_number_of_processes_gives_the_same(total, candidates, drawn, option
 def test_the_rewrite_with_workers_in_two_processes(candidates, drawn, options, alone):
     data = drawn(101)
     expected, predictions = alone(data)
-    how = replace(options, reference=False, workers=1)
+    how = replace(options, runtime=OPTIMIZED, workers=1)
     (found, _), _ = on_ranks(2, validated(candidates, data, how))
     assert found == expected
     assert {name: {i: p.top for i, p in of.items()} for name, of in stored(how.store).items()} == {

@@ -16,15 +16,17 @@ from vanbench.evaluation.plan import Candidate
 from vanbench.evaluation.ready import ReadyModel, refuse_head
 from vanbench.evaluation.validate import validate, validate_candidates
 from vanbench.prediction_store.store import Store
+from vanbench.runtimes.choose import Chosen
 from vanbench.zoo.reader import load_zoo
 
 
 def test_other_numerics_or_files_do_not_share_predictions(models, data, run):
     validate(models, data, PROTOCOL, run)
     other_file = {"a": replace(models["a"], sha256="ff" * 32)}
+    other_runtime = {"a": replace(models["a"], chosen=Chosen("optimized"))}
     other_eps = {"a": replace(models["a"], layer_norm_eps=1e-3)}
     for contenders, protocol, how in (
-        (models, PROTOCOL, replace(run, reference=True)),
+        (other_runtime, PROTOCOL, run),
         (models, replace(PROTOCOL, interpolation="bilinear"), run),
         (other_file, PROTOCOL, run),
         (other_eps, PROTOCOL, run),

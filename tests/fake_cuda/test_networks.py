@@ -9,12 +9,13 @@ import torch
 from tests.fake_cuda.trace import CUDA, Trace, fake_tensors, is_channels_last
 from tests.support.models import TINY
 from vanbench.devices import PRECISIONS, numerics
-from vanbench.evaluation.plan import RunOptions
-from vanbench.evaluation.ready import prepare
 from vanbench.inference.autotune import candidates
 from vanbench.inference.optimized import default_config, optimize
 from vanbench.model.architecture import ARCHITECTURES
 from vanbench.model.build import build_uninitialized
+from vanbench.runtimes.choose import as_asked
+from vanbench.runtimes.interface import Setting
+from vanbench.runtimes.names import OPTIMIZED, REFERENCE
 
 VARIANTS = candidates(default_config(CUDA), CUDA)
 TYPES = dict(zip(PRECISIONS, (torch.float32,) * 2 + (torch.bfloat16, torch.float16), strict=True))
@@ -36,16 +37,16 @@ def forward(network, precision="fp32", size=(3, 3, 224, 224)):
     return trace, logits
 
 
-@pytest.mark.parametrize("reference", [True, False])
+@pytest.mark.parametrize("runtime", [REFERENCE, OPTIMIZED])
 @pytest.mark.parametrize(("name", "short"), SHORT + FULL)
-def test_every_published_network_computes_on_the_gpu_alone(name, short, reference):
+def test_every_published_network_computes_on_the_gpu_alone(name, short, runtime):
     """By default with one block a stage; depth repeats the block."""
     published = ARCHITECTURES[name]
     model = uninitialized(replace(published, depths=(1,) * 4) if short else published)
-    options = RunOptions(reference=reference, rewrite=default_config(CUDA))
     with fake_tensors():
         with Trace() as moved:
-            network = prepare(model, CUDA, options)
+            setting = Setting(CUDA, rewrite=default_config(CUDA))
+            network, _ = as_asked(model.to(CUDA), setting, runtime)
         trace, logits = forward(network)
     assert not any(call.to_host or call.on_host for call in moved.calls)
     assert trace.off_gpu == []

@@ -10,9 +10,11 @@ from vanbench.devices import PRECISIONS
 from vanbench.download.cache import default_cache
 from vanbench.download.obtain import Sources
 from vanbench.errors import DataError
-from vanbench.evaluation.plan import ON_ERROR, RunOptions
+from vanbench.evaluation.plan import ON_ERROR, TRIALS_FILE, RunOptions
+from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.outside.safe_text import shorten
 from vanbench.prediction_store.store import FILE
+from vanbench.runtimes.names import AUTO, COMPILED, NAMES, OPTIMIZED, REFERENCE
 from vanbench.zoo.entries import Entry, Zoo
 from vanbench.zoo.reader import load_zoo
 
@@ -60,7 +62,19 @@ def check_number(name: str, value: float | None, least: float, most: float | Non
         raise ValueError(f"{name}: expected a number {limits}, found {shorten(value)}")
 
 
-def run_options(results: AnyPath, **given: Any) -> RunOptions:
+def chosen_runtime(
+    runtime: str | None, rewrite: RewriteConfig | None, *, reference: bool, compile: bool
+) -> str:
+    """The one runtime that these arguments name; ValueError if they name several."""
+    check_choice("runtime", runtime, (None, AUTO, *NAMES))
+    asked = [runtime] if runtime else []
+    asked += [REFERENCE] * reference + [COMPILED] * compile
+    if len(set(asked)) > 1:
+        raise ValueError(f"expected one runtime, found {' and '.join(map(repr, asked))}")
+    return next(iter(asked), OPTIMIZED if rewrite else AUTO)
+
+
+def run_options(results: AnyPath, origin: Sources, **given: Any) -> RunOptions:
     """How a validation runs, with the predictions stored under ``results``; ValueError if wrong."""
     check_choice("precision", given.get("precision", "fp32"), PRECISIONS)
     check_number("batch_size", given["batch_size"], 1)
@@ -70,7 +84,7 @@ def run_options(results: AnyPath, **given: Any) -> RunOptions:
     check_choice("weights", given["weights"], (None, *WEIGHTS))
     if given["cache_images"] is not None:
         given["cache_images"] = Path(given["cache_images"])
-    return RunOptions(**given, store=Path(results) / FILE)
+    return RunOptions(**given, store=Path(results) / FILE, trials=origin.cache / TRIALS_FILE)
 
 
 def data_set(zoo: Zoo, data: AnyPath | None) -> Path | None:

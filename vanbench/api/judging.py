@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vanbench.api.arguments import (
     AnyPath,
     Models,
+    chosen_runtime,
     data_set,
     open_zoo,
     run_options,
@@ -130,6 +131,7 @@ def verify(
     limit: int | None = None,
     on_error: str = "stop",
     weights: str | None = None,
+    runtime: str | None = None,
     reference: bool = False,
     compile: bool = False,
     rewrite: "RewriteConfig | None" = None,
@@ -161,8 +163,11 @@ def verify(
         on_error: ``stop`` or ``count-wrong``: what an image that cannot be read does.
         weights: ``plain`` or ``ema`` (averaged) weights of a training checkpoint. The default is
             what the framework that wrote the file loads for inference.
-        reference: Run the plain model, not its exact rewrite.
-        compile: Compile the rewrite; the first run takes minutes.
+        runtime: What computes: ``reference`` (the plain model), ``optimized`` (its exact rewrite),
+            ``compiled`` (that one compiled, which takes minutes), ``onnxruntime``, ``openvino``.
+            The default is ``auto``: the fastest of those installed that agrees with the reference.
+        reference: The same as ``runtime="reference"``.
+        compile: The same as ``runtime="compiled"``.
         rewrite: Which variant of the rewrite runs. The default is found by a short trial.
         cache_images: A folder in which decoded images are kept, 7.5 GB for 50,000; later runs read
             them from there. The default is to keep none.
@@ -185,8 +190,10 @@ def verify(
 
     the_zoo = open_zoo(zoo)
     entries = selected(the_zoo, models)
+    origin = sources(cache, mirrors, offline)
     options = run_options(
         results,
+        origin,
         device=device,
         precision=precision,
         batch_size=batch_size,
@@ -194,8 +201,7 @@ def verify(
         limit=limit,
         on_error=on_error,
         weights=weights,
-        reference=reference,
-        compile=compile,
+        runtime=chosen_runtime(runtime, rewrite, reference=reference, compile=compile),
         rewrite=rewrite,
         cache_images=cache_images,
         fresh=fresh,
@@ -203,7 +209,7 @@ def verify(
     found = verify_entries(
         the_zoo,
         entries,
-        sources(cache, mirrors, offline),
+        origin,
         Path(results),
         data_set(the_zoo, data),
         options,

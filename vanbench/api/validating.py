@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vanbench.api.arguments import (
     AnyPath,
     Models,
+    chosen_runtime,
     data_set,
     open_zoo,
     run_options,
@@ -129,6 +130,7 @@ def validate(
     limit: int | None = None,
     on_error: str = "stop",
     weights: str | None = None,
+    runtime: str | None = None,
     reference: bool = False,
     compile: bool = False,
     rewrite: "RewriteConfig | None" = None,
@@ -173,8 +175,10 @@ def validate(
     if images is None:
         raise ValueError(f"data: expected a validation set; the zoo {the_zoo.name!r} has none")
     choose_device(device)
+    origin = sources(cache, mirrors, offline)
     options = run_options(
         results,
+        origin,
         device=device,
         precision=precision,
         batch_size=batch_size,
@@ -182,8 +186,7 @@ def validate(
         limit=limit,
         on_error=on_error,
         weights=weights,
-        reference=reference,
-        compile=compile,
+        runtime=chosen_runtime(runtime, rewrite, reference=reference, compile=compile),
         rewrite=rewrite,
         cache_images=cache_images,
         fresh=fresh,
@@ -194,7 +197,6 @@ def validate(
     else:
         assert models is not None
         entries = selected(the_zoo, models)
-        origin = sources(cache, mirrors, offline)
         found = validate_entries(the_zoo, entries, origin, Path(results), images, options, progress)
     return Validation(found)
 

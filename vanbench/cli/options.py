@@ -18,8 +18,9 @@ from vanbench.cli.output import echo
 from vanbench.cli.progress_display import progress
 from vanbench.devices import PRECISIONS
 from vanbench.distributed import join_team, processes
-from vanbench.evaluation.plan import ON_ERROR, RunOptions
+from vanbench.evaluation.plan import ON_ERROR, TRIALS_FILE, RunOptions
 from vanbench.progress import Update
+from vanbench.runtimes import names
 from vanbench.zoo.combined import ALL
 from vanbench.zoo.entries import Zoo
 from vanbench.zoo.reader import load_zoo
@@ -191,6 +192,43 @@ def rewriting_options(function: Function) -> Function:
     )
 
 
+def runtime_options(function: Function) -> Function:
+    """What computes the models; the command receives ``runtime`` and ``rewrite``."""
+
+    @functools.wraps(function)
+    def wrapper(
+        runtime: str | None, reference: bool, compile: bool, choices: str | None, **kwargs: Any
+    ) -> Any:
+        asked = {"--runtime": runtime} if runtime else {}
+        asked |= {"--reference": names.REFERENCE} if reference else {}
+        asked |= {"--compile": names.COMPILED} if compile else {}
+        if len(set(asked.values())) > 1:
+            raise click.UsageError(
+                f"{' and '.join(asked)} name different runtimes. Give one of them."
+            )
+        rewrite = _rewrite_config(choices)
+        usual = names.OPTIMIZED if rewrite else names.AUTO
+        return function(runtime=next(iter(asked.values()), usual), rewrite=rewrite, **kwargs)
+
+    return decorated(
+        wrapper,
+        option("--reference", is_flag=True, help="The same as --runtime reference."),
+        option("--compile", is_flag=True, help="The same as --runtime compiled."),
+        option(
+            "--choices",
+            metavar="JSON",
+            help="Variants of the rewrite, as in a record.  [default: a short trial decides]",
+        ),
+        option(
+            "--runtime",
+            type=click.Choice((names.AUTO, *names.NAMES)),
+            help="What computes: the plain model, its exact rewrite, that one compiled (takes "
+            "minutes), ONNX Runtime or OpenVINO.  [default: auto, the fastest of those installed "
+            "that agrees with the plain model]",
+        ),
+    )
+
+
 def _rewrite_config(text: str | None) -> "RewriteConfig | None":
     """The config that ``--choices`` gives; a usage error if it is not one."""
     if text is None:
@@ -256,13 +294,12 @@ def run_options(function: Function) -> Function:
     def wrapper(settings: Settings, **kwargs: Any) -> Any:
         from vanbench.prediction_store.store import FILE
 
-        names = (
+        given = (
             "device",
             "batch_size",
             "workers",
             "limit",
             "on_error",
-            "reference",
             "fresh",
             "weights",
             "cache_images",
@@ -270,8 +307,9 @@ def run_options(function: Function) -> Function:
         options = RunOptions(
             team=join_team(),
             arguments=click.get_current_context().meta.get(ARGUMENTS, ()),
-            **{name: kwargs.pop(name) for name in (*names, "compile", "rewrite")},
+            **{name: kwargs.pop(name) for name in (*given, "runtime", "rewrite")},
             store=settings.results / FILE,
+            trials=settings.cache / TRIALS_FILE,
             on_message=settings.detail,
             on_note=settings.say,
         )
@@ -290,8 +328,7 @@ def run_options(function: Function) -> Function:
             help="Plain or averaged (EMA) weights of a training checkpoint.  [default: those that "
             "its framework loads for inference]",
         ),
-        rewriting_options,
-        option("--reference", is_flag=True, help="Run the plain model, not its exact rewrite."),
+        runtime_options,
         option(
             "--cache-images",
             type=click.Path(file_okay=False, path_type=Path),

@@ -21,6 +21,7 @@ from vanbench.evaluation.plan import COUNT_WRONG, RunOptions
 from vanbench.evaluation.predict import BatchPredictions, piece_size, predict, workers_of
 from vanbench.evaluation.resume import Work
 from vanbench.progress import MINUTE, duration
+from vanbench.runtimes.names import COMPILED
 from vanbench.zoo.entries import EvaluationProtocol
 
 WORTH_SAYING = MINUTE  # seconds; a shorter pass needs no estimate
@@ -86,7 +87,7 @@ def try_models(
     """
     batch = _trial_batch(device, options)
     left = max((piece.indices for piece in work), key=len, default=[])
-    if options.compile or len(left) < MOST_SHARE * batch:
+    if options.runtime == COMPILED or len(left) < MOST_SHARE * batch:
         return None
     few = left[:: len(left) // (BATCHES * batch)][: BATCHES * batch]
     how = replace(options, workers=0, batch_size=batch, on_error=COUNT_WRONG)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vanbench.distributed import ALONE, Team
 from vanbench.inference.rewrite_config import RewriteConfig
+from vanbench.runtimes.names import AUTO
 from vanbench.zoo.entries import EvaluationProtocol
 
 if TYPE_CHECKING:
@@ -20,14 +21,20 @@ def ignore_message(message: str) -> None:
     """A listener that does nothing."""
 
 
+TRIALS_FILE = "vanbench-trials.json"
+"""The name of the file, in the folder of downloaded files, in which outcomes of trials are kept."""
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """How a validation runs; None means what suits the device.
 
     ``store`` is the database in which predictions are kept as they are made, and from which an
     interrupted run resumes; None keeps them in memory. ``fresh`` computes all of them again.
+    ``runtime`` is what computes the models; ``auto`` is the fastest one that is right.
     ``rewrite`` None lets a short trial decide how the rewrite runs; ``on_message`` is told its
-    outcome. ``weights`` is ``plain`` or ``ema``; None takes what the framework that wrote a file
+    outcome. ``trials`` is the file in which outcomes of trials are kept; None keeps none.
+    ``weights`` is ``plain`` or ``ema``; None takes what the framework that wrote a file
     loads for inference. ``on_note`` is told which were taken of a file that has both.
 
     ``cache_images`` is the folder in which decoded images are kept for later runs; None keeps none.
@@ -45,11 +52,11 @@ class RunOptions:
     workers: int | None = None
     limit: int | None = None
     on_error: str = STOP
-    reference: bool = False
+    runtime: str = AUTO
     store: Path | None = None
     fresh: bool = False
     rewrite: RewriteConfig | None = None
-    compile: bool = False
+    trials: Path | None = None
     weights: str | None = None
     cache_images: Path | None = None
     team: Team = ALONE

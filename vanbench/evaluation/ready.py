@@ -1,32 +1,52 @@
-"""Models that are ready to compute: opened, checked against the protocol, moved, rewritten."""
+"""Models that are ready to compute: opened, checked against the protocol, in their runtime."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from vanbench.checkpoints.load import Checkpoint
 from vanbench.checkpoints.weights import PLAIN
+from vanbench.data.layouts.images import ImageSet
+from vanbench.data.preprocess import normalize
 from vanbench.errors import ScoringError
-from vanbench.evaluation.plan import Candidate, RunOptions
+from vanbench.evaluation.crops import CropsOf
+from vanbench.evaluation.plan import Candidate, RunOptions, spread
 from vanbench.inference.autotune import resolve_config
-from vanbench.inference.optimized import compiled, optimize
+from vanbench.inference.trial_cache import TrialCache
 from vanbench.model.torchvision_architecture import AnyArchitecture
 from vanbench.model.van import VAN
+from vanbench.runtimes.choose import REWRITTEN, Chosen, as_asked, choose
+from vanbench.runtimes.interface import Setting
+from vanbench.runtimes.names import AUTO, COMPILED, REFERENCE
+from vanbench.runtimes.registry import RUNTIMES
 from vanbench.zoo.entries import EvaluationProtocol
+
+TRIAL_IMAGES = 4  # of the data set, over which a runtime is compared with the reference
+WORTH_A_TRIAL = 256  # images of a pass; with fewer, preparing all runtimes costs more than it saves
+
+
+AS_IT_IS = Chosen(REFERENCE)
 
 
 @dataclass(frozen=True)
 class ReadyModel:
-    """A model that is ready to compute, and what else decides its predictions.
-
-    ``as_it_is``: it is no VAN, so that the reference is what computes.
-    """
+    """A model that is ready to compute, and what else decides its predictions."""
 
     model: nn.Module = field(repr=False)
     sha256: str
     layer_norm_eps: float | None
     weights: str = PLAIN
-    as_it_is: bool = False
+    chosen: Chosen = AS_IT_IS
+
+
+@dataclass(frozen=True)
+class TrialOn:
+    """What ``auto`` chooses by: a few normalised images, and how many the pass is over."""
+
+    images: Tensor
+    total: int
 
 
 def resolve(options: RunOptions, device: torch.device) -> RunOptions:
@@ -34,44 +54,126 @@ def resolve(options: RunOptions, device: torch.device) -> RunOptions:
 
     With several processes, the first one decides while the others wait.
     """
-    if options.reference:
+    if options.runtime not in (AUTO, *REWRITTEN):
         return options
     config = options.team.at_first(
         lambda: resolve_config(
-            options.rewrite, device, options.precision, options.compile, options.on_message
+            options.rewrite,
+            device,
+            options.precision,
+            options.runtime == COMPILED,
+            options.on_message,
+            TrialCache(options.trials),
         )
     )
     return replace(options, rewrite=config)
 
 
-def prepare(model: nn.Module, device: torch.device, options: RunOptions) -> nn.Module:
-    """The module that computes: the exact rewrite of a VAN for inference, or the model itself."""
-    model = model.to(device)
-    if not isinstance(model, VAN):
-        return model.to(memory_format=torch.channels_last)
-    if options.reference:
-        return model
-    return (compiled if options.compile else optimize)(model, config=options.rewrite)
+def trial_on(
+    images: ImageSet, protocol: EvaluationProtocol, device: torch.device, options: RunOptions
+) -> TrialOn:
+    """A few images, spread evenly over the set. One that cannot be read is a black one here."""
+    source = CropsOf(images, protocol)
+    indices = spread(len(images), TRIAL_IMAGES)
+    pixels = torch.cat([source[index].pixels for index in indices]).to(device)
+    x = normalize(pixels, protocol).contiguous(memory_format=torch.channels_last)
+    return TrialOn(x, min(len(images), options.limit or len(images)))
 
 
-def open_ready(candidate: Candidate, device: torch.device, options: RunOptions) -> ReadyModel:
-    """The candidate's model ready to compute.
+StoredRuntimes = Callable[[Checkpoint], Collection[str]]
+"""The runtimes that have stored predictions of a checkpoint, under the same conditions."""
 
-    Nothing refers to its checkpoint afterwards, so that each model is held once.
+
+def open_ready(
+    candidate: Candidate,
+    device: torch.device,
+    options: RunOptions,
+    trial: TrialOn | None = None,
+    stored: StoredRuntimes = lambda _: (),
+) -> ReadyModel:
+    """The candidate's model in its runtime; every process of the team gets the same one.
+
+    ``trial`` and ``stored`` are for ``auto``, which needs a trial's images. Nothing refers to the
+    checkpoint afterwards, so that each model is held once.
     """
+    checkpoint = options.team.agree(lambda: _opened(candidate, options))
+    module, chosen = _in_runtime(candidate, checkpoint, device, options, trial, stored)
+    _tell(candidate.name, chosen, options)
+    return ReadyModel(
+        module, checkpoint.sha256, checkpoint.layer_norm_eps, checkpoint.weights, chosen
+    )
+
+
+def _opened(candidate: Candidate, options: RunOptions) -> Checkpoint:
     checkpoint = candidate.open()
     refuse_head(checkpoint.architecture, candidate.protocol)
     checkpoint.warn()
     if checkpoint.choice:
         options.on_note(f"{checkpoint.path.name}: {checkpoint.choice}.")
-    model = prepare(checkpoint.model, device, options)
-    return ReadyModel(
-        model,
-        checkpoint.sha256,
-        checkpoint.layer_norm_eps,
-        checkpoint.weights,
-        as_it_is=not isinstance(checkpoint.model, VAN),
-    )
+    return checkpoint
+
+
+def _in_runtime(
+    candidate: Candidate,
+    checkpoint: Checkpoint,
+    device: torch.device,
+    options: RunOptions,
+    trial: TrialOn | None,
+    stored: StoredRuntimes,
+) -> tuple[nn.Module, Chosen]:
+    model, team = checkpoint.model.to(device), options.team
+    if not isinstance(model, VAN):
+        return _as_it_is(model, options)
+    setting = Setting(device, options.precision, candidate.protocol.center_crop, options.rewrite)
+    if options.runtime != AUTO:
+        return team.agree(lambda: as_asked(model, setting, options.runtime))
+    assert trial is not None, "auto needs images of the data set"
+    made: list[nn.Module] = []
+
+    def decide() -> Chosen:
+        module, chosen = choose(
+            model,
+            trial.images,
+            setting,
+            TrialCache(options.trials),
+            worth_a_trial=trial.total >= WORTH_A_TRIAL,
+            preferred=stored(checkpoint),
+        )
+        made.append(module)
+        return chosen
+
+    chosen = team.at_first(decide)
+    if made:
+        return team.agree(lambda: made[0]), chosen
+    return team.agree(lambda: as_asked(model, setting, chosen.runtime))[0], chosen
+
+
+def _as_it_is(model: nn.Module, options: RunOptions) -> tuple[nn.Module, Chosen]:
+    """Another network than a VAN, which torch alone computes here."""
+    if options.runtime in RUNTIMES and RUNTIMES[options.runtime].extra:
+        raise ScoringError(
+            f"expected a VAN, which is what the runtime {options.runtime} is given here, found "
+            f"another network ({type(model).__name__})",
+            remedy="Leave out --runtime.",
+        )
+    return model.to(memory_format=torch.channels_last), AS_IT_IS
+
+
+def _tell(name: str, chosen: Chosen, options: RunOptions) -> None:
+    """Say in a line which runtime was chosen, and in one for each why others were not."""
+    trial = chosen.trial
+    if trial is None:
+        return
+    for refused, reason in trial.refused.items():
+        options.on_note(f"{name}: the runtime {refused} is not used: {reason.rstrip('.')}.")
+    text = f"{name}: runtime {chosen.runtime}"
+    if chosen.error is not None:
+        text += f", largest relative error {chosen.error:.0e}"
+    if not trial.seconds:
+        options.on_message(f"{text}.")
+        return
+    took = ", ".join(f"{other} {1e3 * seconds:.0f} ms" for other, seconds in trial.seconds.items())
+    options.on_note(f"{text}; for the trial's images: {took}.")
 
 
 def refuse_head(architecture: AnyArchitecture, protocol: EvaluationProtocol) -> None:

@@ -14,7 +14,6 @@ from vanbench.evaluation.result_json import (
     UsedData,
     ValidatedModel,
 )
-from vanbench.evaluation.run_key import without_rewrite
 from vanbench.evaluation.time_spent import in_words
 from vanbench.intervals import wilson_interval
 from vanbench.prediction_store.prediction import Tally
@@ -51,15 +50,14 @@ class ValidationResult:
     empty where nothing is known. ``labelled`` has the SHA-256 of each image (None: its bytes could
     not be read) with its label, ``choices`` the first choices of each model by an image's SHA-256.
     ``cache`` is how the cache of decoded images was used; None without one. ``real`` has the counts
-    by ReaL's labels; None without these. ``as_they_are`` are the models that are no VANs, which no
-    rewrite applies to.
+    by ReaL's labels; None without these. ``numerics_by_model`` is how logits were computed.
     """
 
     tallies: Mapping[str, Tally]
     failures: Mapping[str, VanbenchError]
     protocol: EvaluationProtocol
     data: DataSummary
-    numerics: Numerics
+    numerics_by_model: Mapping[str, Numerics]
     environment: ValidationEnvironment
     seconds: float
     times: tuple[Times, ...]
@@ -73,11 +71,11 @@ class ValidationResult:
     choices: Mapping[str, Mapping[bytes, tuple[int, ...]]]
     cache: CacheUse | None = None
     real: RealScore | None = None
-    as_they_are: frozenset[str] = frozenset()
 
-    def numerics_of(self, name: str) -> Numerics:
-        """How the logits of one model were computed."""
-        return without_rewrite(self.numerics) if name in self.as_they_are else self.numerics
+    @property
+    def numerics(self) -> Numerics:
+        """How the logits of the first model were computed; all models have its precision."""
+        return next(iter(self.numerics_by_model.values()))
 
     @property
     def waited(self) -> float:
@@ -94,7 +92,7 @@ class ValidationResult:
             correct5=tally.correct5,
             data=self.data,
             protocol=self.protocol,
-            numerics=self.numerics_of(name),
+            numerics=self.numerics_by_model[name],
             seconds=self.seconds,
             waited=self.waited,
             date=today(),
@@ -170,12 +168,14 @@ class ValidationResult:
         if not self.computed:
             return before + "Use --fresh to compute them again."
         count = len(self.times)
-        kinds = dict.fromkeys(self.numerics_of(name).model for name in self.tallies)
+        used = [self.numerics_by_model[name] for name in self.tallies]
+        runtimes = dict.fromkeys(each.runtime for each in used)
         processes = f" in {count} processes" if count > 1 else ""
         return (
             f"{before if stored else ''}{self.images_per_s:.1f} images/s on "
-            f"{self.environment.device}{processes}, {self.numerics.precision}, "
-            f"{' and '.join(kinds)} model: {in_words(self.times, self.seconds)}. {self.hint}"
+            f"{self.environment.device}{processes}, {used[0].precision}, "
+            f"{' and '.join(runtimes)}: "
+            f"{in_words(self.times, self.seconds)}. {self.hint}"
         ).rstrip()
 
     def as_json(self, name: str, row: ModelRow | None = None) -> ValidatedModel:

@@ -1,12 +1,17 @@
 """What decides whether a stored prediction is used again."""
 
-from dataclasses import replace
+from dataclasses import asdict
 
 import torch
 
-from vanbench.evaluation.plan import RunOptions
+from vanbench.data.decoder_check import check_decoder
+from vanbench.data.layouts.images import ImageSet
+from vanbench.environment import environment
 from vanbench.prediction_store.store import RunKey
 from vanbench.report.records import Numerics, ValidationEnvironment
+from vanbench.runtimes.choose import Chosen
+from vanbench.runtimes.names import COMPILED, OPTIMIZED
+from vanbench.runtimes.registry import RUNTIMES
 from vanbench.typed_json import to_json
 from vanbench.zoo.entries import EvaluationProtocol
 
@@ -19,21 +24,30 @@ from the code that this version stands for.
 """
 
 
-def numerics_of(device: torch.device, options: RunOptions) -> Numerics:
+def numerics_of(device: torch.device, precision: str, chosen: Chosen) -> Numerics:
     """How logits are computed, as a record has it."""
+    runtime = RUNTIMES[chosen.runtime]
     return Numerics(
-        precision=options.precision,
-        tf32=options.precision == "tf32",
+        precision=precision,
+        tf32=precision == "tf32",
         device=device.type,
-        model="reference" if options.reference else "optimized",
-        choices=options.rewrite,
-        compile=options.compile,
+        model=OPTIMIZED if chosen.runtime == COMPILED else chosen.runtime,
+        choices=chosen.rewrite,
+        compile=chosen.runtime == COMPILED,
+        versions=runtime.versions() if runtime.extra else {},
+        max_relative_error=chosen.error,
+        trial=chosen.trial,
     )
 
 
-def without_rewrite(numerics: Numerics) -> Numerics:
-    """How the logits of another network than a VAN are computed in the same run."""
-    return replace(numerics, model="reference", choices=None, compile=False)
+def validation_environment(device: torch.device) -> ValidationEnvironment:
+    """What a validation on this device is measured on."""
+    return ValidationEnvironment(**asdict(environment(device)), decoder=check_decoder())
+
+
+def masked_rule(images: ImageSet) -> str | None:
+    """The key of the test set whose rule leaves out some classes; None if all take part."""
+    return None if images.among is None else images.other_set
 
 
 def run_key(
@@ -56,6 +70,7 @@ def run_key(
     trial may choose others the next time, and they give the same logits but for rounding.
     """
     masked = {"chosen_among": chosen_among} if chosen_among else {}
+    versions = {"versions": dict(numerics.versions)} if numerics.versions else {}
     return RunKey(
         checkpoint=sha256,
         protocol=to_json(protocol) | masked,
@@ -65,6 +80,7 @@ def run_key(
             "device": numerics.device,
             "model": numerics.model,
             "compile": numerics.compile,
+            **versions,
             "weights": weights,
             "layer_norm_eps": layer_norm_eps,
             "numerics_version": NUMERICS_VERSION,

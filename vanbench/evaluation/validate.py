@@ -2,14 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 import torch
 
-from vanbench.data.decoder_check import check_decoder
 from vanbench.data.inspect import DataReport, inspect, refuse_broken
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
@@ -23,7 +21,7 @@ from vanbench.devices import (
     idle_gpus_note,
 )
 from vanbench.distributed import Processes
-from vanbench.environment import environment, today
+from vanbench.environment import today
 from vanbench.errors import (
     ProcessError,
     VanbenchError,
@@ -31,12 +29,18 @@ from vanbench.errors import (
 )
 from vanbench.evaluation.collect import Collected, batches_left
 from vanbench.evaluation.estimate import note_estimate
+from vanbench.evaluation.groups import prepare_groups
 from vanbench.evaluation.plan import STOP, Candidate, RunOptions, spread
 from vanbench.evaluation.precision import check_precision
-from vanbench.evaluation.ready import ReadyModel, open_ready, resolve
+from vanbench.evaluation.ready import ReadyModel, resolve
 from vanbench.evaluation.result import RealScore, ValidationResult
 from vanbench.evaluation.resume import StoredRuns, Work
-from vanbench.evaluation.run_key import numerics_of, run_key, without_rewrite
+from vanbench.evaluation.run_key import (
+    masked_rule,
+    numerics_of,
+    run_key,
+    validation_environment,
+)
 from vanbench.evaluation.sharing import Computation, assist, end, refuse_differences
 from vanbench.evaluation.time_spent import hint
 from vanbench.interrupts import keeping
@@ -49,6 +53,8 @@ from vanbench.progress import (
     silent,
 )
 from vanbench.report.records import ValidationEnvironment
+from vanbench.runtimes.names import AUTO
+from vanbench.runtimes.registry import RUNTIMES
 from vanbench.zoo.entries import EvaluationProtocol
 
 STORED_BEFORE = "Predictions that were stored before are kept. The same command continues."
@@ -83,6 +89,8 @@ def _validate_candidates(
         with unexpected_as_errors():
             device = team.agree(lambda: choose_device(options.device, team.here))
             check_precision(device, options.precision)
+            if options.runtime != AUTO:
+                RUNTIMES[options.runtime].check(device, options.precision)
             if options.arguments and (note := idle_gpus_note(device, options.arguments, team.here)):
                 options.on_note(note)
             if any(candidate.rewritable for candidate in candidates):
@@ -101,11 +109,11 @@ def _validate_on(
     progress: Progress,
 ) -> tuple[dict[str, ValidationResult], dict[str, VanbenchError]]:
     passes: dict[str, ValidationResult] = {}
-    groups, errors = _prepare_all(candidates, device, options, progress)
-    for protocol, models in groups.items():
+    groups, errors = prepare_groups(candidates, data, device, options, progress)
+    for images, protocol, models in groups:
         try:
             with unexpected_as_errors():
-                started = _start(models, data, protocol, device, options, progress)
+                started = _start(models, images, protocol, device, options, progress)
                 if options.team.here.is_first:
                     result = _measure(started, progress)
                 else:
@@ -128,27 +136,6 @@ def _raise_lost_process(errors: Mapping[str, VanbenchError]) -> None:
             raise error
 
 
-Groups = Mapping[EvaluationProtocol, Mapping[str, ReadyModel]]
-
-
-def _prepare_all(
-    candidates: Sequence[Candidate], device: torch.device, options: RunOptions, progress: Progress
-) -> tuple[Groups, dict[str, VanbenchError]]:
-    """The models by protocol, and why others cannot run. All processes get the same ones."""
-    groups: dict[EvaluationProtocol, dict[str, ReadyModel]] = {}
-    errors: dict[str, VanbenchError] = {}
-    with progress("preparing models", "models") as update:
-        for number, candidate in enumerate(candidates):
-            update(number, len(candidates), candidate.name)
-            try:
-                with unexpected_as_errors():
-                    ready = options.team.agree(partial(open_ready, candidate, device, options))
-                    groups.setdefault(candidate.protocol, {})[candidate.name] = ready
-            except VanbenchError as error:
-                errors[candidate.name] = error
-    return groups, errors
-
-
 def validate(
     models: Mapping[str, ReadyModel],
     data: Path,
@@ -163,7 +150,8 @@ def validate(
     finite, becomes a failure; the others go on.
     """
     device = choose_device(options.device)
-    return _measure(_start(models, data, protocol, device, options, progress), progress)
+    images = open_images(data, protocol.class_ids)
+    return _measure(_start(models, images, protocol, device, options, progress), progress)
 
 
 @dataclass(frozen=True)
@@ -180,32 +168,29 @@ class _Started:
 
 def _start(
     models: Mapping[str, ReadyModel],
-    data: Path,
+    images: ImageSet,
     protocol: EvaluationProtocol,
     device: torch.device,
     options: RunOptions,
     progress: Progress,
 ) -> _Started:
-    """Open and check the images, once per node; make sure that all processes do the same."""
+    """Check the images, once per node; make sure that all processes do the same."""
 
     def start() -> _Started:
-        images = open_images(data, protocol.class_ids)
         indices = spread(len(images), options.limit)
         report = options.team.on_each_node(
             lambda: _inspect(images, indices, protocol, options, progress)
         )
-        about = ValidationEnvironment(**asdict(environment(device)), decoder=check_decoder())
-        computing = numerics_of(device, options)
-        masked = None if images.among is None else images.other_set
+        about = validation_environment(device)
         keys = {
             name: run_key(
                 m.sha256,
                 m.weights,
                 m.layer_norm_eps,
                 protocol,
-                without_rewrite(computing) if m.as_it_is else computing,
+                numerics_of(device, options.precision, m.chosen),
                 about,
-                chosen_among=masked,
+                chosen_among=masked_rule(images),
             )
             for name, m in models.items()
         }
@@ -272,7 +257,10 @@ def _measure(started: _Started, progress: Progress) -> ValidationResult:
         protocol=computation.protocol,
         data=data,
         real=real,
-        numerics=numerics_of(computation.device, options),
+        numerics_by_model={
+            name: numerics_of(computation.device, options.precision, model.chosen)
+            for name, model in started.models.items()
+        },
         environment=started.environment,
         seconds=seconds,
         times=tuple(collected.times),
@@ -285,7 +273,6 @@ def _measure(started: _Started, progress: Progress) -> ValidationResult:
         keys=started.keys,
         labelled=runs.labelled(),
         choices=collected.choices,
-        as_they_are=frozenset(name for name, m in started.models.items() if m.as_it_is),
     )
 
 

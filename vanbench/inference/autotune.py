@@ -18,6 +18,7 @@ from vanbench.devices import numerics, synchronize
 from vanbench.inference.fused_conv import can_use_triton
 from vanbench.inference.optimized import OptimizedVAN, default_config, optimize
 from vanbench.inference.rewrite_config import RewriteConfig
+from vanbench.inference.trial_cache import TrialCache, machine
 from vanbench.model.architecture import ARCHITECTURES
 from vanbench.model.build import random_normal, random_weights
 from vanbench.model.van import VAN
@@ -63,15 +64,17 @@ def resolve_config(
     precision: str,
     compile: bool,
     on_message: Callable[[str], None],
+    trials: TrialCache | None = None,
 ) -> RewriteConfig:
     """The given config, or the trial's, as they can run; ``on_message`` gets the trial's outcome.
 
-    Packed kernels compute in float32, and the compiler cannot optimise them, so they are not used
-    with another precision or with compiling; those of Triton only where it is. The trial is made in
+    The outcome of an earlier trial comes from ``trials``, and a new one is kept there. Packed
+    kernels compute in float32, and the compiler cannot optimise them, so they are not used with
+    another precision or with compiling; those of Triton only where it is. The trial is made in
     float32, uncompiled.
     """
     if given is None:
-        trial = tune(device)
+        trial = _kept_or_made(device, trials or TrialCache())
         on_message(trial.describe())
         given = trial.config
     return replace(
@@ -79,6 +82,15 @@ def resolve_config(
         pack=given.pack and precision == "fp32" and not compile,
         triton=given.triton and can_use_triton(device),
     )
+
+
+def _kept_or_made(device: torch.device, trials: TrialCache) -> AutotuneResult:
+    key = {"trial": "rewrite", **machine(device)}
+    found = trials.get(AutotuneResult, key)
+    if found is None:
+        found = tune(device)
+        trials.put(key, found)
+    return found
 
 
 def tune(device: torch.device) -> AutotuneResult:

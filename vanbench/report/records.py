@@ -8,7 +8,7 @@ model's own, which claims about these sets are judged by. No record holds a path
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -38,10 +38,27 @@ ArchitectureJson = Annotated[
 
 
 @dataclass(frozen=True)
+class RuntimeTrial:
+    """How ``--runtime auto`` decided for one model.
+
+    ``refused`` are the runtimes that were not taken although they are installed, and why.
+    ``seconds`` is what each of the others took for the images of the trial; empty where only one
+    was left, or where the pass was too short for a trial.
+    """
+
+    refused: Mapping[str, str]
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Numerics:
     """How the logits were computed.
 
-    ``model`` is ``reference`` or ``optimized``; ``choices`` is how the rewrite ran.
+    ``model`` is what computed them: ``reference``, ``optimized``, ``onnxruntime`` or ``openvino``;
+    ``choices`` is how the rewrite ran. ``versions`` are those of packages that computed besides
+    torch. ``max_relative_error`` is the largest difference from the reference's logits in fp32 over
+    a few images of the set, relative to the largest logit; None where it was not looked at.
+    ``trial`` is how the runtime was chosen; None where it was asked for.
     """
 
     precision: str
@@ -50,6 +67,14 @@ class Numerics:
     model: str
     choices: RewriteConfig | None
     compile: bool
+    versions: Mapping[str, str] = field(default_factory=dict)
+    max_relative_error: float | None = None
+    trial: RuntimeTrial | None = None
+
+    @property
+    def runtime(self) -> str:
+        """The name of the runtime, as ``--runtime`` has it."""
+        return "compiled" if self.compile else self.model
 
 
 @dataclass(frozen=True)

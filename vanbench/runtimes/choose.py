@@ -1,0 +1,219 @@
+"""Which runtime computes a model: the one that was asked for, or the fastest that is right.
+
+``auto`` looks at this very model over a few images of the data set. A runtime is right if no logit
+is farther from the reference's than rounding explains; two classes can then change places only
+where their logits are as good as equal. Of those that are right the fastest is taken.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vanbench.devices import numerics, synchronize
+from vanbench.errors import DeviceError, VanbenchError, unexpected_as_errors
+from vanbench.inference.rewrite_config import RewriteConfig
+from vanbench.inference.trial_cache import TrialCache, machine
+from vanbench.model.build import read_architecture
+from vanbench.model.van import VAN
+from vanbench.report.records import RuntimeTrial
+from vanbench.runtimes.interface import Setting
+from vanbench.runtimes.names import COMPILED, ONNXRUNTIME, OPENVINO, OPTIMIZED, REFERENCE
+from vanbench.runtimes.registry import RUNTIMES
+
+USUAL = OPTIMIZED
+CONTENDERS = (OPTIMIZED, ONNXRUNTIME, OPENVINO)
+"""What ``auto`` chooses from, besides the reference; to compile takes minutes."""
+
+REWRITTEN = (OPTIMIZED, COMPILED)
+"""The runtimes that are made of the exact rewrite."""
+
+MOST_ERROR = {"fp32": 5e-5, "tf32": 5e-3, "fp16": 5e-3, "bf16": 3e-2}
+"""The largest difference from the reference's logit in fp32, relative to the largest logit."""
+
+CLEARLY = 1.02  # how many times as fast as the usual one another runtime must be
+ROUNDS = 3  # after one to warm up
+IMAGES = 4  # for each thread
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The runtime that computes a model, and how it came to that.
+
+    ``rewrite`` is how the exact rewrite runs, where that is what computes. ``error`` is the
+    largest relative difference from the reference; None where it was not looked at.
+    """
+
+    runtime: str
+    rewrite: RewriteConfig | None = None
+    error: float | None = None
+    trial: RuntimeTrial | None = None
+
+
+def choose(
+    model: VAN,
+    images: Tensor,
+    setting: Setting,
+    trials: TrialCache,
+    *,
+    worth_a_trial: bool = True,
+    preferred: Collection[str] = (),
+) -> tuple[nn.Module, Chosen]:
+    """The model in the fastest runtime that is right, and which that is.
+
+    Args:
+        model: In eval mode, on the setting's device.
+        images: A few normalised images of the data set, (n, 3, side, side), on the device.
+        setting: How to compute.
+        trials: Where outcomes of trials are kept.
+        worth_a_trial: Whether so much is to be computed that it pays to prepare all runtimes.
+        preferred: Runtimes that have stored predictions of this model. The first of them that is
+            right is taken, so that an interrupted run goes on where it was.
+
+    Raises DeviceError if no installed runtime computes in this precision on this device.
+    """
+    names = contenders(setting)
+    if not names:
+        raise DeviceError(
+            f"no installed runtime computes in {setting.precision} on {setting.device}",
+            remedy="Name one with --runtime to see what it needs.",
+        )
+    check, key = _Check(model, images, setting), _key(model, setting, names)
+    seconds = trials.get(dict[str, float], key) or {}
+    first = [name for name in names if name in preferred] or sorted(
+        seconds, key=seconds.__getitem__
+    )
+    for name in first or ([] if worth_a_trial else [USUAL]):
+        if name in names and check.is_right(name):
+            return check.chosen(name, seconds)
+    right = [name for name in names if check.is_right(name)]
+    if not right:
+        return check.chosen(REFERENCE, {})
+    seconds = _race({name: check.ready[name] for name in right}, images, setting)
+    if not check.refused and seconds:
+        trials.put(key, seconds)
+    return check.chosen(fastest(seconds) if seconds else right[0], seconds)
+
+
+def as_asked(model: VAN, setting: Setting, runtime: str) -> tuple[nn.Module, Chosen]:
+    """The model in a runtime; DependencyError or DeviceError where it cannot run."""
+    RUNTIMES[runtime].check(setting.device, setting.precision)
+    rewrite = setting.rewrite if runtime in REWRITTEN else None
+    return RUNTIMES[runtime].prepare(model, setting), Chosen(runtime, rewrite)
+
+
+def contenders(setting: Setting) -> list[str]:
+    """The runtimes that ``auto`` chooses from here, the usual one first."""
+
+    def can(name: str) -> bool:
+        try:
+            RUNTIMES[name].check(setting.device, setting.precision)
+        except VanbenchError:
+            return False
+        return True
+
+    return [name for name in CONTENDERS if can(name)]
+
+
+def fastest(seconds: Mapping[str, float]) -> str:
+    """The fastest runtime; the usual one where no other is clearly faster.
+
+    >>> fastest({"optimized": 1.0, "openvino": 0.99})
+    'optimized'
+    """
+    best = min(seconds, key=seconds.__getitem__)
+    usual = seconds.get(USUAL)
+    return USUAL if usual is not None and usual < CLEARLY * seconds[best] else best
+
+
+class _Check:
+    """Prepares runtimes and compares them with the reference, each once.
+
+    ``ready`` has the modules of those that are right, ``refused`` why others are not.
+    """
+
+    def __init__(self, model: VAN, images: Tensor, setting: Setting):
+        self.model, self.images, self.setting = model, images, setting
+        self.expected = _logits(model, images, setting.device, "fp32")
+        self.ready: dict[str, nn.Module] = {}
+        self.errors: dict[str, float] = {}
+        self.refused: dict[str, str] = {}
+
+    def is_right(self, name: str) -> bool:
+        """Whether a runtime computes this model, and gives the reference's logits."""
+        if name not in self.ready and name not in self.refused:
+            try:
+                with unexpected_as_errors():
+                    self._prepare(name)
+            except VanbenchError as error:
+                self.refused[name] = str(error)
+        return name in self.ready
+
+    def _prepare(self, name: str) -> None:
+        device, precision = self.setting.device, self.setting.precision
+        module = RUNTIMES[name].prepare(self.model, self.setting)
+        error = relative_error(_logits(module, self.images, device, precision), self.expected)
+        most = MOST_ERROR[precision]
+        if error <= most:  # false also for NaN
+            self.ready[name], self.errors[name] = module, error
+        else:
+            self.refused[name] = (
+                f"its logits differ from the reference's by {error:.1e} of the largest one, "
+                f"and {most:.0e} is allowed"
+            )
+
+    def chosen(self, name: str, seconds: Mapping[str, float]) -> tuple[nn.Module, Chosen]:
+        """The module of a runtime, with how it was chosen."""
+        rewrite = self.setting.rewrite if name in REWRITTEN else None
+        trial = RuntimeTrial(self.refused, seconds)
+        return self.ready.get(name, self.model), Chosen(name, rewrite, self.errors.get(name), trial)
+
+
+def relative_error(found: Tensor, expected: Tensor) -> float:
+    """The largest difference of two logits, relative to the largest one; NaN if one is NaN."""
+    return float((found - expected).abs().max() / expected.abs().max())
+
+
+def _race(modules: Mapping[str, nn.Module], images: Tensor, setting: Setting) -> dict[str, float]:
+    """The least seconds that each took for a batch, taken in turns; none if there is only one."""
+    if len(modules) == 1:
+        return {}
+    x = _batch(images, setting.device)
+    least = dict.fromkeys(modules, float("inf"))
+    with numerics(setting.device, setting.precision), torch.inference_mode():
+        for number in range(1 + ROUNDS):
+            for name, module in modules.items():
+                start = perf_counter()
+                module(x)
+                synchronize(setting.device)
+                if number:
+                    least[name] = min(least[name], perf_counter() - start)
+    return least
+
+
+def _batch(images: Tensor, device: torch.device) -> Tensor:
+    """As many of the images, again and again, as show the speed of a batch."""
+    wanted = IMAGES * (torch.get_num_threads() if device.type == "cpu" else 16)
+    return images.repeat(-(-wanted // len(images)), 1, 1, 1)[:wanted]
+
+
+def _logits(module: nn.Module, images: Tensor, device: torch.device, precision: str) -> Tensor:
+    with numerics(device, precision), torch.inference_mode():
+        logits: Tensor = module(images)
+    return logits.float()
+
+
+def _key(model: VAN, setting: Setting, names: Sequence[str]) -> dict[str, Any]:
+    """What the fastest runtime depends on."""
+    architecture = read_architecture(model.state_dict()).as_dict()
+    return {
+        "trial": "runtime",
+        "architecture": {**architecture, "num_classes": None},
+        "resolution": setting.resolution,
+        "precision": setting.precision,
+        "versions": {name: RUNTIMES[name].versions() for name in names},
+        **machine(setting.device),
+    }
