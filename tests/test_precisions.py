@@ -28,7 +28,18 @@ class Place:
         return run(command, *arguments, *self.common, code=code)
 
     def verify(self, *arguments, code=0):
-        return self("verify", "van_nano", "--workers", 0, "--device", "cpu", *arguments, code=code)
+        return self(
+            "verify",
+            "van_nano",
+            "--workers",
+            0,
+            "--device",
+            "cpu",
+            "--runtime",
+            "optimized",
+            *arguments,
+            code=code,
+        )
 
     def verify_json(self, *arguments, code=0):
         document = json.loads(self.verify("--json", *arguments, code=code).stdout)

@@ -184,7 +184,7 @@ def _build(
     _check_names_and_shapes(native, unknown, model.state_dict(), naming)
     for name, buffer in model.named_buffers():  # absent from old files, and never used in eval mode
         if name.endswith("num_batches_tracked"):
-            native.setdefault(name, torch.zeros_like(buffer, device="cpu"))
+            native.setdefault(name, torch.zeros(buffer.shape, dtype=buffer.dtype, device="cpu"))
     model.load_state_dict({k: _as_float32(v) for k, v in native.items()}, assign=True)
     return model.eval().requires_grad_(False), naming, architecture
 

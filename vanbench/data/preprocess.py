@@ -74,7 +74,7 @@ def _oriented(image: Image.Image) -> Image.Image:
 def normalize(pixels: Tensor, protocol: EvaluationProtocol) -> Tensor:
     """float32 ``(pixels − mean) / std`` per channel of uint8 (…, 3, H, W), on the same device."""
     mean, std = (_per_channel(values, pixels.device) for values in (protocol.mean, protocol.std))
-    return (pixels.float() - mean) / std
+    return pixels.float().sub_(mean).div_(std)  # in place: a batch is tens of megabytes
 
 
 def _per_channel(values: Sequence[float], device: torch.device) -> Tensor:

@@ -116,12 +116,17 @@ def join(parts: Sequence[Crops]) -> Crops:
     """Crops one after the other."""
     return Crops(
         indices=tuple(index for part in parts for index in part.indices),
-        pixels=torch.cat([part.pixels for part in parts]),
+        pixels=_channels_last([part.pixels for part in parts]),
         unreadable={index: why for part in parts for index, why in part.unreadable.items()},
         changed=tuple(index for part in parts for index in part.changed),
         seconds=sum(part.seconds for part in parts),
         cache=sum((part.cache for part in parts), NO_USE),
     )
+
+
+def _channels_last(parts: Sequence[Tensor]) -> Tensor:
+    """Crops (n, 3, side, side) one after the other, channels last, as the decoder has them."""
+    return torch.cat([part.permute(0, 2, 3, 1) for part in parts]).permute(0, 3, 1, 2)
 
 
 def in_pieces(indices: Sequence[int], size: int = PIECE) -> Iterator[Sequence[int]]:

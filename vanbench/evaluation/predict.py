@@ -239,7 +239,8 @@ class _Runner:
 
     def _upload(self, crops: Sequence[Crops]) -> Tensor:
         """The network's input: float32 (n, 3, crop, crop), channels last, on the device."""
-        pixels = torch.cat([part.pixels.to(self.device, non_blocking=True) for part in crops])
+        parts = [part.pixels.to(self.device, non_blocking=True) for part in crops]
+        pixels = parts[0] if len(parts) == 1 else torch.cat(parts)
         batch = normalize(pixels, self.protocol)
         return batch.contiguous(memory_format=torch.channels_last)
 
