@@ -29,7 +29,7 @@ from vanbench.errors import (
     unexpected_as_errors,
 )
 from vanbench.evaluation.plan import Candidate, RunOptions
-from vanbench.evaluation.precision import accuracy_to_record, check_precision
+from vanbench.evaluation.precision import accuracy_to_record, check_precision, check_runtime
 from vanbench.evaluation.result import ValidationResult
 from vanbench.evaluation.validate import validate_candidates
 from vanbench.evidence import files as evidence
@@ -98,6 +98,8 @@ def verify(
     progress, team = guarded_progress(progress), options.team
     device = team.agree(lambda: choose_device(options.device, team.here))
     check_precision(device, options.precision)
+    if data is not None:
+        check_runtime(device, options)
     if data is not None and options.precision != records.FP32:
         team.agree(partial(_refuse_other_set, data))
     old = {entry.name: _old_record(results, zoo, entry) for entry in entries}

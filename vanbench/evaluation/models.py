@@ -6,9 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from vanbench.checkpoints.load import Checkpoint, hash_checkpoint, open_checkpoint
+from vanbench.devices import choose_device
 from vanbench.download.obtain import Sources, obtain_all
 from vanbench.errors import VanbenchError
 from vanbench.evaluation.plan import Candidate, RunOptions
+from vanbench.evaluation.precision import check_runtime
 from vanbench.evaluation.result import ValidationResult, not_measured_json
 from vanbench.evaluation.result_json import UsedData, ValidatedModel
 from vanbench.evaluation.validate import validate_candidates
@@ -16,6 +18,7 @@ from vanbench.model.architecture import Architecture
 from vanbench.progress import Progress, silent
 from vanbench.report.records import FP32, Record, with_accuracy
 from vanbench.report.rows import ModelRow, make_row, not_judged
+from vanbench.runtimes.names import AUTO
 from vanbench.zoo.combined import home
 from vanbench.zoo.entries import Entry, EvaluationProtocol, Zoo
 
@@ -60,7 +63,13 @@ def validate_entries(
     options: RunOptions,
     progress: Progress = silent,
 ) -> Validated:
-    """Download the file of each entry, and validate all of them over the set at ``data``."""
+    """Download the file of each entry, and validate all of them over the set at ``data``.
+
+    DependencyError or DeviceError if the runtime that was asked for cannot compute here.
+    """
+    if options.runtime != AUTO:
+        team = options.team
+        check_runtime(team.agree(lambda: choose_device(options.device, team.here)), options)
     candidates, missing = [], {}
     for outcome in obtain_all(zoo, entries, sources, results, progress, options.team):
         entry = outcome.entry

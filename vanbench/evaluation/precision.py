@@ -11,11 +11,14 @@ from pathlib import Path
 import torch
 
 from vanbench.errors import DeviceError
+from vanbench.evaluation.plan import RunOptions
 from vanbench.evaluation.result import ValidationResult
 from vanbench.prediction_store.compare import Agreement, RunPredictions, compare_runs, flat_key
 from vanbench.prediction_store.rows import stored_rows
 from vanbench.prediction_store.store import RunKey, Store, StoredRun
 from vanbench.report.records import FP32, Accuracy, DifferenceFromFp32
+from vanbench.runtimes.names import AUTO
+from vanbench.runtimes.registry import RUNTIMES
 
 SAME = ("weights", "layer_norm_eps", "numerics_version")
 """Which numerics have to be equal, besides file and protocol; others may differ, and are named."""
@@ -38,6 +41,15 @@ def check_precision(device: torch.device, precision: str) -> None:
             f"expected a GPU with TF32, found {device}, which would compute in fp32",
             remedy="Use --precision fp32. TF32 is in NVIDIA GPUs since Ampere (2020).",
         )
+
+
+def check_runtime(device: torch.device, options: RunOptions) -> None:
+    """DependencyError or DeviceError if the runtime that was asked for cannot compute here.
+
+    It comes before anything is downloaded.
+    """
+    if options.runtime != AUTO:
+        RUNTIMES[options.runtime].check(device, options.precision)
 
 
 def accuracy_to_record(result: ValidationResult, name: str, store: Path | None) -> Accuracy:

@@ -31,7 +31,7 @@ from vanbench.evaluation.collect import Collected, batches_left
 from vanbench.evaluation.estimate import note_estimate
 from vanbench.evaluation.groups import prepare_groups
 from vanbench.evaluation.plan import STOP, Candidate, RunOptions, spread
-from vanbench.evaluation.precision import check_precision
+from vanbench.evaluation.precision import check_precision, check_runtime
 from vanbench.evaluation.ready import ReadyModel, resolve
 from vanbench.evaluation.result import RealScore, ValidationResult
 from vanbench.evaluation.resume import StoredRuns, Work
@@ -53,8 +53,6 @@ from vanbench.progress import (
     silent,
 )
 from vanbench.report.records import ValidationEnvironment
-from vanbench.runtimes.names import AUTO
-from vanbench.runtimes.registry import RUNTIMES
 from vanbench.zoo.entries import EvaluationProtocol
 
 STORED_BEFORE = "Predictions that were stored before are kept. The same command continues."
@@ -89,8 +87,7 @@ def _validate_candidates(
         with unexpected_as_errors():
             device = team.agree(lambda: choose_device(options.device, team.here))
             check_precision(device, options.precision)
-            if options.runtime != AUTO:
-                RUNTIMES[options.runtime].check(device, options.precision)
+            check_runtime(device, options)
             if options.arguments and (note := idle_gpus_note(device, options.arguments, team.here)):
                 options.on_note(note)
             if any(candidate.rewritable for candidate in candidates):
