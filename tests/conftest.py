@@ -19,5 +19,5 @@ def no_options_from_the_shell(monkeypatch):
 def no_files_in_the_developers_cache(tmp_path_factory):
     """Downloads and outcomes of trials go to a folder of the tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TORCH_HOME", str(tmp_path_factory.mktemp("torch")))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield

@@ -64,7 +64,7 @@ STAGES = {  # a function that runs once for each model, or which call is the fir
     "download": (vanbench.download.cache, "_sources", 1),
     "open": (vanbench.verification, "open_checkpoint", 1),
     "count": (vanbench.verification, "count_as_reported", 1),
-    "prepare": (vanbench.evaluation.ready, "optimize", 1),
+    "prepare": (vanbench.runtimes.in_torch, "optimize", 1),
     "second batch": (VAN, "forward", 3),
     "judge": (vanbench.report.rows, "_judge_accuracy", 1),
     "write": (vanbench.report.records, "merge", 1),

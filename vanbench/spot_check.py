@@ -34,7 +34,7 @@ from vanbench.evaluation.crops import in_pieces
 from vanbench.evaluation.plan import COUNT_WRONG, Candidate, RunOptions
 from vanbench.evaluation.precision import check_precision
 from vanbench.evaluation.predict import piece_size, predict
-from vanbench.evaluation.ready import open_ready, resolve
+from vanbench.evaluation.ready import open_asked, resolve
 from vanbench.evidence.audit import (
     CONTRADICTED,
     AuditedAccuracy,
@@ -272,7 +272,7 @@ def _open(
         weights=options.weights,
     )
     candidate = Candidate(entry.name, accuracy.protocol, take)
-    return open_ready(candidate, device, resolve(options, device)).model.eval()
+    return open_asked(candidate, device, resolve(options, device)).model.eval()
 
 
 def _shown(images: ImageSet, index: int) -> str:

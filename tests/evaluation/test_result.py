@@ -48,7 +48,7 @@ def test_a_model_that_failed_has_the_same_keys_without_figures(error, status, re
 
 def test_the_words_say_what_was_used_and_where_the_time_went(result):
     assert f"{TOTAL} images, class folders, custom; EXIF orientation" in result.describe()
-    assert "images/s on cpu, fp32, reference: " in result.describe()
+    assert "images/s on cpu, fp32, reference model: " in result.describe()
     part = replace(result, computed=10, data=replace(result.data, used=20, total=24))
     assert part.describe().startswith("20 of 24 images (partial)")
     assert "10 images were predicted before" in part.describe()

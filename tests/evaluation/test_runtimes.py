@@ -133,7 +133,7 @@ def test_models_of_a_run_may_compute_in_different_runtimes(one, tmp_path):
         "one": OPTIMIZED,
         "other": OPENVINO,
     }
-    assert "fp32, optimized and openvino: " in passes["one"].describe()
+    assert "fp32, optimized and openvino model: " in passes["one"].describe()
     assert set(numerics["other"].versions) == {"onnx", "openvino"}
     assert numerics["one"].versions == {}
 

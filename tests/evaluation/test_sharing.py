@@ -23,7 +23,7 @@ from vanbench.evaluation.plan import Candidate, RunOptions
 from vanbench.evaluation.validate import validate_candidates
 from vanbench.prediction_store.store import FILE, Store
 from vanbench.progress import silent
-from vanbench.runtimes.names import AUTO, OPTIMIZED, REFERENCE
+from vanbench.runtimes.names import OPTIMIZED, REFERENCE
 
 SEVERAL = (2, 3, 4)
 
@@ -105,14 +105,6 @@ def alone(candidates, options, tmp_path):
         return counts(passes["a"]), stored(how.store)
 
     return run
-
-
-def test_the_first_process_chooses_the_runtime_of_all(candidates, drawn, options, alone):
-    data = drawn(300)
-    expected, predictions = alone(data)
-    (found, _), _ = on_ranks(2, validated(candidates, data, replace(options, runtime=AUTO)))
-    assert found == expected
-    assert_same(stored(options.store), predictions)
 
 
 @pytest.mark.parametrize("total", [1, 7, 101, pytest.param(997, marks=pytest.mark.slow)])

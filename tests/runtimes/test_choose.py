@@ -62,7 +62,7 @@ def model():
 
 
 def test_every_contender_is_right_and_the_fastest_is_taken(model):
-    module, chosen = choose(model, IMAGES, SETTING, NOTHING)
+    module, chosen = choose(model, TINY, IMAGES, SETTING, NOTHING)
     assert set(chosen.trial.seconds) == set(CONTENDERS)
     assert chosen.runtime == fastest(chosen.trial.seconds)
     assert chosen.trial.refused == {}
@@ -79,7 +79,7 @@ def test_only_a_clearly_faster_runtime_replaces_the_usual_one():
 
 def test_a_runtime_with_one_weight_changed_is_refused(model, monkeypatch):
     monkeypatch.setitem(RUNTIMES, ONNXRUNTIME, OneWeightChanged())
-    _, chosen = choose(model, IMAGES, SETTING, NOTHING)
+    _, chosen = choose(model, TINY, IMAGES, SETTING, NOTHING)
     assert chosen.runtime != ONNXRUNTIME
     assert set(chosen.trial.refused) == {ONNXRUNTIME}
     assert "differ from the reference's by" in chosen.trial.refused[ONNXRUNTIME]
@@ -88,21 +88,21 @@ def test_a_runtime_with_one_weight_changed_is_refused(model, monkeypatch):
 
 def test_a_runtime_that_fails_is_refused(model, monkeypatch):
     monkeypatch.setitem(RUNTIMES, OPENVINO, Failing())
-    _, chosen = choose(model, IMAGES, SETTING, NOTHING)
+    _, chosen = choose(model, TINY, IMAGES, SETTING, NOTHING)
     assert "no such operator" in chosen.trial.refused[OPENVINO]
 
 
 def test_where_none_is_right_the_reference_computes(model, monkeypatch):
     for name in CONTENDERS:
         monkeypatch.setitem(RUNTIMES, name, OneWeightChanged())
-    module, chosen = choose(model, IMAGES, SETTING, NOTHING)
+    module, chosen = choose(model, TINY, IMAGES, SETTING, NOTHING)
     assert module is model
     assert chosen.runtime == REFERENCE
     assert set(chosen.trial.refused) == set(CONTENDERS)
 
 
 def test_logits_that_are_no_numbers_are_not_right(model):
-    module, chosen = choose(model, IMAGES * torch.nan, SETTING, NOTHING)
+    module, chosen = choose(model, TINY, IMAGES * torch.nan, SETTING, NOTHING)
     assert module is model
     assert chosen.runtime == REFERENCE
 
@@ -110,33 +110,33 @@ def test_logits_that_are_no_numbers_are_not_right(model):
 def test_without_extras_the_usual_one_is_checked_and_taken(model, monkeypatch):
     for name in (ONNXRUNTIME, OPENVINO):
         monkeypatch.setitem(RUNTIMES, name, Absent())
-    _, chosen = choose(model, IMAGES, SETTING, NOTHING)
+    _, chosen = choose(model, TINY, IMAGES, SETTING, NOTHING)
     assert (chosen.runtime, chosen.trial.seconds, chosen.trial.refused) == (OPTIMIZED, {}, {})
     assert chosen.error <= MOST_ERROR["fp32"]
 
 
 def test_a_short_pass_gets_the_usual_one(model):
-    _, chosen = choose(model, IMAGES, SETTING, NOTHING, worth_a_trial=False)
+    _, chosen = choose(model, TINY, IMAGES, SETTING, NOTHING, worth_a_trial=False)
     assert (chosen.runtime, chosen.trial.seconds) == (OPTIMIZED, {})
 
 
 def test_a_short_pass_gets_another_where_the_usual_one_is_wrong(model, monkeypatch):
     monkeypatch.setitem(RUNTIMES, OPTIMIZED, OneWeightChanged())
-    _, chosen = choose(model, IMAGES, SETTING, NOTHING, worth_a_trial=False)
+    _, chosen = choose(model, TINY, IMAGES, SETTING, NOTHING, worth_a_trial=False)
     assert chosen.runtime in (ONNXRUNTIME, OPENVINO)
     assert set(chosen.trial.refused) == {OPTIMIZED}
 
 
 def test_stored_predictions_decide(model):
-    _, chosen = choose(model, IMAGES, SETTING, NOTHING, preferred=[OPENVINO])
+    _, chosen = choose(model, TINY, IMAGES, SETTING, NOTHING, preferred=[OPENVINO])
     assert (chosen.runtime, chosen.trial.seconds) == (OPENVINO, {})
 
 
 def test_an_earlier_trial_decides(model, tmp_path):
     trials = TrialCache(tmp_path / "trials.json")
-    _, first = choose(model, IMAGES, SETTING, trials)
+    _, first = choose(model, TINY, IMAGES, SETTING, trials)
     kept = trials.path.read_text(encoding="utf-8")
-    _, again = choose(randomized(seed=5), IMAGES, SETTING, trials, worth_a_trial=False)
+    _, again = choose(randomized(seed=5), TINY, IMAGES, SETTING, trials, worth_a_trial=False)
     assert again.trial.seconds == first.trial.seconds
     assert again.runtime == first.runtime
     assert trials.path.read_text(encoding="utf-8") == kept
@@ -148,7 +148,7 @@ def test_an_earlier_trial_decides(model, tmp_path):
 def test_no_trial_is_kept_where_a_runtime_was_refused(model, monkeypatch, tmp_path):
     monkeypatch.setitem(RUNTIMES, OPENVINO, Failing())
     trials = TrialCache(tmp_path / "trials.json")
-    choose(model, IMAGES, SETTING, trials)
+    choose(model, TINY, IMAGES, SETTING, trials)
     assert not trials.path.exists()
 
 
@@ -156,11 +156,11 @@ def test_a_precision_that_no_runtime_has(model, monkeypatch):
     for name in CONTENDERS:
         monkeypatch.setitem(RUNTIMES, name, Absent())
     with pytest.raises(DeviceError, match="no installed runtime computes in fp32 on cpu"):
-        choose(model, IMAGES, SETTING, NOTHING)
+        choose(model, TINY, IMAGES, SETTING, NOTHING)
 
 
 def test_bf16_may_differ_by_more(model):
-    _, chosen = choose(model, IMAGES, replace(SETTING, precision="bf16"), NOTHING)
+    _, chosen = choose(model, TINY, IMAGES, replace(SETTING, precision="bf16"), NOTHING)
     assert MOST_ERROR["fp32"] < chosen.error <= MOST_ERROR["bf16"]
 
 
@@ -176,7 +176,13 @@ def test_one_that_is_asked_for_is_taken_or_refused(model, monkeypatch):
 
 def test_the_architecture_is_the_key_and_not_the_number_of_classes(model, tmp_path):
     trials = TrialCache(tmp_path / "trials.json")
-    choose(model, IMAGES, SETTING, trials)
+    choose(model, TINY, IMAGES, SETTING, trials)
     before = trials.path.read_text(encoding="utf-8")
-    choose(randomized(replace(TINY, num_classes=3)), IMAGES, SETTING, trials)
+    choose(
+        randomized(replace(TINY, num_classes=3)),
+        replace(TINY, num_classes=3),
+        IMAGES,
+        SETTING,
+        trials,
+    )
     assert trials.path.read_text(encoding="utf-8") == before

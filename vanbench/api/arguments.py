@@ -10,7 +10,7 @@ from vanbench.devices import PRECISIONS
 from vanbench.download.cache import default_cache
 from vanbench.download.obtain import Sources
 from vanbench.errors import DataError
-from vanbench.evaluation.plan import ON_ERROR, TRIALS_FILE, RunOptions
+from vanbench.evaluation.plan import ON_ERROR, RunOptions, default_trials
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.outside.safe_text import shorten
 from vanbench.prediction_store.store import FILE
@@ -74,7 +74,7 @@ def chosen_runtime(
     return next(iter(asked), OPTIMIZED if rewrite else AUTO)
 
 
-def run_options(results: AnyPath, origin: Sources, **given: Any) -> RunOptions:
+def run_options(results: AnyPath, **given: Any) -> RunOptions:
     """How a validation runs, with the predictions stored under ``results``; ValueError if wrong."""
     check_choice("precision", given.get("precision", "fp32"), PRECISIONS)
     check_number("batch_size", given["batch_size"], 1)
@@ -84,7 +84,7 @@ def run_options(results: AnyPath, origin: Sources, **given: Any) -> RunOptions:
     check_choice("weights", given["weights"], (None, *WEIGHTS))
     if given["cache_images"] is not None:
         given["cache_images"] = Path(given["cache_images"])
-    return RunOptions(**given, store=Path(results) / FILE, trials=origin.cache / TRIALS_FILE)
+    return RunOptions(**given, store=Path(results) / FILE, trials=default_trials())
 
 
 def data_set(zoo: Zoo, data: AnyPath | None) -> Path | None:

@@ -193,7 +193,6 @@ def verify(
     origin = sources(cache, mirrors, offline)
     options = run_options(
         results,
-        origin,
         device=device,
         precision=precision,
         batch_size=batch_size,

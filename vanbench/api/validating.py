@@ -178,7 +178,6 @@ def validate(
     origin = sources(cache, mirrors, offline)
     options = run_options(
         results,
-        origin,
         device=device,
         precision=precision,
         batch_size=batch_size,

@@ -18,7 +18,7 @@ from vanbench.cli.output import echo
 from vanbench.cli.progress_display import progress
 from vanbench.devices import PRECISIONS
 from vanbench.distributed import join_team, processes
-from vanbench.evaluation.plan import ON_ERROR, TRIALS_FILE, RunOptions
+from vanbench.evaluation.plan import ON_ERROR, RunOptions, default_trials
 from vanbench.progress import Update
 from vanbench.runtimes import names
 from vanbench.zoo.combined import ALL
@@ -309,7 +309,7 @@ def run_options(function: Function) -> Function:
             arguments=click.get_current_context().meta.get(ARGUMENTS, ()),
             **{name: kwargs.pop(name) for name in (*given, "runtime", "rewrite")},
             store=settings.results / FILE,
-            trials=settings.cache / TRIALS_FILE,
+            trials=default_trials(),
             on_message=settings.detail,
             on_note=settings.say,
         )

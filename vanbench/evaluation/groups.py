@@ -1,6 +1,6 @@
 """The models of a run in groups of one protocol, each in its runtime, with the images they see."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from vanbench.evaluation.ready import ReadyModel, TrialOn, open_ready, trial_on
 from vanbench.evaluation.run_key import masked_rule, numerics_of, run_key, validation_environment
 from vanbench.prediction_store.store import Store
 from vanbench.progress import Progress
-from vanbench.report.records import ValidationEnvironment
 from vanbench.runtimes.choose import CONTENDERS, Chosen
 from vanbench.zoo.entries import EvaluationProtocol
 
@@ -31,67 +30,84 @@ def prepare_groups(
     progress: Progress,
 ) -> tuple[list[Group], dict[str, VanbenchError]]:
     """The models by protocol, and why others cannot run. All processes get the same ones."""
-    groups: list[Group] = []
+    groups: dict[EvaluationProtocol, dict[str, ReadyModel]] = {}
     errors: dict[str, VanbenchError] = {}
-    about = validation_environment(device)
+    seen = _Seen(data, device, options)
     with progress("preparing models", "models") as update:
-        for protocol in dict.fromkeys(candidate.protocol for candidate in candidates):
-            ready: dict[str, ReadyModel] = {}
-            of_protocol = [each for each in candidates if each.protocol == protocol]
+        for number, candidate in enumerate(candidates):
+            update(number, len(candidates), candidate.name)
             try:
                 with unexpected_as_errors():
-                    images, trial = options.team.agree(
-                        partial(_open_images, data, protocol, device, options)
+                    ready = open_ready(
+                        candidate,
+                        device,
+                        options,
+                        partial(seen.trial, candidate.protocol),
+                        partial(seen.stored_runtimes, candidate.protocol),
+                    )
+                    seen.images(candidate.protocol)
+                    groups.setdefault(candidate.protocol, {})[candidate.name] = ready
+            except VanbenchError as error:
+                errors[candidate.name] = error
+    return [
+        (seen.images(protocol), protocol, models) for protocol, models in groups.items()
+    ], errors
+
+
+class _Seen:
+    """The images of a run under each protocol, opened once, when they are asked for."""
+
+    def __init__(self, data: Path, device: torch.device, options: RunOptions):
+        self.data, self.device, self.options = data, device, options
+        self._images: dict[EvaluationProtocol, ImageSet | VanbenchError] = {}
+        self._trials: dict[EvaluationProtocol, TrialOn] = {}
+
+    def images(self, protocol: EvaluationProtocol) -> ImageSet:
+        """The set; DataError, each time again, if it cannot be used."""
+        if protocol not in self._images:
+            try:
+                with unexpected_as_errors():
+                    self._images[protocol] = self.options.team.agree(
+                        lambda: open_images(self.data, protocol.class_ids)
                     )
             except VanbenchError as error:
-                errors |= {candidate.name: error for candidate in of_protocol}
-                continue
-            for candidate in of_protocol:
-                update(len(errors) + len(ready), len(candidates), candidate.name)
-                stored = partial(_stored_runtimes, images, protocol, device, options, about)
-                try:
-                    with unexpected_as_errors():
-                        model = open_ready(candidate, device, options, trial, stored)
-                        ready[candidate.name] = model
-                except VanbenchError as error:
-                    errors[candidate.name] = error
-            if ready:
-                groups.append((images, protocol, ready))
-    return groups, errors
+                self._images[protocol] = error
+        found = self._images[protocol]
+        if isinstance(found, VanbenchError):
+            raise found
+        return found
 
+    def trial(self, protocol: EvaluationProtocol) -> TrialOn:
+        """A few images, by which ``auto`` chooses."""
+        images = self.images(protocol)
+        if protocol not in self._trials:
+            self._trials[protocol] = self.options.team.agree(
+                lambda: trial_on(images, protocol, self.device, self.options)
+            )
+        return self._trials[protocol]
 
-def _open_images(
-    data: Path, protocol: EvaluationProtocol, device: torch.device, options: RunOptions
-) -> tuple[ImageSet, TrialOn]:
-    """The images, and a few of them for the choice of a runtime."""
-    images = open_images(data, protocol.class_ids)
-    return images, trial_on(images, protocol, device, options)
+    def stored_runtimes(
+        self, protocol: EvaluationProtocol, checkpoint: Checkpoint
+    ) -> Collection[str]:
+        """The runtimes with stored predictions of a checkpoint: a resumed run goes on with one."""
+        options, images = self.options, self.images(protocol)
+        if options.store is None or options.fresh or not options.store.exists():
+            return []
+        with Store(options.store, create=False) as store:
+            known = {run.key.identity for run in store.runs()}
+        about = validation_environment(self.device)
 
+        def is_stored(name: str) -> bool:
+            chosen = Chosen(name, options.rewrite)
+            key = run_key(
+                checkpoint.sha256,
+                checkpoint.weights,
+                checkpoint.layer_norm_eps,
+                protocol,
+                numerics_of(self.device, options.precision, chosen),
+                about,
+                chosen_among=masked_rule(images),
+            )
+            return key.identity in known
 
-def _stored_runtimes(
-    images: ImageSet,
-    protocol: EvaluationProtocol,
-    device: torch.device,
-    options: RunOptions,
-    about: ValidationEnvironment,
-    checkpoint: Checkpoint,
-) -> list[str]:
-    """The runtimes with stored predictions of a checkpoint, which a resumed run goes on with."""
-    if options.store is None or options.fresh or not options.store.exists():
-        return []
-    with Store(options.store, create=False) as store:
-        known = {run.key.identity for run in store.runs()}
-    found = []
-    for name in CONTENDERS:
-        key = run_key(
-            checkpoint.sha256,
-            checkpoint.weights,
-            checkpoint.layer_norm_eps,
-            protocol,
-            numerics_of(device, options.precision, Chosen(name, options.rewrite)),
-            about,
-            chosen_among=masked_rule(images),
-        )
-        if key.identity in known:
-            found.append(name)
-    return found
+        return [name for name in CONTENDERS if is_stored(name)]

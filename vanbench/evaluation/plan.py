@@ -1,5 +1,6 @@
 """What a validation is asked to do. No torch here: the command line makes these."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,9 @@ def ignore_message(message: str) -> None:
     """A listener that does nothing."""
 
 
-TRIALS_FILE = "vanbench-trials.json"
-"""The name of the file, in the folder of downloaded files, in which outcomes of trials are kept."""
+def default_trials() -> Path:
+    """The file in which outcomes of trials are kept: in vanbench's folder of the user's cache."""
+    return Path(os.getenv("XDG_CACHE_HOME") or "~/.cache").expanduser() / "vanbench" / "trials.json"
 
 
 @dataclass(frozen=True)

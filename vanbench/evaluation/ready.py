@@ -15,6 +15,7 @@ from vanbench.evaluation.crops import CropsOf
 from vanbench.evaluation.plan import Candidate, RunOptions, spread
 from vanbench.inference.autotune import resolve_config
 from vanbench.inference.trial_cache import TrialCache
+from vanbench.model.architecture import Architecture
 from vanbench.model.torchvision_architecture import AnyArchitecture
 from vanbench.model.van import VAN
 from vanbench.runtimes.choose import REWRITTEN, Chosen, as_asked, choose
@@ -45,7 +46,7 @@ class ReadyModel:
 class TrialOn:
     """What ``auto`` chooses by: a few normalised images, and how many the pass is over."""
 
-    images: Tensor
+    pixels: Tensor
     total: int
 
 
@@ -88,20 +89,53 @@ def open_ready(
     candidate: Candidate,
     device: torch.device,
     options: RunOptions,
-    trial: TrialOn | None = None,
-    stored: StoredRuntimes = lambda _: (),
+    trial: Callable[[], TrialOn],
+    stored: StoredRuntimes,
 ) -> ReadyModel:
     """The candidate's model in its runtime; every process of the team gets the same one.
 
-    ``trial`` and ``stored`` are for ``auto``, which needs a trial's images. Nothing refers to the
-    checkpoint afterwards, so that each model is held once.
+    ``trial`` and ``stored`` are asked only for ``auto``. Nothing refers to the checkpoint
+    afterwards, so that each model is held once.
     """
+    if options.runtime != AUTO:
+        return options.team.agree(lambda: open_asked(candidate, device, options))
     checkpoint = options.team.agree(lambda: _opened(candidate, options))
-    module, chosen = _in_runtime(candidate, checkpoint, device, options, trial, stored)
-    _tell(candidate.name, chosen, options)
-    return ReadyModel(
-        module, checkpoint.sha256, checkpoint.layer_norm_eps, checkpoint.weights, chosen
+    model = checkpoint.model.to(device)
+    if not isinstance(model, VAN):
+        return _ready(checkpoint, *_as_it_is(model, options))
+    setting, images = _setting(candidate, device, options), trial()
+    made: list[nn.Module] = []
+
+    def decide() -> Chosen:
+        assert isinstance(checkpoint.architecture, Architecture)
+        module, chosen = choose(
+            model,
+            checkpoint.architecture,
+            images.pixels,
+            setting,
+            TrialCache(options.trials),
+            worth_a_trial=images.total >= WORTH_A_TRIAL,
+            preferred=stored(checkpoint),
+        )
+        made.append(module)
+        return chosen
+
+    chosen = options.team.at_first(decide)
+    module = options.team.agree(
+        lambda: made[0] if made else as_asked(model, setting, chosen.runtime)[0]
     )
+    _tell(candidate.name, chosen, options)
+    return _ready(checkpoint, module, chosen)
+
+
+def open_asked(candidate: Candidate, device: torch.device, options: RunOptions) -> ReadyModel:
+    """The candidate's model in the runtime that was asked for."""
+    checkpoint = _opened(candidate, options)
+    model = checkpoint.model.to(device)
+    if not isinstance(model, VAN):
+        return _ready(checkpoint, *_as_it_is(model, options))
+    setting = _setting(candidate, device, options)
+    return _ready(checkpoint, *as_asked(model, setting, options.runtime))
 
 
 def _opened(candidate: Candidate, options: RunOptions) -> Checkpoint:
@@ -113,39 +147,14 @@ def _opened(candidate: Candidate, options: RunOptions) -> Checkpoint:
     return checkpoint
 
 
-def _in_runtime(
-    candidate: Candidate,
-    checkpoint: Checkpoint,
-    device: torch.device,
-    options: RunOptions,
-    trial: TrialOn | None,
-    stored: StoredRuntimes,
-) -> tuple[nn.Module, Chosen]:
-    model, team = checkpoint.model.to(device), options.team
-    if not isinstance(model, VAN):
-        return _as_it_is(model, options)
-    setting = Setting(device, options.precision, candidate.protocol.center_crop, options.rewrite)
-    if options.runtime != AUTO:
-        return team.agree(lambda: as_asked(model, setting, options.runtime))
-    assert trial is not None, "auto needs images of the data set"
-    made: list[nn.Module] = []
+def _setting(candidate: Candidate, device: torch.device, options: RunOptions) -> Setting:
+    return Setting(device, options.precision, candidate.protocol.center_crop, options.rewrite)
 
-    def decide() -> Chosen:
-        module, chosen = choose(
-            model,
-            trial.images,
-            setting,
-            TrialCache(options.trials),
-            worth_a_trial=trial.total >= WORTH_A_TRIAL,
-            preferred=stored(checkpoint),
-        )
-        made.append(module)
-        return chosen
 
-    chosen = team.at_first(decide)
-    if made:
-        return team.agree(lambda: made[0]), chosen
-    return team.agree(lambda: as_asked(model, setting, chosen.runtime))[0], chosen
+def _ready(checkpoint: Checkpoint, module: nn.Module, chosen: Chosen) -> ReadyModel:
+    return ReadyModel(
+        module, checkpoint.sha256, checkpoint.layer_norm_eps, checkpoint.weights, chosen
+    )
 
 
 def _as_it_is(model: nn.Module, options: RunOptions) -> tuple[nn.Module, Chosen]:

@@ -174,7 +174,7 @@ class ValidationResult:
         return (
             f"{before if stored else ''}{self.images_per_s:.1f} images/s on "
             f"{self.environment.device}{processes}, {used[0].precision}, "
-            f"{' and '.join(runtimes)}: "
+            f"{' and '.join(runtimes)} model: "
             f"{in_words(self.times, self.seconds)}. {self.hint}"
         ).rstrip()
 

@@ -17,7 +17,7 @@ from vanbench.devices import numerics, synchronize
 from vanbench.errors import DeviceError, VanbenchError, unexpected_as_errors
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.inference.trial_cache import TrialCache, machine
-from vanbench.model.build import read_architecture
+from vanbench.model.architecture import Architecture
 from vanbench.model.van import VAN
 from vanbench.report.records import RuntimeTrial
 from vanbench.runtimes.interface import Setting
@@ -55,6 +55,7 @@ class Chosen:
 
 def choose(
     model: VAN,
+    architecture: Architecture,
     images: Tensor,
     setting: Setting,
     trials: TrialCache,
@@ -66,6 +67,7 @@ def choose(
 
     Args:
         model: In eval mode, on the setting's device.
+        architecture: The model's; with other classes it is as fast.
         images: A few normalised images of the data set, (n, 3, side, side), on the device.
         setting: How to compute.
         trials: Where outcomes of trials are kept.
@@ -81,7 +83,7 @@ def choose(
             f"no installed runtime computes in {setting.precision} on {setting.device}",
             remedy="Name one with --runtime to see what it needs.",
         )
-    check, key = _Check(model, images, setting), _key(model, setting, names)
+    check, key = _Check(model, images, setting), _key(architecture, setting, names)
     seconds = trials.get(dict[str, float], key) or {}
     first = [name for name in names if name in preferred] or _in_order(seconds)
     for name in first or ([] if worth_a_trial else [USUAL]):
@@ -155,6 +157,8 @@ class _Check:
                 with unexpected_as_errors():
                     self._prepare(name)
             except VanbenchError as error:
+                if not RUNTIMES[name].extra:
+                    raise  # a bug, or no memory: not a library that cannot compute this model
                 self.refused[name] = str(error)
         return name in self.ready
 
@@ -212,12 +216,11 @@ def _logits(module: nn.Module, images: Tensor, device: torch.device, precision: 
     return logits.float()
 
 
-def _key(model: VAN, setting: Setting, names: Sequence[str]) -> dict[str, Any]:
+def _key(architecture: Architecture, setting: Setting, names: Sequence[str]) -> dict[str, Any]:
     """What the fastest runtime depends on."""
-    architecture = read_architecture(model.state_dict()).as_dict()
     return {
         "trial": "runtime",
-        "architecture": {**architecture, "num_classes": None},
+        "architecture": {**architecture.as_dict(), "num_classes": None},
         "resolution": setting.resolution,
         "precision": setting.precision,
         "versions": {name: RUNTIMES[name].versions() for name in names},
