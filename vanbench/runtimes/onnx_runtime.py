@@ -41,12 +41,13 @@ class OnnxSessions(nn.Module):
 
     Each core takes images of its own in a session of one thread. A single image, which would leave
     the other cores idle, goes through a session in which all threads share each operation; it is
-    made when the first such image comes.
+    made when the first such image comes. With ``batch``, the graph takes so many images at once,
+    and N is a multiple of it.
     """
 
-    def __init__(self, graph: bytes):
+    def __init__(self, graph: bytes, batch: int | None = None):
         super().__init__()
-        self.graph, self.threads = graph, torch.get_num_threads()
+        self.graph, self.batch, self.threads = graph, batch, torch.get_num_threads()
         self.session = _session(graph, 1)
         self.pool = ThreadPoolExecutor(self.threads)
 
@@ -57,9 +58,9 @@ class OnnxSessions(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        if len(x) == 1:
+        if len(x) == (self.batch or 1):
             return _logits(self.shared, x)
-        size = min(IMAGES_AT_ONCE, math.ceil(len(x) / self.threads))
+        size = self.batch or min(IMAGES_AT_ONCE, math.ceil(len(x) / self.threads))
         parts = self.pool.map(lambda part: _logits(self.session, part), torch.split(x, size))
         return torch.cat(list(parts))
 
@@ -69,8 +70,13 @@ def _session(graph: bytes, threads: int) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors; the warnings are about its own optimisations
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    options.log_severity_level = 4  # warnings are about its own optimisations, errors are raised
+    return onnxruntime.InferenceSession(
+        graph,
+        options,
+        providers=["CPUExecutionProvider"],
+        enable_fallback=0,  # to the same provider once more, and it prints that on stdout
+    )
 
 
 def _logits(session: Any, x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """OpenVINO on the CPU."""
 
+import sys
 from functools import cache, cached_property
 from typing import Any
 
@@ -13,7 +14,8 @@ from vanbench.runtimes import names
 from vanbench.runtimes.interface import Runtime, Setting, only_on_cpu
 
 _CAPABILITIES = {"bf16": "BF16", "fp16": "FP16"}
-_TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+_TELEMETRY = "openvino_telemetry"
+TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
 class OpenVino(Runtime):
@@ -32,7 +34,7 @@ class OpenVino(Runtime):
         only_on_cpu(self, device)
         super().refuse(device, precision)
         wanted = _CAPABILITIES.get(precision)
-        if wanted and wanted not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        if wanted and wanted not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise DeviceError(
                 f"expected a processor with {precision}, found none: OpenVINO would compute in "
                 "fp32 here",
@@ -44,7 +46,7 @@ class OpenVino(Runtime):
         from vanbench.runtimes.onnx_graph import onnx_model
 
         graph = onnx_model(model, setting.resolution).SerializeToString()
-        return OpenVinoRequests(_core().read_model(graph), _TYPES[setting.precision])
+        return OpenVinoRequests(core().read_model(graph), TYPES[setting.precision])
 
 
 class OpenVinoRequests(nn.Module):
@@ -52,17 +54,17 @@ class OpenVinoRequests(nn.Module):
 
     Images go one by one through as many streams as OpenVINO chooses, which share the threads. A
     single image, which would leave other streams idle, has all threads; that is compiled when the
-    first such image comes.
+    first such image comes. With ``batch``, all this holds for so many images instead of one, and N
+    is a multiple of it.
     """
 
-    def __init__(self, graph: Any, kind: str):
+    def __init__(self, graph: Any, kind: str, batch: int = 1):
         super().__init__()
-        from openvino import AsyncInferQueue
-
-        self.graph, self.kind, self.threads = graph, kind, torch.get_num_threads()
+        self.graph, self.kind, self.batch = graph, kind, batch
+        self.threads = torch.get_num_threads()
         shape = graph.inputs[0].partial_shape
-        graph.reshape([1, *(side.get_length() for side in list(shape)[1:])])
-        self.queue = AsyncInferQueue(self._compiled("THROUGHPUT"))
+        graph.reshape([batch, *(side.get_length() for side in list(shape)[1:])])
+        self.queue = without_telemetry().AsyncInferQueue(self._compiled("THROUGHPUT"))
 
     def _compiled(self, hint: str) -> Any:
         options = {
@@ -70,7 +72,7 @@ class OpenVinoRequests(nn.Module):
             "INFERENCE_PRECISION_HINT": self.kind,
             "INFERENCE_NUM_THREADS": self.threads,
         }
-        return _core().compile_model(self.graph, "CPU", options)
+        return core().compile_model(self.graph, "CPU", options)
 
     @cached_property
     def alone(self) -> Any:
@@ -80,7 +82,7 @@ class OpenVinoRequests(nn.Module):
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
         images = np.ascontiguousarray(x.numpy())
-        if len(x) == 1:
+        if len(x) == self.batch:
             return torch.from_numpy(self.alone.infer({0: images})[0].copy())
         logits: dict[int, Any] = {}
 
@@ -88,14 +90,32 @@ class OpenVinoRequests(nn.Module):
             logits[index] = request.get_output_tensor(0).data.copy()
 
         self.queue.set_callback(keep)
-        for index in range(len(images)):
-            self.queue.start_async({0: images[index : index + 1]}, index)
+        starts = range(0, len(images), self.batch)
+        for start in starts:
+            self.queue.start_async({0: images[start : start + self.batch]}, start)
         self.queue.wait_all()
-        return torch.from_numpy(np.concatenate([logits[i] for i in range(len(images))]))
+        return torch.from_numpy(np.concatenate([logits[start] for start in starts]))
 
 
 @cache
-def _core() -> Any:
-    from openvino import Core
+def core() -> Any:
+    """OpenVINO's ``Core``."""
+    return without_telemetry().Core()
 
-    return Core()
+
+def without_telemetry() -> Any:
+    """The module ``openvino``, imported so that it sends nothing.
+
+    Its import would start a process that reports it to www.google-analytics.com, unless the package
+    openvino_telemetry is missing, which a module of None in ``sys.modules`` means. A program that
+    has imported openvino before has decided that itself.
+    """
+    known = sys.modules.get(_TELEMETRY)
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
+    try:
+        import openvino
+    finally:
+        del sys.modules[_TELEMETRY]
+        if known is not None:
+            sys.modules[_TELEMETRY] = known
+    return openvino
