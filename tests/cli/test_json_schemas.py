@@ -123,6 +123,12 @@ def case_diagnose(place):
     check("diagnose", "van_nano", *DEMO, *IMAGES, "--sample", 10, *shared(place))
 
 
+def case_export(place):
+    check("export", "van_nano", place / "van.onnx", *DEMO, *shared(place))
+    check("export", "van_nano", place / "van.xml", *DEMO, *shared(place), "--with-normalization")
+    check("export", "van_nano", place / "van.xml", *DEMO, *shared(place), code=3)
+
+
 def case_convert(place):
     check("convert", demo_checkpoint(), place / "out.safetensors")
     check("convert", demo_checkpoint(), place / "out.safetensors", code=3)

@@ -29,6 +29,7 @@ ARGUMENTS = {
     "diagnose": ["van_nano", "--zoo", "demo", "--sample", 4, "--workers", 0],
     "compare-models": [],
     "convert": [demo_checkpoint(), "{tmp}/out.safetensors"],
+    "export": ["van_nano", "{tmp}/van.onnx", "--zoo", "demo"],
     "compare-weights": [demo_checkpoint(), demo_checkpoint()],
     "table": [],
     "audit": [],

@@ -45,6 +45,7 @@ CASES = {
     "compare": "compare 1 2 --flips 3",
     "diagnose": "diagnose van_nano --zoo demo --workers 0 --sample 40",
     "convert": "convert my_van.pth my_van.safetensors",
+    "export": "export van_nano van.xml --zoo demo --with-normalization",
     "compare-weights": "compare-weights my_van.pth other.pth",
     "claims": "claims van_b6",
     "flops-all": "flops --zoo all van_b6",

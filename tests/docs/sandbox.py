@@ -83,6 +83,7 @@ def prime(root: Path, env: dict[str, str]) -> None:
     run("validate", "--all", "--data", root / "data/imagenet/val", env=env)
     run("verify", "--all", "--zoo", "demo", env=env)
     run("predictions", "van_b0.in1k", "--write", "before-upgrade.csv", env=env)
+    run("export", "--checkpoint", "my_van.pth", "my_van.onnx", env=env)
 
 
 def _published(root: Path, name: str) -> Claim:

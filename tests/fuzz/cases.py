@@ -17,7 +17,7 @@ from tests.fuzz.kind import Kind
 from vanbench.benchmark.memory import high_water
 from vanbench.errors import InternalError, VanbenchError
 
-MODULES = ("texts", "data_sets", "weights", "stored", "crops", "evidence")
+MODULES = ("texts", "data_sets", "weights", "stored", "crops", "evidence", "exported")
 SAME, OTHER, REFUSED, VIOLATION = "same", "other", "refused", "violation"
 
 CPU_SECONDS = 10

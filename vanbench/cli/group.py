@@ -41,6 +41,7 @@ COMMANDS = {
     "compare": "compare",
     "diagnose": "diagnose",
     "convert": "convert",
+    "export": "export",
     "compare-weights": "compare_weights",
     "claims": "claims",
     "compare-models": "compare_models",

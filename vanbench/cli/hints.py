@@ -29,6 +29,8 @@ SYNONYMS = {
     "ls": "list",
     "macs": "flops",
     "models": "list",
+    "onnx": "export",
+    "openvino": "export",
     "parameters": "flops",
     "params": "flops",
     "perf": "bench",

@@ -10,7 +10,7 @@ from vanbench.checkpoints.load import Checkpoint
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
 from vanbench.errors import VanbenchError, unexpected_as_errors
-from vanbench.evaluation.plan import Candidate, RunOptions
+from vanbench.evaluation.plan import AnyCandidate, RunOptions
 from vanbench.evaluation.ready import ReadyModel, TrialOn, open_ready, trial_on
 from vanbench.evaluation.run_key import masked_rule, numerics_of, run_key, validation_environment
 from vanbench.prediction_store.store import Store
@@ -23,7 +23,7 @@ Group = tuple[ImageSet, EvaluationProtocol, Mapping[str, ReadyModel]]
 
 
 def prepare_groups(
-    candidates: Sequence[Candidate],
+    candidates: Sequence[AnyCandidate],
     data: Path,
     device: torch.device,
     options: RunOptions,

@@ -8,12 +8,13 @@ from pathlib import Path
 from vanbench.checkpoints.load import Checkpoint, hash_checkpoint, open_checkpoint
 from vanbench.devices import choose_device
 from vanbench.download.obtain import Sources, obtain_all
-from vanbench.errors import VanbenchError
-from vanbench.evaluation.plan import Candidate, RunOptions
+from vanbench.errors import VanbenchError, unexpected_as_errors
+from vanbench.evaluation.plan import AnyCandidate, Candidate, ExportedCandidate, RunOptions
 from vanbench.evaluation.precision import check_runtime
 from vanbench.evaluation.result import ValidationResult, not_measured_json
 from vanbench.evaluation.result_json import UsedData, ValidatedModel
 from vanbench.evaluation.validate import validate_candidates
+from vanbench.exported.load import is_exported, open_exported, prepare
 from vanbench.model.architecture import Architecture
 from vanbench.progress import Progress, silent
 from vanbench.report.records import FP32, Record, with_accuracy
@@ -106,7 +107,12 @@ def validate_file(
     options: RunOptions,
     progress: Progress = silent,
 ) -> Validated:
-    """Validate a file that no zoo has; it is called by its file name."""
+    """Validate a file that no zoo has; it is called by its file name.
+
+    An exported file is validated by the protocol in its metadata, if it has any.
+    """
+    if is_exported(checkpoint):
+        return _validate_exported(checkpoint, protocol, data, options, progress)
 
     def take() -> Checkpoint:
         hashed = options.team.on_each_node(partial(hash_checkpoint, checkpoint))
@@ -116,9 +122,32 @@ def validate_file(
     return _validated((candidate.name,), [candidate], {}, data, options, progress)
 
 
+def _validate_exported(
+    path: Path,
+    protocol: EvaluationProtocol,
+    data: Path,
+    options: RunOptions,
+    progress: Progress,
+) -> Validated:
+    """Validate an ONNX file or OpenVINO's IR, in its own runtime or in the one asked for."""
+    if options.device == "auto":
+        options = replace(options, device="cpu")
+    try:
+        with unexpected_as_errors():
+            file = options.team.agree(lambda: open_exported(path, weights=options.weights))
+    except VanbenchError as error:
+        return Validated((path.name,), {}, {path.name: error}, {})
+    protocol = file.metadata.protocol if file.metadata else protocol
+    if options.runtime == AUTO:
+        options = replace(options, runtime=file.runtimes[0])
+    take = partial(prepare, file, protocol, options.runtime, options.precision)
+    candidate = ExportedCandidate(path.name, protocol, take)
+    return _validated((candidate.name,), [candidate], {}, data, options, progress)
+
+
 def _validated(
     names: tuple[str, ...],
-    candidates: Sequence[Candidate],
+    candidates: Sequence[AnyCandidate],
     missing: Mapping[str, VanbenchError],
     data: Path,
     options: RunOptions,

@@ -13,6 +13,7 @@ from vanbench.zoo.entries import EvaluationProtocol
 
 if TYPE_CHECKING:
     from vanbench.checkpoints.load import Checkpoint
+    from vanbench.exported.load import Exported
 
 STOP, COUNT_WRONG = ON_ERROR = ("stop", "count-wrong")
 """What an image that cannot be read does: it ends the run, or counts as wrong."""
@@ -78,6 +79,18 @@ class Candidate:
     protocol: EvaluationProtocol
     open: Callable[[], "Checkpoint"]
     rewritable: bool = True
+
+
+@dataclass(frozen=True)
+class ExportedCandidate:
+    """An exported file to validate, which has its runtime. ``open`` is called once."""
+
+    name: str
+    protocol: EvaluationProtocol
+    open: Callable[[], "Exported"]
+
+
+AnyCandidate = Candidate | ExportedCandidate
 
 
 def spread(total: int, limit: int | None) -> list[int]:

@@ -12,7 +12,13 @@ from vanbench.data.layouts.images import ImageSet
 from vanbench.data.preprocess import normalize
 from vanbench.errors import ScoringError
 from vanbench.evaluation.crops import CropsOf
-from vanbench.evaluation.plan import Candidate, RunOptions, spread
+from vanbench.evaluation.plan import (
+    AnyCandidate,
+    Candidate,
+    ExportedCandidate,
+    RunOptions,
+    spread,
+)
 from vanbench.inference.autotune import resolve_config
 from vanbench.inference.trial_cache import TrialCache
 from vanbench.model.architecture import Architecture
@@ -86,7 +92,7 @@ StoredRuntimes = Callable[[Checkpoint], Collection[str]]
 
 
 def open_ready(
-    candidate: Candidate,
+    candidate: AnyCandidate,
     device: torch.device,
     options: RunOptions,
     trial: Callable[[], TrialOn],
@@ -97,6 +103,8 @@ def open_ready(
     ``trial`` and ``stored`` are asked only for ``auto``. Nothing refers to the checkpoint
     afterwards, so that each model is held once.
     """
+    if isinstance(candidate, ExportedCandidate):
+        return options.team.agree(lambda: _exported(candidate))
     if options.runtime != AUTO:
         return options.team.agree(lambda: open_asked(candidate, device, options))
     checkpoint = options.team.agree(lambda: _opened(candidate, options))
@@ -147,6 +155,15 @@ def _opened(candidate: Candidate, options: RunOptions) -> Checkpoint:
     return checkpoint
 
 
+def _exported(candidate: ExportedCandidate) -> ReadyModel:
+    found = candidate.open()
+    remedy = "Give a --zoo whose protocol has its classes (docs/own-model.md)."
+    _refuse_classes(found.num_classes, candidate.protocol, remedy)
+    return ReadyModel(
+        found.model, found.sha256, found.layer_norm_eps, found.weights, Chosen(found.runtime)
+    )
+
+
 def _setting(candidate: Candidate, device: torch.device, options: RunOptions) -> Setting:
     return Setting(device, options.precision, candidate.protocol.center_crop, options.rewrite)
 
@@ -187,10 +204,15 @@ def _tell(name: str, chosen: Chosen, options: RunOptions) -> None:
 
 def refuse_head(architecture: AnyArchitecture, protocol: EvaluationProtocol) -> None:
     """ScoringError if such a model cannot be scored over the protocol's classes."""
-    wanted, found = len(protocol.class_ids), architecture.num_classes
+    remedy = "Pre-trained backbones are for fine-tuning and cannot be validated as they are."
+    _refuse_classes(architecture.num_classes, protocol, remedy)
+
+
+def _refuse_classes(found: int, protocol: EvaluationProtocol, remedy: str) -> None:
+    wanted = len(protocol.class_ids)
     if found != wanted:
         head = f"a head of {found} classes" if found else "no classification head"
         raise ScoringError(
             f"expected a head of {wanted} classes for Top-1/Top-5, found {head}",
-            remedy="Pre-trained backbones are for fine-tuning and cannot be validated as they are.",
+            remedy=remedy,
         )

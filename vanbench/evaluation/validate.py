@@ -30,7 +30,7 @@ from vanbench.errors import (
 from vanbench.evaluation.collect import Collected, batches_left
 from vanbench.evaluation.estimate import note_estimate
 from vanbench.evaluation.groups import prepare_groups
-from vanbench.evaluation.plan import STOP, Candidate, RunOptions, spread
+from vanbench.evaluation.plan import STOP, AnyCandidate, Candidate, RunOptions, spread
 from vanbench.evaluation.precision import check_precision, check_runtime
 from vanbench.evaluation.ready import ReadyModel, resolve
 from vanbench.evaluation.result import RealScore, ValidationResult
@@ -59,7 +59,7 @@ STORED_BEFORE = "Predictions that were stored before are kept. The same command 
 
 
 def validate_candidates(
-    candidates: Sequence[Candidate], data: Path, options: RunOptions, progress: Progress = silent
+    candidates: Sequence[AnyCandidate], data: Path, options: RunOptions, progress: Progress = silent
 ) -> tuple[dict[str, ValidationResult], dict[str, VanbenchError]]:
     """The pass each checkpoint took part in, by name, and why the others took part in none.
 
@@ -80,7 +80,7 @@ def _threads(here: Processes) -> int | None:
 
 
 def _validate_candidates(
-    candidates: Sequence[Candidate], data: Path, options: RunOptions, progress: Progress
+    candidates: Sequence[AnyCandidate], data: Path, options: RunOptions, progress: Progress
 ) -> tuple[dict[str, ValidationResult], dict[str, VanbenchError]]:
     team = options.team
     try:
@@ -90,7 +90,7 @@ def _validate_candidates(
             check_runtime(device, options)
             if options.arguments and (note := idle_gpus_note(device, options.arguments, team.here)):
                 options.on_note(note)
-            if any(candidate.rewritable for candidate in candidates):
+            if any(isinstance(one, Candidate) and one.rewritable for one in candidates):
                 options = resolve(options, device)
     except VanbenchError as error:
         return {}, {candidate.name: error for candidate in candidates}
@@ -100,7 +100,7 @@ def _validate_candidates(
 
 def _validate_on(
     device: torch.device,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[AnyCandidate],
     data: Path,
     options: RunOptions,
     progress: Progress,

@@ -47,6 +47,7 @@ Examples:
   vanbench validate van_b0 --data /data/imagenet/val
   vanbench validate --all --data /data/imagenet/val --batch-size 128
   vanbench validate --checkpoint my_van.pth --data /data/imagenet/val --limit 1000
+  vanbench validate --checkpoint my_van.onnx --data /data/imagenet/val
 """
 
 
@@ -78,7 +79,8 @@ def command(
     """Measure Top-1 and Top-5 on a validation set.
 
     Each image is decoded once for all models.
-    Preprocessing is the zoo's protocol. Every prediction is kept in RESULTS/predictions.sqlite, so
+    Preprocessing is the zoo's protocol, or the one in the metadata of an exported file (.onnx, or
+    .xml of OpenVINO). Every prediction is kept in RESULTS/predictions.sqlite, so
     that the same command resumes an interrupted run. No record is written; verify does that.
     """
     from vanbench.download.obtain import Sources
