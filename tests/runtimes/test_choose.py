@@ -140,8 +140,8 @@ def test_an_earlier_trial_decides(model, tmp_path):
     assert again.trial.seconds == first.trial.seconds
     assert again.runtime == first.runtime
     assert trials.path.read_text(encoding="utf-8") == kept
-    _, other = choose(randomized(seed=5), images((96, 96), dtype=torch.float32),
-                      replace(SETTING, resolution=96), trials)  # fmt: skip
+    larger = images((96, 96), dtype=torch.float32)
+    _, other = choose(model, TINY, larger, replace(SETTING, resolution=96), trials)
     assert other.trial.seconds != first.trial.seconds
 
 
