@@ -29,7 +29,7 @@ def test_the_record_is_that_of_the_command(measured):
     assert found.records == {"van_nano.digits": written}
     assert found.to_json() == {
         "schema": 1,
-        "models": [written.as_json() | {"reason": None, "error": None}],
+        "models": [written.as_json() | {"reason": None, "error": None, "runtimes": None}],
     }
 
 

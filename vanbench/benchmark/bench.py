@@ -65,6 +65,11 @@ class BenchOptions:
         """Batch 1 for latency, one between, and the largest."""
         return sorted({1, min(4, self.batch_size), self.batch_size})
 
+    @property
+    def runtime_batch_sizes(self) -> list[int]:
+        """Batch 1 for latency, and the largest: many runtimes share the time."""
+        return sorted({1, self.batch_size})
+
 
 def bench_options(
     device: str,
@@ -233,7 +238,14 @@ def compare_logits(models: Mapping[str, nn.Module], x: Tensor) -> tuple[float, b
 
     And whether the five best classes and their order are the same.
     """
-    expected, found = (models[kind](x).float() for kind in (REFERENCE, OPTIMIZED))
+    return compare(*(models[kind](x).float() for kind in (REFERENCE, OPTIMIZED)))
+
+
+def compare(expected: Tensor, found: Tensor) -> tuple[float, bool]:
+    """The largest difference of two logits, relative to the largest of the expected ones.
+
+    And whether the five best classes and their order are the same for every image.
+    """
     assert expected.isfinite().all(), "the random weights must give finite logits"
     top = min(TOP, expected.shape[1])
     same = torch.equal(expected.topk(top).indices, found.topk(top).indices)
@@ -305,9 +317,13 @@ def _optimized(reference: VAN, config: RewriteConfig, options: BenchOptions) -> 
 
 
 def _images(batch: int, device: torch.device) -> Tensor:
-    """The same random images each time, (batch, 3, 224, 224)."""
+    return draw_images(batch, RESOLUTION, device)
+
+
+def draw_images(batch: int, side: int, device: torch.device) -> Tensor:
+    """The same random images each time, (batch, 3, side, side)."""
     generator = torch.Generator().manual_seed(batch)
-    return random_normal(batch, 3, RESOLUTION, RESOLUTION, generator=generator).to(device)
+    return random_normal(batch, 3, side, side, generator=generator).to(device)
 
 
 def _share(options: BenchOptions) -> float:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import psutil
 
@@ -12,6 +12,7 @@ from vanbench.interrupts import children_ignore_ctrl_c
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 T = TypeVar("T")
 STATUS = Path("/proc/self/status")  # Linux
@@ -59,14 +60,23 @@ def in_new_process(function: Callable[..., T], *arguments: object) -> T:
         process.start()
     sender.close()
     try:
-        succeeded, outcome = receiver.recv()
-    except EOFError:
-        process.join()
-        kind = MemoryError if process.exitcode == -9 else RuntimeError
-        raise kind(f"a process ended with exit code {process.exitcode}") from None
+        return cast(T, received(receiver, process))
     finally:
         process.terminate()
         process.join()
+
+
+def received(connection: "Connection", process: "BaseProcess") -> object:
+    """What another process sends: a pair of whether it succeeded, and its result or its exception.
+
+    Raises that exception, and MemoryError if the system killed the process.
+    """
+    try:
+        succeeded, outcome = connection.recv()
+    except (EOFError, ConnectionResetError):
+        process.join()
+        kind = MemoryError if process.exitcode == -9 else RuntimeError
+        raise kind(f"a process ended with exit code {process.exitcode}") from None
     if not succeeded:
         raise outcome
     return outcome

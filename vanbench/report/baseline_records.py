@@ -14,7 +14,8 @@ from typing import cast
 
 from vanbench.environment import Environment
 from vanbench.files import write_atomically
-from vanbench.report.bench_records import RESTORE, BenchModel, LoadSummary, ModelFigures, Sample
+from vanbench.report.bench_json import BenchModel
+from vanbench.report.bench_records import RESTORE, LoadSummary, ModelFigures, Sample
 from vanbench.report.records import ArchitectureJson
 from vanbench.report.versioned_json import read_versioned, refuse_contradictions
 from vanbench.typed_json import to_json

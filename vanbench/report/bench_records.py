@@ -10,15 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import cast
-
-from typing_extensions import TypedDict
 
 from vanbench.environment import Environment
-from vanbench.errors import ErrorJson, VanbenchError, error_json
 from vanbench.files import write_atomically
 from vanbench.inference.rewrite_config import RewriteConfig
-from vanbench.model.torchvision_architecture import AnyArchitectureDict
 from vanbench.report.records import ArchitectureJson
 from vanbench.report.versioned_json import read_versioned, refuse_contradictions
 from vanbench.typed_json import Json, to_json
@@ -153,74 +148,6 @@ class BenchRecord:
         """The form of the record's file."""
         document: Json = to_json(self)
         return document
-
-
-class BenchModel(TypedDict):
-    """The speed of one model."""
-
-    name: str
-    """The model, ARCH.TAG."""
-    reason: str | None
-    """Why it was not measured; null if it was."""
-    error: ErrorJson | None
-    """The failure of this model; null if it was measured."""
-    architecture: AnyArchitectureDict | None
-    """The architecture that was measured; null where nothing was measured."""
-    weights: str | None
-    """What the weights are: ``random``; null where nothing was measured."""
-    resolution: int | None
-    """Side of the square input, in pixels; null where nothing was measured."""
-    device: str | None
-    """The kind of device; null where nothing was measured."""
-    precision: str | None
-    """The arithmetic, such as ``fp32``; null where nothing was measured."""
-    batch_size: int | None
-    """The largest batch, in images; null where nothing was measured."""
-    compile: bool | None
-    """Whether the optimised model was compiled; null where nothing was measured, and for a model of
-    torchvision, to which it does not apply."""
-    choices: RewriteConfig | None
-    """How the optimised model ran; null where nothing was measured, and for a model of
-    torchvision, to which it does not apply."""
-    reference: ModelFigures | None
-    """The reference model; null where nothing was measured."""
-    optimized: ModelFigures | None
-    """The optimised model; null where nothing was measured, and for a model of
-    torchvision, to which it does not apply."""
-    speedup: float | None
-    """How many times faster the optimised model is at ``batch_size``; null where there is none."""
-    max_relative_error: float | None
-    """The largest difference of two logits of both models, relative to the largest logit; null
-    where there is no optimised model."""
-    same_top5: bool | None
-    """Whether both models gave the same five classes for every image; null where there is no
-    optimised model."""
-    batch_sizes: list[BatchFigures] | None
-    """Both models at each batch size; null where there is no optimised model."""
-    ceiling: CeilingFigures | None
-    """What the machine would allow; null where nothing was measured, and for a model of
-    torchvision, to which it does not apply."""
-    load: LoadSummary | None
-    """What else the machine did; null where nothing was measured."""
-    samples_s_cpu_s: dict[str, dict[str, list[Sample]]] | None
-    """Batch size → model → every pass: seconds that went by, and seconds that this process's
-    threads computed; null where nothing was measured."""
-    date: str | None
-    """When it was measured, as YYYY-MM-DD; null where nothing was measured."""
-    environment: Environment | None
-    """What it was measured on; null where nothing was measured."""
-
-
-def measured_json(record: BenchRecord) -> BenchModel:
-    """The form of ``bench --json`` for a model that was measured."""
-    return cast(BenchModel, {**record.as_json(), "reason": None, "error": None})
-
-
-def not_measured_json(name: str, error: VanbenchError) -> BenchModel:
-    """The form of ``bench --json`` for a model that failed: why, and None for each figure."""
-    empty = dict.fromkeys(BenchModel.__annotations__)
-    failed = {"name": name, "reason": str(error), "error": error_json(error)}
-    return cast(BenchModel, empty | failed)
 
 
 def write(results: Path, record: BenchRecord) -> Path:

@@ -1,13 +1,17 @@
 """``vanbench bench``."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 from typing_extensions import TypedDict
 
+from vanbench.benchmark.runtime_steps import expected_runtimes_seconds
 from vanbench.benchmark.steps import expected_seconds
 from vanbench.cli.baselines import about_baselines, print_baselines
+from vanbench.cli.bench_tables import about_models, print_details, print_models
 from vanbench.cli.failures import exit_for
 from vanbench.cli.options import (
     Settings,
@@ -18,21 +22,32 @@ from vanbench.cli.options import (
     precision_option,
     rewriting_options,
 )
-from vanbench.cli.output import echo, print_json, print_table
+from vanbench.cli.output import echo, print_json
 from vanbench.cli.phrases import counted, next_command
-from vanbench.cli.tables import MIDDLE, Column
+from vanbench.cli.runtime_tables import about_runtimes, print_runtimes, runtime_failures
+from vanbench.errors import VanbenchError
 from vanbench.interrupts import keeping
 from vanbench.model.torchvision_architecture import TorchvisionArchitecture
-from vanbench.progress import MINUTE, duration
-from vanbench.report.baseline_records import baseline_json
-from vanbench.report.bench_records import BenchModel, measured_json, not_measured_json
-from vanbench.report.verdicts import NOT_MEASURED
+from vanbench.progress import MINUTE, Update, duration
+from vanbench.report import baseline_records, bench_records, runtime_records
+from vanbench.report.baseline_records import BaselineRecord, baseline_json
+from vanbench.report.bench_json import (
+    BenchModel,
+    measured_json,
+    not_measured_json,
+    runtimes_json,
+)
+from vanbench.report.bench_records import BenchRecord
+from vanbench.report.runtime_records import ALL, RuntimesRecord
+from vanbench.runtimes import names
 from vanbench.zoo.each import for_each
 from vanbench.zoo.entries import Entry
 
 if TYPE_CHECKING:
-    from vanbench.report.baseline_records import BaselineRecord
-    from vanbench.report.bench_records import BenchRecord
+    from vanbench.benchmark.bench import BenchOptions
+    from vanbench.inference.rewrite_config import RewriteConfig
+
+AnyRecord = BenchRecord | BaselineRecord | RuntimesRecord
 
 
 class Document(TypedDict):
@@ -42,7 +57,6 @@ class Document(TypedDict):
     """The models, in the order in which they were asked for."""
 
 
-BUSY = 0.1  # the share of the cores that other processes may use
 FEW_SECONDS = 10
 
 EXAMPLES = """\b
@@ -50,6 +64,8 @@ Examples:
   vanbench bench van_b0
   vanbench bench --all --seconds 30
   vanbench bench van_b2 --batch-size 64 --precision bf16 --json
+  vanbench bench van_b0 --runtime all
+  vanbench bench van_b0 van_b2 --runtime openvino --precision bf16
 """
 
 
@@ -64,6 +80,12 @@ Examples:
 @device_option
 @precision_option
 @rewriting_options
+@option(
+    "--runtime",
+    type=click.Choice([*names.NAMES, names.AUTO, ALL]),
+    help="Measure this runtime beside the reference, or all that are installed, each in every "
+    "precision that it has here.  [default: optimized]",
+)
 @option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: one per core]")
 @option(
     "--seconds",
@@ -79,10 +101,12 @@ def command(
     batch_size: int | None,
     device: str,
     precision: str,
+    runtime: str | None,
     threads: int | None,
     seconds: float,
     details: bool,
-    **rewriting: Any,
+    compile: bool,
+    rewrite: "RewriteConfig | None",
 ) -> None:
     """Measure throughput, latency and peak memory.
 
@@ -92,13 +116,33 @@ def command(
     RESULTS/bench/MODEL.json; another device than the CPU, another precision than fp32, and
     "compile" are part of its name. A model of torchvision is measured as it is, at the size of its
     protocol; its record is in RESULTS/bench/torchvision.
-    """
-    from vanbench.benchmark.baseline import bench_baseline
-    from vanbench.benchmark.bench import bench, bench_options
-    from vanbench.report import baseline_records, bench_records
 
-    options = bench_options(device, precision, batch_size, seconds, threads, **rewriting)
-    if text := estimate_text(len(entries), seconds, options.device.type):
+    With --runtime, each runtime has a process of its own, and the processes take turns; start-up
+    and memory are those of the new process. "all" has one row for each installed runtime in each
+    of its precisions, or only in --precision if that is given; "compiled" is measured only with
+    --compile, because it compiles for minutes. "optimized" and "compiled" alone, and "auto", are
+    the usual benchmark. Records are in RESULTS/bench/runtimes.
+    """
+    from vanbench.benchmark.bench import bench_options
+    from vanbench.benchmark.runtime_cases import resolve_runtime
+
+    try:
+        runtime, compile = resolve_runtime(runtime, compile=compile)
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from error
+    options = bench_options(
+        device, precision, batch_size, seconds, threads, compile=compile, rewrite=rewrite
+    )
+    expected: Callable[[float], float] = expected_seconds
+    measure: Callable[[Settings, Entry, Update], AnyRecord]
+    if runtime is not None:
+        given = click.get_current_context().get_parameter_source("precision")
+        one = runtime != ALL or given != ParameterSource.DEFAULT
+        measure = partial(_runtimes, options, runtime, precision if one else None)
+        expected = _expected(options, runtime, precision if one else None)
+    else:
+        measure = partial(_models, options)
+    if text := estimate_text(len(entries), seconds, options.device.type, expected):
         settings.say(text)
     written: list[str] = []
     with (
@@ -106,7 +150,7 @@ def command(
         settings.progress("measuring", "%") as update,
     ):
 
-        def measure(entry: Entry) -> "BenchRecord | BaselineRecord":
+        def measure_and_write(entry: Entry) -> AnyRecord:
             settings.detail(f"measuring {entry.name}")
 
             def progress(done: int, total: int | None, note: str = "") -> None:
@@ -114,67 +158,129 @@ def command(
                 before = entries.index(entry) * whole
                 update(before + done, len(entries) * whole, f"{entry.name}, {note}")
 
-            architecture = entry.architecture
-            if isinstance(architecture, TorchvisionArchitecture):
-                side = entry.protocol.center_crop
-                baseline = bench_baseline(entry.name, architecture, side, options, progress)
-                baseline_records.write(settings.results, baseline)
-                written.append(entry.name)
-                return baseline
-            record = bench(entry.name, architecture, options, settings.detail, progress)
-            bench_records.write(settings.results, record)
+            record = measure(settings, entry, progress)
             written.append(entry.name)
             return record
 
-        measured, errors = for_each(entries, measure)
-    records = {
-        name: record
-        for name, record in measured.items()
-        if isinstance(record, bench_records.BenchRecord)
-    }
-    baselines = {
-        name: record
-        for name, record in measured.items()
-        if isinstance(record, baseline_records.BaselineRecord)
-    }
+        measured, errors = for_each(entries, measure_and_write)
     if settings.as_json:
-        document: Document = {
-            "models": [
-                measured_json(records[entry.name])
-                if entry.name in records
-                else baseline_json(baselines[entry.name])
-                if entry.name in baselines
-                else not_measured_json(entry.name, errors[entry.name])
-                for entry in entries
-            ]
-        }
+        models = [_json(entry.name, measured, errors) for entry in entries]
+        document: Document = {"models": models}
         print_json(**document)
     else:
-        vans = tuple(entry for entry in entries if entry.name not in baselines)
-        if vans:
-            (_print_details if details else _print)(vans, records)
-        if baselines:
-            print_baselines(list(baselines.values()))
-        for sentence in _answer(list(records.values()), settings):
-            echo(sentence, wrap=not sentence.startswith("Next: "))
-        for sentence in about_baselines(list(baselines.values()), settings.results):
-            echo(sentence, wrap=not sentence.startswith("Next: "))
-    exit_for(errors)
+        _show(entries, measured, settings, details=details)
+    tables = [record for record in measured.values() if isinstance(record, RuntimesRecord)]
+    exit_for(errors | runtime_failures(tables))
 
 
-def estimate_text(models: int, seconds: float, device: str) -> str:
+def _expected(
+    options: "BenchOptions", runtime: str, precision: str | None
+) -> Callable[[float], float]:
+    """How many seconds one model takes, by those of its timed runs.
+
+    DependencyError or DeviceError for a runtime that cannot run here.
+    """
+    from vanbench.benchmark.runtime_cases import cases
+
+    found = cases(runtime, precision, options)
+    compiling = sum(case.runtime == names.COMPILED for case in found)
+    return lambda seconds: expected_runtimes_seconds(seconds, len(found), compiling)
+
+
+def _models(
+    options: "BenchOptions", settings: Settings, entry: Entry, progress: Update
+) -> "BenchRecord | BaselineRecord":
+    """Measure the reference and the rewrite, or a model of torchvision, and write the record."""
+    from vanbench.benchmark.baseline import bench_baseline
+    from vanbench.benchmark.bench import bench
+
+    architecture = entry.architecture
+    if isinstance(architecture, TorchvisionArchitecture):
+        side = entry.protocol.center_crop
+        baseline = bench_baseline(entry.name, architecture, side, options, progress)
+        baseline_records.write(settings.results, baseline)
+        return baseline
+    record = bench(entry.name, architecture, options, settings.detail, progress)
+    bench_records.write(settings.results, record)
+    return record
+
+
+def _runtimes(
+    options: "BenchOptions",
+    runtime: str,
+    precision: str | None,
+    settings: Settings,
+    entry: Entry,
+    progress: Update,
+) -> RuntimesRecord:
+    """Measure a runtime, or all, and write the record."""
+    from vanbench.benchmark.runtime_cases import van_of
+    from vanbench.benchmark.runtimes import bench_runtimes
+
+    record = bench_runtimes(
+        entry.name, van_of(entry), options, runtime, precision, settings.detail, progress
+    )
+    runtime_records.write(settings.results, record)
+    return record
+
+
+def _json(
+    name: str, measured: Mapping[str, AnyRecord], errors: Mapping[str, VanbenchError]
+) -> BenchModel:
+    record = measured.get(name)
+    if isinstance(record, BenchRecord):
+        return measured_json(record)
+    if isinstance(record, RuntimesRecord):
+        return runtimes_json(record)
+    return not_measured_json(name, errors[name]) if record is None else baseline_json(record)
+
+
+def _show(
+    entries: tuple[Entry, ...],
+    measured: Mapping[str, AnyRecord],
+    settings: Settings,
+    *,
+    details: bool,
+) -> None:
+    """The tables, what was found, and what to do next."""
+    records = {name: r for name, r in measured.items() if isinstance(r, BenchRecord)}
+    baselines = [r for r in measured.values() if isinstance(r, BaselineRecord)]
+    tables = [r for r in measured.values() if isinstance(r, RuntimesRecord)]
+    others = {*(r.name for r in baselines), *(r.name for r in tables)}
+    if vans := [entry.name for entry in entries if entry.name not in others]:
+        (print_details if details else print_models)(vans, records)
+    if baselines:
+        print_baselines(baselines)
+    for table in tables:
+        print_runtimes(table)
+    for sentence in (
+        *about_models(list(records.values()), settings.results),
+        *about_baselines(baselines, settings.results),
+        *about_runtimes(tables, settings.results),
+    ):
+        echo(sentence, wrap=not sentence.startswith("Next: "))
+
+
+def estimate_text(
+    models: int,
+    seconds: float,
+    device: str,
+    expected_of_one: Callable[[float], float] = expected_seconds,
+) -> str:
     """About how long a benchmark takes, in one line; empty where that is not worth saying.
+
+    ``expected_of_one`` is how long one model takes, by the seconds of its timed runs.
 
     >>> estimate_text(8, 60, "cpu")
     '≈ 11 min on this CPU for 8 models; --seconds 10 takes 4 min.'
     """
-    expected = models * expected_seconds(seconds)
+    expected = models * expected_of_one(seconds)
     if expected <= MINUTE:
         return ""
     where = "CPU" if device == "cpu" else "GPU"
     text = f"≈ {duration(expected)} on this {where} for {counted(models, 'model')}"
     if seconds > FEW_SECONDS:
-        quick = duration(models * expected_seconds(FEW_SECONDS))
+        quick = duration(models * expected_of_one(FEW_SECONDS))
         text += f"; --seconds {FEW_SECONDS} takes {quick}"
     return f"{text}."
 
@@ -188,118 +294,3 @@ def _kept(entries: tuple[Entry, ...], written: list[str], settings: Settings) ->
         f"{len(written)} of {counted(len(entries), 'model')} are recorded in "
         f"{settings.results / 'bench'}. To measure the others: {next_command('bench', *left)}"
     )
-
-
-def _print(entries: tuple[Entry, ...], records: dict[str, "BenchRecord"]) -> None:
-    """A row for each model: one image at a time, the largest batch, and memory."""
-    largest = max((record.batch_size for record in records.values()), default=0)
-    columns: list[str | Column] = [
-        Column("model", fit=MIDDLE),
-        ">batch 1 images/s",
-        Column(">batch 1 speed-up", drop=2),
-        Column(">p50 ms", drop=1),
-        f">batch {largest} images/s",
-        f">batch {largest} speed-up",
-        Column(">memory MiB", drop=3),
-    ]
-    print_table(columns, [_row(entry.name, records.get(entry.name)) for entry in entries])
-
-
-def _row(name: str, record: "BenchRecord | None") -> list[str]:
-    if record is None:
-        return [name, NOT_MEASURED, "", "", "", "", ""]
-    one, many = record.at(1), record.at(record.batch_size)
-    return [
-        name,
-        f"{one.optimized:.1f}",
-        f"{one.speedup:.2f}",
-        f"{record.optimized.latency_ms.p50:.1f}",
-        f"{many.optimized:.1f}",
-        f"{many.speedup:.2f}",
-        _mebibytes(record.optimized.peak_memory),
-    ]
-
-
-def _answer(records: "list[BenchRecord]", settings: Settings) -> Iterator[str]:
-    """What was found, what makes it doubtful, and what to do next."""
-    if not records:
-        return
-    speedups = [record.speedup for record in records]
-    low, high = f"{min(speedups):.1f}", f"{max(speedups):.1f}"
-    times = low if low == high else f"{low} to {high}"
-    where = "CPU" if records[0].device == "cpu" else "GPU"
-    yield (
-        f"The optimized model is {times} times as fast as the reference at batch "
-        f"{records[0].batch_size} on this {where}; records in {settings.results / 'bench'}."
-    )
-    if different := [record.name for record in records if not record.same_top5]:
-        yield f"Its five best classes differ from the reference's: {', '.join(different)}."
-    busy = [record.load.other_cores or 0.0 for record in records]
-    if max(busy) > BUSY * records[0].load.cores:
-        yield f"Other processes used up to {max(busy):.1f} cores meanwhile: run it again."
-    yield f"Next: {next_command('report')}"
-
-
-def _print_details(entries: tuple[Entry, ...], records: dict[str, "BenchRecord"]) -> None:
-    columns: list[str | Column] = [
-        Column("model", fit=MIDDLE),
-        ">batch",
-        Column(">reference/s", drop=1),
-        ">optimized/s",
-        ">speed-up",
-        Column(">of ceiling", drop=2),
-        ">p50 ms",
-        Column(">p95", drop=5),
-        Column(">p99", drop=4),
-        Column(">reference MiB", drop=6),
-        Column(">optimized MiB", drop=3),
-    ]
-    missing = [""] * (len(columns) - 3)
-    rows = [
-        row
-        for entry in entries
-        for row in (
-            _rows(records[entry.name])
-            if entry.name in records
-            else [[entry.name, "", NOT_MEASURED, *missing]]
-        )
-    ]
-    print_table(columns, rows)
-    for record in records.values():
-        echo(_remark(record))
-
-
-def _rows(record: "BenchRecord") -> list[list[str]]:
-    """One row per batch size. Latency is in the row of batch 1, memory in that of the largest."""
-    rows = []
-    for line in record.batch_sizes:
-        batch = line.batch_size
-        row = [record.name, str(batch), f"{line.reference:.2f}", f"{line.optimized:.2f}"]
-        row += [f"{line.speedup:.2f}", "–", "–", "–", "–", "–", "–"]
-        if batch == 1:
-            latency = record.optimized.latency_ms
-            row[6:9] = [f"{ms:.1f}" for ms in (latency.p50, latency.p95, latency.p99)]
-        if batch == record.batch_size:
-            row[5] = f"{record.ceiling.fraction:.2f}"
-            peaks = (record.reference.peak_memory, record.optimized.peak_memory)
-            row[9:] = [_mebibytes(peak) for peak in peaks]
-        rows.append(row)
-    return rows
-
-
-def _remark(record: "BenchRecord") -> str:
-    ceiling, other = record.ceiling, record.load.other_cores
-    text = (
-        f"{record.name}: largest relative error {record.max_relative_error:.1e}, "
-        f"{'the same' if record.same_top5 else 'different'} Top-5; "
-        f"point-wise convolutions reach {ceiling.pointwise_gmacs_per_s:.0f} GMAC/s here, "
-        f"which would be {ceiling.images_per_s:.1f} images/s, "
-        f"{ceiling.images_per_s / record.reference.images_per_s:.2f} of the reference"
-    )
-    if other is not None:
-        text += f"; other processes used {other:.1f} cores"
-    return text + "."
-
-
-def _mebibytes(size: int | None) -> str:
-    return "–" if size is None else f"{size / 2**20:.0f}"
