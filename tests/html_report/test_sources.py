@@ -2,12 +2,15 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from tests.support.command_line import ROOT
+from tests.support.runtimes import runtimes_record
 from vanbench.errors import RecordError
 from vanbench.html_report.sources import gather
+from vanbench.report import runtime_records
 from vanbench.zoo.reader import load_zoo
 
 
@@ -63,3 +66,16 @@ def test_no_results_at_all(zoo, tmp_path):
     found = gather(zoo, tmp_path / "none")
     assert (found.benches, found.predictions, found.no_predictions) == ((), None, "")
     assert len(found.rows) == len(zoo.entries)
+
+
+def test_runtimes_are_read_and_damaged_ones_are_named(zoo, results):
+    path = runtime_records.write(results, runtimes_record("van_b0.in1k"))
+    named = replace(runtimes_record("van_b1.in1k"), runtime="openvino", precision="fp32")
+    damaged = runtime_records.write(results, named)
+    assert {record.name for record in gather(zoo, results).runtimes} >= {"van_b0.in1k"}
+    damaged.write_text(damaged.read_text().replace('"speedup": 2.0', '"speedup": 3.0'))
+    found = gather(zoo, results)
+    assert runtime_records.read(path) in found.runtimes
+    (problem,) = found.bench_problems
+    assert str(damaged) in problem
+    assert "speedup of openvino bf16 is 3, and its samples give 2" in problem

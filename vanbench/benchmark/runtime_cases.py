@@ -17,7 +17,7 @@ from vanbench.runtimes.interface import Runtime
 from vanbench.runtimes.registry import RUNTIMES
 from vanbench.zoo.entries import Entry
 
-COMPILES = "It compiles for minutes. Add --compile to measure it too."
+COMPILES = "it compiles for minutes; --compile measures it too"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from vanbench.report.charts import (
     complexity_chart,
     speed_chart,
 )
+from vanbench.report.runtime_chart import runtime_chart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +41,7 @@ MOST_NAMED = 30  # points that are labelled with their names
 def charts_of(sources: Sources) -> list[Chart]:
     """The charts of a report that have anything to show."""
     found = (complexity_chart(sources.rows), *accuracy_charts(sources.rows),
-             speed_chart(sources.benches))  # fmt: skip
+             speed_chart(sources.benches), *map(runtime_chart, sources.runtimes))  # fmt: skip
     return [chart for chart in found if chart is not None]
 
 

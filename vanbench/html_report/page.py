@@ -16,6 +16,7 @@ from vanbench.html_report.elements import (
     verdict_mark,
 )
 from vanbench.html_report.models import model_section
+from vanbench.html_report.runtimes import runtimes_part
 from vanbench.html_report.sources import Sources
 from vanbench.html_report.stored import ModelClasses, ModelFlips
 from vanbench.intervals import wilson_interval
@@ -237,6 +238,9 @@ def _tested(found: DifferenceFromFp32 | None) -> tuple[str, str]:
 def _speed(sources: Sources) -> str:
     chart = speed_chart(sources.benches)
     damaged = bullets(sources.bench_problems)
+    runtimes = runtimes_part(sources.runtimes)
+    if chart is None and runtimes:
+        return section("speed-section", "Speed", damaged, runtimes)
     if chart is None:
         advice = "No benchmark is on record. To measure speed: vanbench bench --all."
         return section("speed-section", "Speed", damaged, paragraph(advice))
@@ -246,7 +250,13 @@ def _speed(sources: Sources) -> str:
     rows = [row for record in sources.benches for row in _bench_rows(record)]
     tables = table("Throughput and latency", columns, rows)
     return section(
-        "speed-section", "Speed", damaged, "".join(map(paragraph, machines)), figure(chart), tables
+        "speed-section",
+        "Speed",
+        damaged,
+        "".join(map(paragraph, machines)),
+        figure(chart),
+        tables,
+        runtimes,
     )
 
 

@@ -1,17 +1,21 @@
 """Where a report's content comes from: records, benchmark records, stored predictions."""
 
 import glob
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from vanbench.errors import RecordError
 from vanbench.html_report.stored import PredictionSummary, summarize
 from vanbench.prediction_store.store import FILE, Store
-from vanbench.report import bench_records
+from vanbench.report import bench_records, runtime_records
 from vanbench.report.bench_records import BenchRecord
 from vanbench.report.rows import ModelRow, rows_on_record
+from vanbench.report.runtime_records import RuntimesRecord
 from vanbench.zoo.entries import Zoo
+
+Benched = TypeVar("Benched", BenchRecord, RuntimesRecord)
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Sources:
     bench_problems: tuple[str, ...]
     predictions: PredictionSummary | None
     no_predictions: str
+    runtimes: tuple[RuntimesRecord, ...] = ()
 
 
 def gather(zoo: Zoo, results: Path) -> Sources:
@@ -36,16 +41,22 @@ def gather(zoo: Zoo, results: Path) -> Sources:
     RecordError if the record of a model cannot be used: a report without it would be wrong.
     """
     rows = tuple(rows_on_record(zoo, results))
-    benches, problems = _benches(zoo, results)
+    benches, problems = _benches(zoo, results / "bench", bench_records.read)
+    folder = results / "bench" / runtime_records.FOLDER
+    runtimes, others = _benches(zoo, folder, runtime_records.read)
+    problems += others
     predictions, why = _predictions(results / FILE, [entry.name for entry in zoo.entries])
-    return Sources(zoo, rows, benches, problems, predictions, why)
+    return Sources(zoo, rows, benches, problems, predictions, why, runtimes)
 
 
-def _benches(zoo: Zoo, results: Path) -> tuple[tuple[BenchRecord, ...], tuple[str, ...]]:
+def _benches(
+    zoo: Zoo, folder: Path, read: Callable[[Path], Benched]
+) -> tuple[tuple[Benched, ...], tuple[str, ...]]:
+    """The benchmark records of a folder, and why others cannot be used."""
     found, problems = [], []
-    for name, path in _bench_files(zoo, results / "bench"):
+    for name, path in _bench_files(zoo, folder):
         try:
-            record = bench_records.read(path)
+            record = read(path)
         except RecordError as error:
             problems.append(str(error))
             continue
