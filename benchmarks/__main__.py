@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import data, figures, measures, parts
+from benchmarks import data, figures, measures, parts, runtimes
 from benchmarks.material import photographs
 from vanbench.benchmark.system_load import SystemLoad
 from vanbench.environment import environment, today
@@ -60,6 +60,11 @@ def _end_to_end(folder: Path, options: argparse.Namespace) -> Json:
     return {"images": options.images} | measured
 
 
+def _first_batch(folder: Path, options: argparse.Namespace) -> Json:
+    images = photographs(folder / "many", options.images)
+    return runtimes.first_batch(folder / "started", images, options.repeats)
+
+
 def _one_pass(folder: Path, options: argparse.Namespace) -> Json:
     images = photographs(folder / "some", options.pass_images)
     return measures.one_pass(folder / "files", images, options.pass_images)
@@ -80,6 +85,9 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], Json]] = {
     "storing": lambda folder, options: data.storing(folder / "store", 50_000),
     "van_b0": lambda folder, options: measures.forward("van_b0", options.seconds),
     "van_b2": lambda folder, options: measures.forward("van_b2", options.seconds),
+    "runtimes_b0": lambda folder, options: runtimes.ratios("van_b0", options.seconds),
+    "runtimes_b2": lambda folder, options: runtimes.ratios("van_b2", options.seconds),
+    "first_batch": _first_batch,
     "end_to_end": _end_to_end,
     "one_pass": _one_pass,
     "scaling": _scaling,

@@ -4,14 +4,17 @@
 """
 
 import json
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from tabulate import tabulate
 
 from vanbench.model.architecture import ARCHITECTURES
-from vanbench.report import bench_records, markers
+from vanbench.report import bench_records, markers, runtime_records
 from vanbench.report.bench_records import BenchRecord
+from vanbench.report.runtime_records import RuntimeFigures, RuntimeRow, RuntimesRecord
 from vanbench.typed_json import Json
 
 GIB, MIB = 2**30, 2**20
@@ -35,12 +38,61 @@ def tables(folder: Path) -> str:
             "Another precision, or compiled. The reference has the same precision, and is never "
             "compiled:",
             _markdown([_other(record) for record in others]),
+            *runtime_tables(folder / runtime_records.FOLDER),
             "The project's own benchmarks (`results/bench/project.json`):",
             _markdown(
                 [dict(zip(("measured", "figure", "goal"), line, strict=True)) for line in parts]
             ),
         ]
     )
+
+
+def runtime_tables(folder: Path) -> Iterator[str]:
+    """For each model with a record of all runtimes: what it is of, and a table."""
+    found = [runtime_records.read(path) for path in sorted(folder.glob("*.json"))]
+    for record in found:
+        if not record.variant:
+            yield _about_runtimes(record)
+            yield _markdown([_runtime(row, figures) for row, figures in record.measured])
+
+
+def _about_runtimes(record: RuntimesRecord) -> str:
+    about = record.environment
+    versions = {
+        name: version
+        for row in record.rows
+        for name, version in row.versions.items()
+        if name != "torch"
+    }
+    missing = [f"{row.label} {row.status}" for row in record.rows if row.figures is None]
+    return (
+        f"{record.name} in each runtime (`vanbench bench --runtime all`), {about.cpu}, "
+        f"{about.threads} threads, torch {about.torch}, "
+        f"{', '.join(f'{name} {version}' for name, version in versions.items())}, {record.date}; "
+        f"other processes used {record.load.other_cores or 0.0:.2f} cores"
+        f"{''.join(f'; {text}' for text in missing)}. Images per second at batch "
+        f"{record.batch_size}; speed-up and error are beside the reference in fp32:"
+    )
+
+
+def _runtime(row: RuntimeRow, figures: RuntimeFigures) -> dict[str, str]:
+    start, latency = figures.start_up, figures.latency_ms
+    memory = "–" if figures.peak_memory is None else f"{figures.peak_memory / MIB:.0f}"
+    parts = (start.process_s, start.load_s, start.prepare_s, start.first_batch_s)
+    return {
+        "runtime": row.runtime,
+        "precision": row.precision or "",
+        "images/s": f"{figures.images_per_s:.2f}",
+        "speed-up": f"{figures.speedup:.2f}",
+        "batch 1, p50 / p95 / p99 ms": " / ".join(
+            f"{ms:.1f}" for ms in (latency.p50, latency.p95, latency.p99)
+        ),
+        "peak MiB": memory,
+        "start-up s": f"{start.total_s:.1f}",
+        "process + load + prepare + first batch": " + ".join(f"{part:.1f}" for part in parts),
+        "error": f"{figures.max_relative_error:.0e}",
+        "Top-5": "same" if figures.same_top5 else "differs",
+    }
 
 
 def _about(records: list[BenchRecord]) -> str:
@@ -150,12 +202,33 @@ def _scaling_lines(figures: Json) -> list[tuple[str, str, str]]:
     return [("verify in 2 processes, core-seconds over 1", f"{core_s['2'] / core_s['1']:.2f}", "")]
 
 
-DATA_LINES = {
+def _runtime_lines(name: str, figures: Json) -> list[tuple[str, str, str]]:
+    over, default = figures["over_peer"], figures["runtimes"]["default"]
+    peer = "OpenVINO on the plain model"
+    return [
+        (f"{name}, default with extras ({default}), over {peer}", f"{over['default']:.2f}", "≥ 1"),
+        (f"{name}, default without extras, over {peer}", f"{over['optimized']:.2f}", "≥ 0.95"),
+        (f"{name}, optimized in bf16, over fp32", f"{figures['bf16_over_fp32']:.2f}", "≥ 1.6"),
+    ]
+
+
+def _first_batch_lines(figures: Json) -> list[tuple[str, str, str]]:
+    what = "validate van_b0, to the first stored predictions"
+    return [
+        (f"{what}, s", f"{figures['later_run_s']:.1f}", "≤ 2.5"),
+        (f"{what}, without kept trials, s", f"{figures['first_run_s']:.1f}", ""),
+    ]
+
+
+DATA_LINES: dict[str, Callable[[Json], list[tuple[str, str, str]]]] = {
     "preflight": _preflight_lines,
     "reading": _reading_lines,
     "caching": _caching_lines,
     "storing": _storing_lines,
     "scaling": _scaling_lines,
+    "first_batch": _first_batch_lines,
+    "runtimes_b0": partial(_runtime_lines, "van_b0"),
+    "runtimes_b2": partial(_runtime_lines, "van_b2"),
 }
 
 

@@ -22,8 +22,8 @@ def _one(record: RuntimesRecord) -> str:
     text = (
         f"Runtimes took turns on {where}, {record.date}, with random weights and images. Images "
         f"per second are those of batch {record.batch_size}, latency is that of one image. "
-        "Speed-up, error and Top-5 are those beside the reference in fp32. Start-up is the time of a new "
-        "process to the logits of its first batch."
+        "Speed-up, error and Top-5 are those beside the reference in fp32. Start-up is the time "
+        "of a new process to the logits of its first batch."
     )
     rows = [_cells(row, figures) for row, figures in record.measured]
     chart = runtime_chart(record)
