@@ -8,6 +8,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks import data, figures, measures, parts, runtimes
@@ -48,16 +49,22 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pass-images", type=int, default=192, help="of the pass of five models")
     parser.add_argument("--repeats", type=int, default=2, help="of the end-to-end validation")
     parser.add_argument("--seconds", type=float, default=20, help="for each model's forward pass")
+    parser.add_argument(
+        "--timm", metavar="PYTHON", help="the interpreter of an environment with timm, to compare"
+    )
     options = parser.parse_args()
     if unknown := set(options.part) - PARTS.keys():
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     return options
 
 
-def _end_to_end(folder: Path, options: argparse.Namespace) -> Json:
-    images = photographs(folder / "many", options.images)
-    measured = measures.end_to_end(folder / "files", images, options.repeats)
-    return {"images": options.images} | measured
+def _end_to_end(name: str, share: int, folder: Path, options: argparse.Namespace) -> Json:
+    """Over a share of the images, because a larger model takes longer."""
+    count = options.images // share
+    images = photographs(folder / f"of-{name}", count)
+    repeats = max(1, options.repeats // share)
+    measured = measures.end_to_end(name, folder / "files", images, repeats, options.timm)
+    return {"images": count} | measured
 
 
 def _first_batch(folder: Path, options: argparse.Namespace) -> Json:
@@ -88,7 +95,8 @@ PARTS: dict[str, Callable[[Path, argparse.Namespace], Json]] = {
     "runtimes_b0": lambda folder, options: runtimes.ratios("van_b0", options.seconds),
     "runtimes_b2": lambda folder, options: runtimes.ratios("van_b2", options.seconds),
     "first_batch": _first_batch,
-    "end_to_end": _end_to_end,
+    "end_to_end": partial(_end_to_end, "van_b0", 1),
+    "end_to_end_b2": partial(_end_to_end, "van_b2", 2),
     "one_pass": _one_pass,
     "scaling": _scaling,
 }

@@ -220,6 +220,16 @@ def _first_batch_lines(figures: Json) -> list[tuple[str, str, str]]:
     ]
 
 
+def _end_to_end_lines(
+    name: str, goals: tuple[str, str], figures: Json
+) -> list[tuple[str, str, str]]:
+    what = f"validate {name}, {figures['images']} JPEGs, over"
+    found = [(f"{what} a plain loop", f"{figures['ratio']:.2f}", goals[0])]
+    if (over_timm := figures.get("ratio_over_timm")) is not None:
+        found.append((f"{what} timm's loop", f"{over_timm:.2f}", goals[1]))
+    return found
+
+
 DATA_LINES: dict[str, Callable[[Json], list[tuple[str, str, str]]]] = {
     "preflight": _preflight_lines,
     "reading": _reading_lines,
@@ -227,6 +237,8 @@ DATA_LINES: dict[str, Callable[[Json], list[tuple[str, str, str]]]] = {
     "storing": _storing_lines,
     "scaling": _scaling_lines,
     "first_batch": _first_batch_lines,
+    "end_to_end": partial(_end_to_end_lines, "van_b0", ("≤ 0.45", "≤ 0.35")),
+    "end_to_end_b2": partial(_end_to_end_lines, "van_b2", ("", "≤ 0.45")),
     "runtimes_b0": partial(_runtime_lines, "van_b0"),
     "runtimes_b2": partial(_runtime_lines, "van_b2"),
 }
@@ -242,9 +254,6 @@ def lines(part: str, figures: Json) -> list[tuple[str, str, str]]:
         return [("decoding one 500×375 JPEG, ms", f"{figures['ms_per_image']:.1f}", "")]
     if part in DATA_LINES:
         return DATA_LINES[part](figures)
-    if part == "end_to_end":
-        what = f"validate van_b0, {figures['images']} JPEGs, over a plain loop"
-        return [(what, f"{figures['ratio']:.2f}", "≤ 0.45")]
     if part == "one_pass":
         memory = f"{figures['peak_memory'] / GIB:.2f}"
         return [

@@ -50,10 +50,10 @@ def decoding(count: int = 64) -> Json:
     return {"ms_per_image": 1e3 * median(samples), "bytes_per_image": size, "samples_s": samples}
 
 
-def command(*arguments: str) -> float:
+def command(*arguments: str, python: str = sys.executable) -> float:
     """Seconds that a Python module takes in its own process, with the start of the interpreter."""
     start = perf_counter()
-    subprocess.run([sys.executable, "-m", *arguments], check=True, capture_output=True)
+    subprocess.run([python, "-m", *arguments], check=True, capture_output=True)
     return perf_counter() - start
 
 
@@ -68,17 +68,31 @@ def flops() -> Json:
     return {"flops_all_s": command("vanbench", "flops", "--all")}
 
 
-def end_to_end(folder: Path, images: Path, repeats: int) -> Json:
-    """``vanbench validate`` of van_b0 over ``images``, and a plain loop over them, in turns."""
-    file = str(checkpoint(folder, "van_b0"))
+def end_to_end(name: str, folder: Path, images: Path, repeats: int, timm: str | None) -> Json:
+    """``vanbench validate`` over ``images``, and a plain loop over them, in turns.
+
+    And timm's, if ``timm`` is the interpreter of an environment that has it.
+    """
+    file = str(checkpoint(folder, name))
     ours = ["vanbench", "validate", "--checkpoint", file, "--data", str(images), "--fresh"]
-    ours += ["--results", str(folder / "results"), "-q"]
+    ours += ["--results", str(folder / "results"), "--cache", str(folder / "cache"), "-q"]
     samples: dict[str, list[float]] = {"vanbench": [], "loop": []}
     for _ in range(repeats):
         samples["vanbench"].append(command(*ours))
         samples["loop"].append(command("benchmarks.loop", file, str(images)))
-    vanbench, loop = (median(taken) for taken in samples.values())
-    return {"vanbench_s": vanbench, "loop_s": loop, "ratio": vanbench / loop, "samples_s": samples}
+        if timm:
+            seconds = command("benchmarks.timm_loop", file, str(images), python=timm)
+            samples.setdefault("timm", []).append(seconds)
+    seconds_of = {of: median(taken) for of, taken in samples.items()}
+    vanbench, loop = seconds_of["vanbench"], seconds_of["loop"]
+    return {
+        "vanbench_s": vanbench,
+        "loop_s": loop,
+        "ratio": vanbench / loop,
+        "timm_s": seconds_of.get("timm"),
+        "ratio_over_timm": vanbench / seconds_of["timm"] if timm else None,
+        "samples_s": samples,
+    }
 
 
 def one_pass(folder: Path, images: Path, count: int) -> Json:

@@ -236,7 +236,8 @@ def bench(
         zoo: The name of a shipped zoo (``openmmlab``, ``demo``) or the path of a TOML file.
         results: The folder of the records.
         device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``, or ``auto``: a CUDA GPU if there is one.
-        precision: ``fp32``, ``tf32``, ``fp16`` or ``bf16``.
+        precision: ``fp32``, ``tf32``, ``fp16`` or ``bf16``. With ``runtime="all"``, another one
+            than fp32 is measured alone, beside the reference in fp32.
         batch_size: The largest batch. The default is 16 on a CPU, 256 on a GPU.
         threads: CPU threads. The default is what torch has now.
         seconds: For the timed runs of each model; a slow one takes longer.

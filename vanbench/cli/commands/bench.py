@@ -23,7 +23,7 @@ from vanbench.cli.options import (
     rewriting_options,
 )
 from vanbench.cli.output import echo, print_json
-from vanbench.cli.phrases import counted, next_command
+from vanbench.cli.phrases import SHARED, counted, next_command
 from vanbench.cli.runtime_tables import about_runtimes, print_runtimes, runtime_failures
 from vanbench.errors import VanbenchError
 from vanbench.interrupts import keeping
@@ -292,5 +292,6 @@ def _kept(entries: tuple[Entry, ...], written: list[str], settings: Settings) ->
     left = [entry.name for entry in entries if entry.name not in written]
     return (
         f"{len(written)} of {counted(len(entries), 'model')} are recorded in "
-        f"{settings.results / 'bench'}. To measure the others: {next_command('bench', *left)}"
+        f"{settings.results / 'bench'}. To measure the others: "
+        + next_command("bench", *left, shared=(*SHARED, "runtime", "precision"))
     )
