@@ -3,10 +3,11 @@
 import pytest
 
 import vanbench
-from vanbench.api.benching import FRAME, Benchmark
+from tests.support.runtimes import runtimes_record
+from vanbench.api.benching import FRAME, RUNTIME_FRAME, Benchmark
 from vanbench.errors import DeviceError, VanbenchError
 from vanbench.inference.rewrite_config import RewriteConfig
-from vanbench.report import bench_records
+from vanbench.report import bench_records, runtime_records
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +55,23 @@ def test_a_model_that_fails_is_a_row(measured):
     assert "○ not measured" in repr(failed)
 
 
+def test_runtimes_have_a_row_each(monkeypatch, tmp_path):
+    record = runtimes_record("van_nano.digits")
+    monkeypatch.setattr("vanbench.benchmark.runtimes.bench_runtimes", lambda *_: record)
+    found = vanbench.bench("van_nano", zoo="demo", results=tmp_path, runtime="all")
+    assert runtime_records.read(tmp_path / "bench/runtimes/van_nano.digits.json") == record
+    assert (found.records, found.runtimes) == ({}, {"van_nano.digits": record})
+    frame = found.to_frame()
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == RUNTIME_FRAME
+    assert frame["runtime"].tolist() == [row.runtime for row in record.rows]
+    assert frame["speedup"].tolist()[:2] == [1, 2]
+    assert frame["start_up_s"].tolist()[:2] == [2, 2]
+    assert frame["reason"].tolist()[2] == "the runtime failed: no kernel."
+    (model,) = found.to_json()["models"]
+    assert len(model["runtimes"]) == len(record.rows)
+    assert "pip install 'vanbench[onnx]'" in repr(found)
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
@@ -62,6 +80,9 @@ def test_a_model_that_fails_is_a_row(measured):
         ({"threads": 0}, ValueError, "threads"),
         ({"precision": "int8"}, ValueError, "precision: expected one of"),
         ({"device": "gpu7"}, DeviceError, "gpu7"),
+        ({"runtime": "tensorrt"}, ValueError, "runtime: expected one of"),
+        ({"runtime": "openvino", "compile": True}, ValueError, "compile is the runtime"),
+        ({"runtime": "openvino", "precision": "tf32"}, DeviceError, "does not compute in tf32"),
     ],
 )
 def test_wrong_arguments(tmp_path, wrong, error, message):

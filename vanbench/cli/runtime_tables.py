@@ -14,7 +14,6 @@ from vanbench.report.runtime_records import (
     FOLDER,
     LEFT_OUT,
     NOT_INSTALLED,
-    RuntimeFigures,
     RuntimeRow,
     RuntimesRecord,
 )
@@ -96,19 +95,13 @@ def about_runtimes(records: Sequence[RuntimesRecord], results: Path) -> Iterator
 
 def _fastest(record: RuntimesRecord) -> Iterator[str]:
     """The fastest runtime in fp32, and the fastest of all if that is another one."""
-
-    def speed(found: tuple[RuntimeRow, RuntimeFigures]) -> float:
-        return found[1].images_per_s
-
-    in_fp32 = [found for found in record.measured if found[0].precision == FP32]
-    if len(record.measured) < 2:
-        return
-    best, figures = max(in_fp32, key=speed)
-    text = (
-        f"{record.name}: {best.runtime} is the fastest in fp32, {figures.speedup:.1f} times as "
-        f"fast as the reference at batch {record.batch_size}"
-    )
-    row, figures = max(record.measured, key=speed)
-    if row.precision != FP32:
-        text += f"; {row.label} is {figures.speedup:.1f} times as fast"
-    yield f"{text}."
+    others = sorted(record.measured[1:], key=lambda found: -found[1].images_per_s)
+    in_fp32 = [found for found in others if found[0].precision == FP32]
+    best = list(dict.fromkeys(row.label for row, _ in (*in_fp32[:1], *others[:1])))
+    speedups = {row.label: figures.speedup for row, figures in others}
+    texts = [f"{label} is {speedups[label]:.1f} times as fast" for label in best]
+    if texts:
+        yield (
+            f"{record.name}, batch {record.batch_size}: {texts[0]} as the reference"
+            f"{''.join(f'; {text}' for text in texts[1:])}."
+        )
