@@ -32,7 +32,7 @@ def test_an_option_means_the_same_everywhere():
     """Except defaults and help of options that only some commands give another meaning."""
     own_meaning = {
         "--batch-size", "--workers", "--all", "--write", "--check", "--by", "--resolution",
-        "--details", "--sample",
+        "--details", "--sample", "--runtime",
     }  # fmt: skip
     found = {}
     for name in COMMANDS:

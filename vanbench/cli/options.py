@@ -183,7 +183,7 @@ def rewriting_options(function: Function) -> Function:
 
     return decorated(
         wrapper,
-        option("--compile", is_flag=True, help="Compile the rewrite; the first run takes minutes."),
+        option("--compile", is_flag=True, help="The same as --runtime compiled."),
         option(
             "--choices",
             metavar="JSON",
