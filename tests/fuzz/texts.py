@@ -11,12 +11,14 @@ import click
 from tests.fuzz.kind import Kind
 from tests.fuzz.mutators import json_value, toml_value
 from tests.support.recorded import entry_in, full_record
+from tests.support.runtimes import runtimes_record
 from vanbench.cli.options import rewriting_options
 from vanbench.download.partial import Origin, Part
 from vanbench.errors import VanbenchError, ZooError
 from vanbench.model.expected_counts import expected_flops, expected_params
 from vanbench.outside.text import read_text
-from vanbench.report import bench_records, markers, record_files
+from vanbench.report import bench_records, markers, record_files, runtime_records
+from vanbench.report.runtime_chart import runtime_chart
 from vanbench.zoo.advice import advice
 from vanbench.zoo.importing.convert import MOST_BYTES, import_zoo
 from vanbench.zoo.reader import load_zoo
@@ -74,6 +76,16 @@ def _bench(folder: Path) -> list[Path]:
 
 def _read_bench(folder: Path, path: Path) -> Any:
     return repr(bench_records.read(path).as_json())
+
+
+def _runtimes(folder: Path) -> list[Path]:
+    return [runtime_records.write(folder, runtimes_record())]
+
+
+def _read_runtimes(folder: Path, path: Path) -> Any:
+    """The record, and the chart that is made of it."""
+    record = runtime_records.read(path)
+    return repr((record, runtime_chart(record)))
 
 
 def _readme(folder: Path) -> list[Path]:
@@ -138,6 +150,7 @@ KINDS = {
     "published-table": Kind(_published, _read_published),
     "record": Kind(_record, _read_record, (json_value,)),
     "bench-record": Kind(_bench, _read_bench, (json_value,)),
+    "runtimes-record": Kind(_runtimes, _read_runtimes, (json_value,)),
     "readme": Kind(_readme, _read_readme),
     "part-note": Kind(_note, _read_note, (json_value,)),
     "choices": Kind(_choices, _read_choices, (json_value,)),
