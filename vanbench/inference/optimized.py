@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vanbench.inference import passes
+from vanbench.inference import memory, passes
 from vanbench.inference.fused_conv import PackedConvolution
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.van import VAN
@@ -89,8 +89,10 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     """
     own = torch.get_num_threads()
     started = Barrier(threads + 1)
+    held: list[Tensor | None] = []
 
     def start() -> None:
+        held.append(memory.hold_heaps())
         torch.get_num_threads()  # a thread's first call would undo what was set before it
         torch.set_num_threads(1)
         started.wait()
@@ -136,7 +138,10 @@ def optimize(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN
     >>> fast = vanbench.optimize(vanbench.create_model("van_b0"))
     """
     _require_van(model)
-    config = config or default_config(next(model.parameters()).device)
+    device = next(model.parameters()).device
+    config = config or default_config(device)
+    if device.type == "cpu":
+        memory.keep_freed_blocks()
     network = copy.deepcopy(model).eval().requires_grad_(False)
     options: dict[str, dict[str, Any]] = {
         "regroup_dilated": {"stages": config.regroup},
