@@ -36,6 +36,7 @@ MODULES = (
     "evaluation/predict.py",
     "inference/fused_conv.py",
     "inference/optimized.py",
+    "inference/packed.py",
     "inference/passes.py",
     "inference/triton_conv.py",
     "model/build.py",
@@ -50,6 +51,7 @@ MODULES = (
 
 CODE_OF_VERSION = {
     1: "6b790bfc9b300b490960268accfdafe0b5b16af51ac3802912f44105d012085a",
+    2: "b346fa7ff065ba2d5c1e7f38cffce028d49582b9e7b707d4b8ac6fa602865a3a",
 }
 """NUMERICS_VERSION → SHA-256 over the code of MODULES.
 

@@ -37,11 +37,15 @@ def test_a_variant_is_chosen_only_when_clearly_faster():
     )
 
 
-def test_kernels_are_left_out_where_they_cannot_run():
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_kernels_are_left_out_where_they_cannot_run(monkeypatch, has_bf16):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16, raising=False)
     usual = RewriteConfig(triton=True)
     packed, unpacked = RewriteConfig(), RewriteConfig(pack=False)
+    found = resolve_config(usual, CPU, "bf16", compile=False, on_message=print)
+    assert found == (packed if has_bf16 else unpacked)
     assert resolve_config(usual, CPU, "fp32", compile=False, on_message=print) == packed
-    assert resolve_config(usual, CPU, "bf16", compile=False, on_message=print) == unpacked
+    assert resolve_config(usual, CPU, "fp16", compile=False, on_message=print) == unpacked
     assert resolve_config(usual, CPU, "fp32", compile=True, on_message=print) == unpacked
 
 

@@ -313,7 +313,9 @@ def _peak(
 
 
 def _optimized(reference: VAN, config: RewriteConfig, options: BenchOptions) -> nn.Module:
-    return (compiled if options.compile else optimize)(reference, config=config)
+    if options.compile:
+        return compiled(reference, config=config)
+    return optimize(reference, config=config, precision=options.precision)
 
 
 def _images(batch: int, device: torch.device) -> Tensor:

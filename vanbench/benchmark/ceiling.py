@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vanbench.devices import synchronize
-from vanbench.inference.fused_conv import PackedConvolution, can_pack
+from vanbench.inference.packed import PackedPointwise, can_pack
 from vanbench.model.architecture import Architecture
 from vanbench.model.build import random_normal
 
@@ -91,14 +91,14 @@ def _seconds_per_image(shape: Pointwise, device: torch.device) -> float:
     for name, like in conv.named_parameters():
         values = random_normal(*like.shape, generator=generator).to(device)
         setattr(conv, name, nn.Parameter(values, requires_grad=False))
-    variants: list[nn.Module] = [conv]
-    if can_pack(conv.weight):
-        variants.append(PackedConvolution(conv, (4, shape.in_dim, shape.side, shape.side)))
+    packed = PackedPointwise(conv, 4 * shape.side**2) if can_pack(conv.weight) else None
     fastest = []
     for batch in BATCHES if device.type == "cpu" else GPU_BATCHES:
         x = random_normal(batch, shape.in_dim, shape.side, shape.side, generator=generator)
         x = x.to(device).contiguous(memory_format=torch.channels_last)
-        fastest += [_shortest(variant, x) / batch for variant in variants]
+        fastest.append(_shortest(conv, x) / batch)
+        if packed is not None:
+            fastest.append(_shortest(packed, x.permute(0, 2, 3, 1)) / batch)
     return min(fastest)
 
 

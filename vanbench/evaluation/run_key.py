@@ -15,7 +15,7 @@ from vanbench.runtimes.registry import RUNTIMES
 from vanbench.typed_json import to_json
 from vanbench.zoo.entries import EvaluationProtocol
 
-NUMERICS_VERSION = 1
+NUMERICS_VERSION = 2
 """Raised by one with every change of the code after which a logit can be another number.
 
 Predictions that were stored under another version stay, as another run, and are not used again.

@@ -17,6 +17,7 @@ from torch import Tensor
 from vanbench.devices import numerics, synchronize
 from vanbench.inference.fused_conv import can_use_triton
 from vanbench.inference.optimized import OptimizedVAN, default_config, optimize
+from vanbench.inference.packed import packs_for
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.inference.trial_cache import TrialCache, machine
 from vanbench.model.architecture import ARCHITECTURES
@@ -68,10 +69,10 @@ def resolve_config(
 ) -> RewriteConfig:
     """The given config, or the trial's, as they can run; ``on_message`` gets the trial's outcome.
 
-    The outcome of an earlier trial comes from ``trials``, and a new one is kept there. Packed
-    kernels compute in float32, and the compiler cannot optimise them, so they are not used with
-    another precision or with compiling; those of Triton only where it is. The trial is made in
-    float32, uncompiled.
+    The outcome of an earlier trial comes from ``trials``, and a new one is kept there. The compiler
+    cannot optimise packed kernels, so they are not used with compiling. They are for float32, and
+    for bfloat16 where the processor multiplies such numbers; those of Triton are used only where
+    it is. The trial is made in float32, uncompiled.
     """
     if given is None:
         trial = _kept_or_made(device, trials or TrialCache())
@@ -79,7 +80,7 @@ def resolve_config(
         given = trial.config
     return replace(
         given,
-        pack=given.pack and precision == "fp32" and not compile,
+        pack=given.pack and not compile and packs_for(precision),
         triton=given.triton and can_use_triton(device),
     )
 

@@ -16,8 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vanbench.inference import memory, passes
-from vanbench.inference.fused_conv import PackedConvolution
+from vanbench.inference import memory, packed, passes
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.van import VAN
 
@@ -32,14 +31,15 @@ def default_config(device: torch.device) -> RewriteConfig:
 class OptimizedVAN(nn.Module):
     """A rewritten VAN for inference: maps (N, 3, H, W) to logits (N, classes).
 
-    It computes in micro-batches. With packed weights it computes in float32, also under autocast,
-    and cannot be copied, saved or moved: its ``state_dict`` does not have them.
+    It computes in micro-batches. With packed weights it computes in the precision that they were
+    packed for, also under autocast, and cannot be copied, saved or moved: its ``state_dict`` does
+    not have them.
     """
 
-    def __init__(self, network: nn.Module, config: RewriteConfig):
+    def __init__(self, network: nn.Module, config: RewriteConfig, at_once: int):
         super().__init__()
-        self.network, self.config = network, config
-        self.packed = any(isinstance(module, PackedConvolution) for module in network.modules())
+        self.network, self.config, self.at_once = network, config, at_once
+        self.packed = any(isinstance(module, packed.PackedStage) for module in network.modules())
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class OptimizedVAN(nn.Module):
 
     def _in_pieces(self, x: Tensor) -> Tensor:
         threads = torch.get_num_threads() if self.config.parallel else 1
-        pieces = torch.split(x, _piece_size(len(x), self.config.micro_batch, threads))
+        pieces = torch.split(x, _piece_size(len(x), self.at_once, threads))
         if len(pieces) == 1:
             return self.network(x)
         if threads == 1:
@@ -105,6 +105,9 @@ def _pool(threads: int, process: int) -> ThreadPoolExecutor:
     return pool
 
 
+PACKED_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""The precisions that weights can be packed for."""
+
 STEPS: dict[str, Callable[..., None]] = {
     "fold_patch_embed": passes.fold_patch_embed,
     "fold_norm1": passes.fold_norm1,
@@ -112,6 +115,7 @@ STEPS: dict[str, Callable[..., None]] = {
     "fold_layer_scales": passes.fold_layer_scales,
     "regroup_dilated": passes.regroup_dilated,
     "split_mlp": passes.split_mlp,
+    "pack_stages": packed.pack_stages,
     "channels_last": passes.channels_last,
     "depthwise_in_triton": passes.depthwise_in_triton,
     "fuse_operators": passes.fuse_operators,
@@ -119,17 +123,21 @@ STEPS: dict[str, Callable[..., None]] = {
 """The steps in their order; OptimizedVAN does ``micro_batch`` and ``parallel`` after them."""
 
 
-def optimize(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN:
+def optimize(
+    model: VAN, *, config: RewriteConfig | None = None, precision: str = "fp32"
+) -> OptimizedVAN:
     """A module with the same logits as ``model`` in eval mode, faster (docs/performance.md).
 
     Args:
         model: A VAN of this package, which stays as it is.
         config: Which variant of the rewrite runs. The default suits most machines;
             ``vanbench.inference.autotune.tune`` finds the best for this one.
+        precision: What packed weights compute in: ``fp32``, or ``bf16`` for logits that are
+            close to those of ``model``. In any other, nothing is packed.
 
     Returns:
         A copy for inference on the same device in the same dtype. On a CPU its weights are packed:
-        it computes in float32 also under autocast, and cannot be copied, saved or moved.
+        it computes in ``precision`` also under autocast, and cannot be copied, saved or moved.
         ``RewriteConfig(pack=False)`` makes one that can, somewhat slower.
 
     Raises:
@@ -143,15 +151,21 @@ def optimize(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN
     if device.type == "cpu":
         memory.keep_freed_blocks()
     network = copy.deepcopy(model).eval().requires_grad_(False)
+    dtype = PACKED_DTYPES.get(precision) if config.pack else None
+    small = (
+        2 if dtype == torch.bfloat16 else 1
+    )  # so many features take as much memory as one in float32
+    first, later = config.micro_batch, 2 * config.micro_batch  # where features are smaller
     options: dict[str, dict[str, Any]] = {
         "regroup_dilated": {"stages": config.regroup},
-        "split_mlp": {"part_bytes": config.part_bytes},
+        "split_mlp": {"part_bytes": small * config.part_bytes},
+        "pack_stages": {"dtype": dtype, "at_once": (first, first, later, later)},
         "depthwise_in_triton": {"chosen": config.triton},
-        "fuse_operators": {"pack": config.pack},
     }
     for name, step in STEPS.items():
         step(network, **options.get(name, {}))
-    return OptimizedVAN(network, config)
+    packs = any(isinstance(module, packed.PackedStage) for module in network.modules())
+    return OptimizedVAN(network, config, later if packs else config.micro_batch)
 
 
 def compiled(model: VAN, *, config: RewriteConfig | None = None) -> OptimizedVAN:

@@ -8,19 +8,13 @@ not fold forward through a convolution that pads with zeros: the padding would h
 Shapes: N images, C channels, H × W positions of a feature map.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vanbench.inference.fused_conv import (
-    PackedConvolution,
-    PlainConvolution,
-    can_pack,
-    can_use_triton,
-)
+from vanbench.inference.fused_conv import PlainConvolution, can_use_triton
 from vanbench.inference.rewrite_config import PART_BYTES
 from vanbench.model.van import VAN, Attention, Block, LargeKernelAttention, PatchEmbed, Stage
 
@@ -206,8 +200,8 @@ def channels_last(model: VAN) -> None:
     """Keep weights and feature maps channels-last: fastest for stage norms and 1×1 convolutions."""
     for conv in _find(model, nn.Conv2d):
         conv.weight = _frozen(conv.weight.to(memory_format=torch.channels_last))
-    embed = _stages(model)[0].patch_embed
-    embed.conv = nn.Sequential(ChannelsLast(), embed.conv)
+    for embed in _find(model, PatchEmbed)[:1]:
+        embed.conv = nn.Sequential(ChannelsLast(), embed.conv)
 
 
 def depthwise_in_triton(model: VAN, chosen: bool = False) -> None:
@@ -228,9 +222,9 @@ def depthwise_in_triton(model: VAN, chosen: bool = False) -> None:
 class FusedMlp(nn.Module):
     """An MLP, or a part of one, that adds its output to a total."""
 
-    def __init__(self, mlp: Any, fuse: Callable[[nn.Module], Any]):
+    def __init__(self, mlp: Any):
         super().__init__()
-        self.fc1, self.depthwise, self.fc2 = fuse(mlp.fc1), fuse(mlp.depthwise), fuse(mlp.fc2)
+        self.fc1, self.depthwise, self.fc2 = map(_fused, (mlp.fc1, mlp.depthwise, mlp.fc2))
 
     def add_to(self, total: Tensor, y: Tensor) -> Tensor:
         """total + mlp(y), written over ``total``, which may be ``y``."""
@@ -242,20 +236,20 @@ class FusedBlock(nn.Module):
 
     scale: Tensor
 
-    def __init__(self, block: Any, fuse: Callable[[nn.Module], Any]):
+    def __init__(self, block: Any):
         super().__init__()
         self.norm1, self.norm2 = block.norm1, block.norm2
         attention, lka = block.attention, block.attention.lka
-        self.proj_in, self.proj_out = fuse(attention.proj_in), fuse(attention.proj_out)
-        self.depthwise, self.pointwise = fuse(lka.depthwise), fuse(lka.pointwise)
+        self.proj_in, self.proj_out = _fused(attention.proj_in), _fused(attention.proj_out)
+        self.depthwise, self.pointwise = _fused(lka.depthwise), _fused(lka.pointwise)
         self.depthwise_dilated = lka.depthwise_dilated
         if isinstance(self.depthwise_dilated, RegroupedConvolution):
-            self.depthwise_dilated.conv = fuse(self.depthwise_dilated.conv)
+            self.depthwise_dilated.conv = _fused(self.depthwise_dilated.conv)
         else:
-            self.depthwise_dilated = fuse(self.depthwise_dilated)
+            self.depthwise_dilated = _fused(self.depthwise_dilated)
         self.register_buffer("scale", attention.scale[:, None, None])
         parts = block.mlp.parts if isinstance(block.mlp, SplitMlp) else [block.mlp]
-        self.mlps: Any = nn.ModuleList(FusedMlp(part, fuse) for part in parts)
+        self.mlps: Any = nn.ModuleList(FusedMlp(part) for part in parts)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm1(x)
@@ -269,22 +263,19 @@ class FusedBlock(nn.Module):
         return total  # (N, C, H, W)
 
 
-def fuse_operators(model: VAN, pack: bool = True) -> None:
+def fuse_operators(model: VAN) -> None:
     """Let the convolutions of the blocks do the operations after them; needs folded layer scales.
 
-    ``pack`` uses oneDNN's own kernels and layout of the weights, where ``can_pack``.
+    Packed stages do so already.
     """
-    for stage, side in zip(_stages(model), TYPICAL_SIDES, strict=True):
-
-        def fuse(conv: nn.Module, side: int = side) -> nn.Module:
-            if not isinstance(conv, nn.Conv2d):
-                return conv  # Triton's, which fuses by itself
-            if not (pack and can_pack(conv.weight)):
-                return PlainConvolution(conv)
-            return PackedConvolution(conv, (4, conv.in_channels, side, side))
-
+    for stage in _stages(model):
         for i, block in enumerate(stage.blocks):
-            stage.blocks[i] = FusedBlock(block, fuse)
+            stage.blocks[i] = FusedBlock(block)
+
+
+def _fused(conv: nn.Module) -> Any:
+    """Triton's convolutions fuse by themselves."""
+    return PlainConvolution(conv) if isinstance(conv, nn.Conv2d) else conv
 
 
 def affine(norm: Any) -> tuple[Tensor, Tensor]:

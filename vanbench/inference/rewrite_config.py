@@ -15,9 +15,10 @@ class RewriteConfig:
     """Which variant runs; any gives the same logits up to rounding.
 
     ``regroup``: for each stage, whether its dilated convolutions run on regrouped planes.
-    ``pack``: whether oneDNN's fused kernels are used where they can be (CPU, float32).
+    ``pack``: whether oneDNN's fused kernels are used where they can be (CPU).
     ``part_bytes``: about the size of one image's hidden features in a part of an MLP; 0: no parts.
-    ``micro_batch``: images that go through the network together; 0 means all of a batch.
+    ``micro_batch``: images that go through the network together; 0 means all of a batch. With
+    packed weights, twice as many go together through the last two stages.
     ``parallel``: whether each core takes micro-batches of its own; else all share each operation.
     ``triton``: whether depth-wise convolutions run in a kernel of Triton where they can (CUDA).
     """

@@ -27,7 +27,7 @@ class Optimized(Reference):
 
     def prepare(self, model: VAN, setting: Setting) -> nn.Module:
         """The rewrite of a copy of the model."""
-        return optimize(model, config=setting.rewrite)
+        return optimize(model, config=setting.rewrite, precision=setting.precision)
 
 
 class Compiled(Reference):
