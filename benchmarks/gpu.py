@@ -25,7 +25,7 @@ from vanbench.benchmark.bench import OPTIMIZED, REFERENCE, duration, interleaved
 from vanbench.checkpoints.load import open_checkpoint
 from vanbench.cli.phrases import counted
 from vanbench.data.open import open_images
-from vanbench.devices import PRECISIONS, choose_device, default_workers, numerics
+from vanbench.devices import TORCH_PRECISIONS, choose_device, default_workers, numerics
 from vanbench.environment import environment, today
 from vanbench.evaluation.crops import CropsOf, in_pieces, load
 from vanbench.evaluation.plan import Candidate, RunOptions
@@ -69,7 +69,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("model", nargs="*", help="such as van_b0; all by default")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--precision", nargs="+", choices=PRECISIONS, default=PRECISIONS)
+    parser.add_argument(
+        "--precision", nargs="+", choices=TORCH_PRECISIONS, default=TORCH_PRECISIONS
+    )
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--images", type=int, default=10_000, help="of the pass of five models")
     parser.add_argument("--batch", type=int, default=256, help="beside the compiler")

@@ -192,7 +192,7 @@ def test_numerics_restores_after_an_exception():
 
 def test_numerics_restores_after_a_precision_that_does_not_exist():
     before = state()
-    with pytest.raises(KeyError), numerics(CPU, "int8"):
+    with pytest.raises(KeyError), numerics(CPU, "int4"):
         pass
     assert state() == before
 

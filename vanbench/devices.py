@@ -20,9 +20,14 @@ if TYPE_CHECKING:
     import torch
 
 AUTOCAST = {"fp32": None, "tf32": None, "bf16": "bfloat16", "fp16": "float16"}
-"""The precisions, and the type that autocast computes in; None without autocast."""
+"""The precisions of torch, and the type that autocast computes in; None without autocast."""
 
-PRECISIONS = tuple(AUTOCAST)
+TORCH_PRECISIONS = tuple(AUTOCAST)
+
+INT8 = "int8"
+"""What quantised parts of a model compute in (``runtimes.quantize``); the rest is in fp32."""
+
+PRECISIONS = (*TORCH_PRECISIONS, INT8)
 
 FLAG = "_SIGCHLD_handler_set"
 """Where torch's DataLoader notes that it has set a signal handler."""
@@ -231,7 +236,7 @@ def numerics(device: "torch.device", precision: str) -> Iterator[None]:
     """
     import torch
 
-    name = AUTOCAST[precision]
+    name = None if precision == INT8 else AUTOCAST[precision]
     dtype = None if name is None else getattr(torch, name)
     with (
         _float32_precision(device.type == "cuda", tf32=precision == "tf32"),

@@ -8,7 +8,7 @@ import torch
 from tests.cuda.device import CUDA, MARKS
 from tests.fake_cuda.trace import Trace, is_channels_last
 from tests.support.models import TINY, images, randomized, relative
-from vanbench.devices import PRECISIONS, numerics
+from vanbench.devices import TORCH_PRECISIONS, numerics
 from vanbench.inference.autotune import candidates
 from vanbench.inference.optimized import compiled, default_config, optimize
 from vanbench.inference.rewrite_config import RewriteConfig
@@ -54,7 +54,7 @@ def test_logits_are_the_cpus(name):
 
 
 @pytest.mark.parametrize("name", ["reference", *VARIANTS])
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", TORCH_PRECISIONS)
 def test_every_precision_is_near_fp32(name, precision):
     reference = random_weights(ARCHITECTURES["van_b1"])
     x = images((224, 224), 4, torch.float32)
@@ -67,7 +67,7 @@ def test_every_precision_is_near_fp32(name, precision):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", TORCH_PRECISIONS)
 def test_the_rewrite_is_channels_last_and_nothing_waits(name, precision):
     network = optimize(randomized().to(CUDA), config=VARIANTS[name])
     x = images((65, 95), 5, torch.float32).to(CUDA)

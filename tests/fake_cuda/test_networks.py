@@ -8,7 +8,7 @@ import torch
 
 from tests.fake_cuda.trace import CUDA, Trace, fake_tensors, is_channels_last
 from tests.support.models import TINY
-from vanbench.devices import PRECISIONS, numerics
+from vanbench.devices import TORCH_PRECISIONS, numerics
 from vanbench.inference.autotune import candidates
 from vanbench.inference.optimized import default_config, optimize
 from vanbench.model.architecture import ARCHITECTURES
@@ -18,7 +18,9 @@ from vanbench.runtimes.interface import Setting
 from vanbench.runtimes.names import OPTIMIZED, REFERENCE
 
 VARIANTS = candidates(default_config(CUDA), CUDA)
-TYPES = dict(zip(PRECISIONS, (torch.float32,) * 2 + (torch.bfloat16, torch.float16), strict=True))
+TYPES = dict(
+    zip(TORCH_PRECISIONS, (torch.float32,) * 2 + (torch.bfloat16, torch.float16), strict=True)
+)
 LAYERS = ("conv2d", "linear", "depthwise")
 FULL = [pytest.param(name, False, marks=pytest.mark.slow) for name in ARCHITECTURES]
 SHORT = [(name, True) for name in ARCHITECTURES]
@@ -64,7 +66,7 @@ def traced(name, precision="fp32", size=(2, 3, 65, 95)):
 
 
 @pytest.mark.parametrize("name", ["reference", *VARIANTS])
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", TORCH_PRECISIONS)
 def test_every_layer_computes_in_the_type_of_the_precision(name, precision):
     trace, logits = traced(name, precision)
     assert trace.off_gpu == []
@@ -82,7 +84,7 @@ def test_one_image_of_the_smallest_size(name):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", TORCH_PRECISIONS)
 def test_the_sums_of_the_rewrite_are_float32(name, precision):
     """A smaller type would round each block's sum, and float16 would overflow."""
     trace, _ = traced(name, precision)

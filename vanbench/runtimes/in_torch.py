@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from vanbench.devices import TORCH_PRECISIONS
 from vanbench.inference.optimized import compiled, optimize
 from vanbench.model.van import VAN
 from vanbench.runtimes import names
@@ -13,7 +14,7 @@ class Reference(Runtime):
 
     name = names.REFERENCE
     distributions = ("torch",)
-    precisions = ("fp32", "tf32", "bf16", "fp16")
+    precisions = TORCH_PRECISIONS
 
     def prepare(self, model: VAN, setting: Setting) -> nn.Module:
         """The model itself."""

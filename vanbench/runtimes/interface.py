@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vanbench.errors import DependencyError, DeviceError
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.van import VAN
+from vanbench.runtimes.names import QUANTISED
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Setting:
 
     ``resolution`` is the side of the square images in pixels. ``rewrite`` is how the exact rewrite
     runs, for the runtimes that are made of it. ``calibration`` has normalised images (n, 3, side,
-    side), from which int8 takes the ranges of activations. CPU threads are those of torch when the
-    model is prepared.
+    side), which int8 needs (``quantize``). CPU threads are those of torch when the model is
+    prepared.
     """
 
     device: torch.device
@@ -57,7 +58,8 @@ class Runtime(ABC):
         if precision not in self.precisions:
             raise DeviceError(
                 f"the runtime {self.name} does not compute in {precision}",
-                remedy=f"It computes in {', '.join(self.precisions)}.",
+                remedy=f"It computes in {', '.join(self.precisions)}."
+                + f" For int8: --runtime {' or '.join(QUANTISED)}." * (precision == "int8"),
             )
 
     def missing(self) -> list[str]:

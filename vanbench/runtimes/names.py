@@ -8,5 +8,8 @@ REFERENCE, OPTIMIZED, COMPILED, ONNXRUNTIME, OPENVINO = NAMES = (
     "openvino",
 )
 
+QUANTISED = (ONNXRUNTIME, OPENVINO)
+"""Those that compute in int8."""
+
 AUTO = "auto"
 """The fastest runtime that agrees with the reference; see ``runtimes.choose``."""
