@@ -30,6 +30,7 @@ from vanbench.errors import (
     ZooError,
     unexpected_as_errors,
 )
+from vanbench.evaluation.calibrate import CalibrationImages, calibration_images
 from vanbench.evaluation.crops import in_pieces
 from vanbench.evaluation.plan import COUNT_WRONG, Candidate, RunOptions
 from vanbench.evaluation.precision import check_precision
@@ -46,12 +47,12 @@ from vanbench.evidence.labels_file import ID_BYTES, Labels
 from vanbench.evidence.top5_file import Top, Top5
 from vanbench.outside.safe_text import for_terminal, shorten
 from vanbench.progress import Progress, silent
-from vanbench.report.records import FP32, Accuracy, Numerics, Record
+from vanbench.report.records import FP32, VALIDATION_SET, Accuracy, Numerics, Record
 from vanbench.runtimes.names import OPTIMIZED
 from vanbench.runtimes.registry import RUNTIMES
 from vanbench.zoo.entries import Entry, EvaluationProtocol
 
-TOLERANCE = {"fp32": 1e-4, "tf32": 5e-3, "fp16": 5e-3, "bf16": 3e-2}
+TOLERANCE = {"fp32": 1e-4, "tf32": 5e-3, "fp16": 5e-3, "bf16": 3e-2, "int8": 5e-2}
 """How far apart two logits may be that count as a tie, as a part of the largest one of the image.
 
 Other devices, threads and versions round differently: by about 1e-6 in fp32.
@@ -103,7 +104,10 @@ def _spot_checked(
     content = _contents(images, chosen)
     recorded = _recorded(one.top5, images, content)
     device, options = _as_recorded(one.accuracy)
-    model = _open(audited.entry, audited.record, one.accuracy, device, options, sources, progress)
+    calibrated = _calibrated(one.accuracy, images)
+    model = _open(
+        audited.entry, audited.record, one.accuracy, device, options, sources, progress, calibrated
+    )
     hashes = {index: sha256.hex() for index, sha256 in content.items()}
     top, logits = _predict(model, images, hashes, protocol, device, options, progress)
     other = {index: found for index, found in top.items() if found != recorded[index]}
@@ -257,6 +261,7 @@ def _open(
     options: RunOptions,
     sources: Sources,
     progress: Progress,
+    calibrated: CalibrationImages | None,
 ) -> nn.Module:
     """The recorded model, ready to compute."""
     fetched = obtain(entry, sources, record, progress)
@@ -272,7 +277,24 @@ def _open(
         weights=options.weights,
     )
     candidate = Candidate(entry.name, accuracy.protocol, take)
-    return open_asked(candidate, device, resolve(options, device)).model.eval()
+    return open_asked(candidate, device, resolve(options, device), calibrated).model.eval()
+
+
+def _calibrated(accuracy: Accuracy, images: ImageSet) -> CalibrationImages | None:
+    """What int8 was calibrated on, if it was int8; DataError if these images are not here."""
+    recorded = accuracy.numerics.calibration
+    if recorded is None:
+        return None
+    if recorded.source == VALIDATION_SET:
+        found = calibration_images(images, accuracy.protocol, None)
+        if found.about.sha256 == recorded.sha256:
+            return found
+    raise DataError(
+        f"expected the images that int8 was calibrated on ({recorded.source}), found others",
+        where=images.path,
+        remedy="int8 can be predicted again only if it was calibrated on images of the validation "
+        "set, and the whole set is here.",
+    )
 
 
 def _shown(images: ImageSet, index: int) -> str:

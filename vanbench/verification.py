@@ -246,7 +246,8 @@ def _conclude(
     name = item.entry.name
     record, result = item.record, passes.get(name)
     if result is not None:
-        accuracy = accuracy_to_record(result, name, options.store)
+        old = item.old if isinstance(item.old, Record) else None
+        accuracy = accuracy_to_record(result, name, options.store, old)
         record = records.with_accuracy(record, accuracy)
         if real := result.real_accuracy(name):
             record = records.with_accuracy(record, real)

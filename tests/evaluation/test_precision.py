@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from vanbench.errors import DeviceError
-from vanbench.evaluation.precision import check_precision, difference_from_fp32
+from vanbench.evaluation.plan import RunOptions
+from vanbench.evaluation.precision import (
+    check_precision,
+    difference_from_fp32,
+    emulation_note,
+)
 from vanbench.prediction_store.prediction import Prediction
 from vanbench.prediction_store.schema import Member
 from vanbench.prediction_store.store import RunKey, Store
@@ -97,6 +102,34 @@ def test_the_run_that_is_most_like_it_is_compared_and_what_differs_is_named(path
     add(path, key("fp32"), FP32)
     add(path, key("fp32", torch="2.8.0"), BF16)
     assert difference_from_fp32(path, BF16_KEY) == EXPECTED
+
+
+def test_a_run_of_the_same_runtime_is_preferred_and_named(path):
+    """Another runtime has other packages, which go without saying."""
+    add(path, key("int8", model="openvino", versions={"openvino": "1"}, calibration={"a": 1}), BF16)
+    this = key("int8", model="openvino", versions={"openvino": "1"}, calibration={"a": 1})
+    add(path, key("fp32", model="reference"), FP32)
+    found = difference_from_fp32(path, this)
+    assert (found.fp32_runtime, found.also_differs) == ("reference", ())
+    add(path, key("fp32", model="openvino", versions={"openvino": "2"}), BF16)
+    found = difference_from_fp32(path, this)
+    assert (found.fp32_runtime, found.also_differs) == ("openvino", ("versions",))
+    assert found.different == 0
+
+
+@pytest.mark.parametrize(
+    ("runtime", "bf16", "fp16"),
+    [("reference", None, "fp16"), ("auto", None, "fp16"), ("openvino", None, None)],
+)
+def test_a_precision_that_torch_imitates_is_told(runtime, bf16, fp16, monkeypatch):
+    """On a processor with bf16 and without fp16; other runtimes refuse what is not there."""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_fp16_supported", lambda: False)
+    cpu = torch.device("cpu")
+    for precision, expected in (("fp32", None), ("bf16", bf16), ("fp16", fp16), ("int8", None)):
+        note = emulation_note(cpu, RunOptions(precision=precision, runtime=runtime))
+        assert note is expected or f"no instructions for {expected}" in note
+    assert emulation_note(torch.device("meta"), RunOptions(precision="fp16")) is None
 
 
 def test_a_run_without_all_of_the_images_is_not_compared(path):

@@ -15,7 +15,7 @@ from vanbench.data.decoder_check import check_decoder
 from vanbench.environment import environment
 from vanbench.evaluation.run_key import NUMERICS_VERSION, numerics_of, run_key
 from vanbench.inference.rewrite_config import RewriteConfig
-from vanbench.report.records import RuntimeTrial, ValidationEnvironment
+from vanbench.report.records import Calibration, RuntimeTrial, ValidationEnvironment
 from vanbench.runtimes.choose import Chosen
 from vanbench.zoo.entries import EvaluationProtocol
 
@@ -32,6 +32,7 @@ MODULES = (
     "data/pixel_cache.py",
     "data/preprocess.py",
     "devices.py",
+    "evaluation/calibrate.py",
     "evaluation/crops.py",
     "evaluation/predict.py",
     "inference/fused_conv.py",
@@ -46,12 +47,13 @@ MODULES = (
     "runtimes/onnx_graph.py",
     "runtimes/onnx_runtime.py",
     "runtimes/open_vino.py",
+    "runtimes/quantize.py",
 )
 """The modules between an encoded image and its logits."""
 
 CODE_OF_VERSION = {
     1: "6b790bfc9b300b490960268accfdafe0b5b16af51ac3802912f44105d012085a",
-    2: "b346fa7ff065ba2d5c1e7f38cffce028d49582b9e7b707d4b8ac6fa602865a3a",
+    2: "3dd9d92c05c1aec393a1a7b2cfb25dd62ec3bab64b8740af68be7ae46f58715d",
 }
 """NUMERICS_VERSION → SHA-256 over the code of MODULES.
 
@@ -94,6 +96,7 @@ def test_comments_and_docstrings_are_no_code():
 
 
 ABOUT = ValidationEnvironment(**vars(environment(torch.device("cpu"))), decoder=check_decoder())
+CALIBRATION = Calibration("validation set", 128, "cc" * 32, "onnxruntime 1.32.0")
 PARTS = {
     "sha256": "aa" * 32,
     "weights": "plain",
@@ -127,6 +130,7 @@ def computed(runtime="optimized", device="cpu", precision="fp32", **how):
         {"numerics": computed("compiled")},
         {"numerics": computed("onnxruntime")},
         {"numerics": computed("openvino")},
+        {"numerics": computed(precision="int8", calibration=CALIBRATION)},
         {"about": replace(ABOUT, torch="0.0")},
         {"about": replace(ABOUT, pillow="0.0")},
         {"about": replace(ABOUT, cpu="another")},
@@ -138,6 +142,15 @@ def computed(runtime="optimized", device="cpu", precision="fp32", **how):
 )
 def test_whatever_can_change_a_logit_makes_another_run(changed):
     assert identity(**changed) != identity()
+
+
+@pytest.mark.parametrize("changed", [{"sha256": "bb" * 32}, {"tool": "onnxruntime 2.0"}])
+def test_another_calibration_makes_another_run(changed):
+    one, other = (
+        identity(numerics=computed("openvino", precision="int8", calibration=calibration))
+        for calibration in (CALIBRATION, replace(CALIBRATION, **changed))
+    )
+    assert one != other
 
 
 @pytest.mark.parametrize(

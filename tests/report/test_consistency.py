@@ -8,7 +8,7 @@ from tests.support.models import TINY
 from tests.support.recorded import SHA256, entry_in, full_record, in_precision, without_file
 from vanbench.model.architecture import Architecture
 from vanbench.report.consistency import contradictions, misfits
-from vanbench.report.records import DifferenceFromFp32, Numerics
+from vanbench.report.records import Calibration, DifferenceFromFp32, Numerics
 from vanbench.zoo.entries import EvaluationProtocol
 
 WIDER = Architecture((8, 12, 24, 20), TINY.depths, TINY.mlp_ratios, TINY.num_classes)
@@ -187,6 +187,10 @@ OTHER = "other_precisions.bf16"
 OTHER_EDITS = {
     "precision": ({"numerics": replace(HALF, precision="fp16")}, f"{OTHER}.numerics has precision"),
     "tf32": ({"numerics": replace(HALF, tf32=True)}, f"{OTHER}.numerics has precision 'bf16' and"),
+    "calibrated": (
+        {"numerics": replace(HALF, calibration=Calibration("other images", 1, ZEROS, "tool 1"))},
+        f"{OTHER}.numerics.calibration is there for int8, and for no other precision",
+    ),
     "another file": ({"sha256": ZEROS}, f"{OTHER}.sha256 is {ZEROS}, and checkpoint"),
     "other weights": ({"weights": "ema"}, f"{OTHER}.weights is 'ema'"),
     "more right": ({"correct1": 8}, f"expected 0 ≤ {OTHER}.correct1 ≤ correct5"),
@@ -227,8 +231,8 @@ def test_fp32_is_no_other_precision_and_differs_from_nothing(full):
     assert "other_precisions.fp32 is no other precision: these are tf32" in "; ".join(
         contradictions(record)
     )
-    record = replace(full, other_precisions={"int8": full.accuracy})
-    assert "other_precisions.int8 is no other precision" in "; ".join(contradictions(record))
+    record = replace(full, other_precisions={"int4": full.accuracy})
+    assert "other_precisions.int4 is no other precision" in "; ".join(contradictions(record))
     record = edited(full, "accuracy", differs_from_fp32=DifferenceFromFp32(10, 0, 0, 0, 1.0))
     assert "accuracy.differs_from_fp32 is there" in "; ".join(contradictions(record))
 

@@ -7,7 +7,14 @@ import pytest
 
 from tests.support.recorded import NAME, entry_in, full_record, in_precision
 from vanbench.report.other_precisions import other_accuracies
-from vanbench.report.records import DifferenceFromFp32
+from vanbench.report.records import (
+    Calibration,
+    DifferenceFromFp32,
+    Forward,
+    Fp32Speed,
+    Numerics,
+    with_accuracy,
+)
 from vanbench.report.row_json import as_json
 from vanbench.report.rows import make_row
 
@@ -20,6 +27,18 @@ def entry(tmp_path):
 def other(entry, **changes):
     """The one accuracy in bf16 of a model whose fp32 accuracy is 5 of 10."""
     return only(entry, in_precision(full_record(entry), "bf16", **changes))
+
+
+INT8 = Numerics(
+    "int8", False, "cpu", "openvino", None, False,
+    calibration=Calibration("validation set", 128, "cc" * 32, "onnxruntime 1.32.0"),
+)  # fmt: skip
+
+
+def in_int8(entry, **changes):
+    """The same in int8, by OpenVINO."""
+    full = full_record(entry)
+    return only(entry, with_accuracy(full, replace(full.accuracy, numerics=INT8, **changes)))
 
 
 def only(entry, record):
@@ -57,6 +76,27 @@ def test_one_image_on_which_both_are_wrong(entry):
     found = other(entry, differs_from_fp32=DifferenceFromFp32(10, 1, 0, 0, 1.0, ("device", "gpu")))
     assert "(±0 to fp32, not more than chance, p = 1)" in str(found)
     assert found.compared == "1 of 10 Top-1 differs from fp32's (with another device, gpu)"
+
+
+def test_the_runtimes_are_named_where_they_are_two(entry):
+    difference = DifferenceFromFp32(10, 1, 0, 0, 1.0, ("gpu",), "reference")
+    found = in_int8(entry, differs_from_fp32=difference)
+    assert (
+        found.compared == "1 of 10 Top-1 differs from those of reference in fp32 (with another gpu)"
+    )
+    same = replace(difference, different=0, also_differs=(), fp32_runtime="openvino")
+    found = in_int8(entry, differs_from_fp32=same)
+    assert found.compared == "the same first choice as in fp32 for all 10 images"
+
+
+def test_the_speed_is_beside_that_in_fp32_and_the_calibration_is_said(entry):
+    speeds = {"forward": Forward(300, 2.0), "fp32_speed": Fp32Speed(100.0, "optimized")}
+    found = in_int8(entry, **speeds)
+    assert found.speed == "150 images/s in openvino, 1.50 times the 100 of fp32 in optimized"
+    assert str(found).endswith(
+        f"{found.speed}; calibrated on 128 images of the validation set itself"
+    )
+    assert in_int8(entry, forward=Forward(300, 2.0)).speed == ""
 
 
 def test_without_stored_predictions_only_the_accuracies_are_compared(entry):
@@ -103,5 +143,5 @@ def test_json(entry):
     assert (found["device"], found["partial"]) == ("CPU", None)
     assert found["differs_from_fp32"] == {
         "images": 10, "different": 6, "only_fp32_right": 4, "only_this_right": 1,
-        "p_value": 0.375, "also_differs": ["device"],
+        "p_value": 0.375, "also_differs": ["device"], "fp32_runtime": None,
     }  # fmt: skip

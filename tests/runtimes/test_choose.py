@@ -49,6 +49,12 @@ class OneWeightChanged(OnnxRuntime):
         return OnnxSessions(graph.SerializeToString())
 
 
+class OneWeightChanged8(OneWeightChanged):
+    """The same, called int8."""
+
+    precisions = ("int8",)
+
+
 class Failing(OnnxRuntime):
     """A runtime that cannot load the model."""
 
@@ -186,3 +192,17 @@ def test_the_architecture_is_the_key_and_not_the_number_of_classes(model, tmp_pa
         trials,
     )
     assert trials.path.read_text(encoding="utf-8") == before
+
+
+def test_int8_is_never_computed_by_the_reference(model, monkeypatch):
+    setting = replace(SETTING, precision="int8", calibration=IMAGES)
+    module, chosen = choose(model, TINY, IMAGES, setting, NOTHING)
+    assert chosen.runtime in (ONNXRUNTIME, OPENVINO)
+    assert 1e-4 < relative_error(module(IMAGES), model(IMAGES)) <= MOST_ERROR["int8"]
+    for name in (ONNXRUNTIME, OPENVINO):
+        monkeypatch.setitem(RUNTIMES, name, OneWeightChanged8())
+    monkeypatch.setitem(MOST_ERROR, "int8", 1e-9)
+    with pytest.raises(
+        DeviceError, match=r"no runtime computes this model in int8 \(onnxruntime: "
+    ):
+        choose(model, TINY, IMAGES, setting, NOTHING)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vanbench.checkpoints.weights import WEIGHTS
-from vanbench.devices import PRECISIONS
+from vanbench.devices import INT8, PRECISIONS
 from vanbench.download.cache import default_cache
 from vanbench.download.obtain import Sources
 from vanbench.errors import DataError
@@ -76,14 +76,17 @@ def chosen_runtime(
 
 def run_options(results: AnyPath, **given: Any) -> RunOptions:
     """How a validation runs, with the predictions stored under ``results``; ValueError if wrong."""
-    check_choice("precision", given.get("precision", "fp32"), PRECISIONS)
+    check_choice("precision", given["precision"], PRECISIONS)
     check_number("batch_size", given["batch_size"], 1)
     check_number("workers", given["workers"], 0)
     check_number("limit", given["limit"], 1)
     check_choice("on_error", given["on_error"], ON_ERROR)
     check_choice("weights", given["weights"], (None, *WEIGHTS))
-    if given["cache_images"] is not None:
-        given["cache_images"] = Path(given["cache_images"])
+    if given["calibration"] is not None and given["precision"] != INT8:
+        raise ValueError(f"calibration: it is for precision {INT8!r} only")
+    for name in ("cache_images", "calibration"):
+        if given[name] is not None:
+            given[name] = Path(given[name])
     return RunOptions(**given, store=Path(results) / FILE, trials=default_trials())
 
 

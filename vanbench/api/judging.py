@@ -121,6 +121,7 @@ def verify(
     zoo: AnyPath = "openmmlab",
     data: AnyPath | None = None,
     precision: str = "fp32",
+    calibration: AnyPath | None = None,
     cache: AnyPath | None = None,
     results: AnyPath = "results",
     mirrors: str | Iterable[str] = (),
@@ -148,8 +149,10 @@ def verify(
         zoo: The name of a shipped zoo (``openmmlab``, ``demo``) or the path of a TOML file.
         data: The validation set: class folders, a flat folder with a list, tar, Parquet or
             WebDataset. Without it, and with no set beside the zoo, accuracies are not measured.
-        precision: ``fp32``, ``tf32``, ``fp16`` or ``bf16``. In another one than fp32 accuracies are
-            recorded beside those in fp32, and compared with them, but not judged.
+        precision: ``fp32``, ``tf32``, ``fp16``, ``bf16`` or ``int8``. In another one than fp32
+            accuracies are recorded beside those in fp32, and compared with them, but not judged.
+        calibration: A folder or a tar with the images that int8 is calibrated on. Images of the
+            validation set are left out. The default is 128 images of the validation set itself.
         cache: The folder of the checkpoint files. The default is the one of ``torch.hub``.
         results: The folder of the records and of the stored predictions.
         mirrors: Base URLs or folders with files of the same names, which are tried first.
@@ -195,6 +198,7 @@ def verify(
         results,
         device=device,
         precision=precision,
+        calibration=calibration,
         batch_size=batch_size,
         workers=workers,
         limit=limit,

@@ -119,6 +119,7 @@ def validate(
     checkpoint: AnyPath | None = None,
     data: AnyPath | None = None,
     precision: str = "fp32",
+    calibration: AnyPath | None = None,
     zoo: AnyPath = "openmmlab",
     cache: AnyPath | None = None,
     results: AnyPath = "results",
@@ -150,7 +151,8 @@ def validate(
             tensors, and the protocol is that of the zoo's first model.
         data: The validation set: class folders, a flat folder with a list, tar, Parquet or
             WebDataset. The default is the set beside the zoo, if there is one.
-        precision: ``fp32``, ``tf32``, ``fp16`` or ``bf16``; only fp32 counts as reproduction.
+        precision: ``fp32``, ``tf32``, ``fp16``, ``bf16`` or ``int8``; only fp32 counts as
+            reproduction.
 
     The other arguments are those of ``verify``.
 
@@ -180,6 +182,7 @@ def validate(
         results,
         device=device,
         precision=precision,
+        calibration=calibration,
         batch_size=batch_size,
         workers=workers,
         limit=limit,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from vanbench.checkpoints.weights import WEIGHTS
 from vanbench.cli.completion import complete_models, complete_runs, complete_zoos
@@ -16,7 +17,7 @@ from vanbench.cli.failures import ARGUMENTS, VERBOSE
 from vanbench.cli.model_names import select
 from vanbench.cli.output import echo
 from vanbench.cli.progress_display import progress
-from vanbench.devices import PRECISIONS
+from vanbench.devices import INT8, PRECISIONS
 from vanbench.distributed import join_team, processes
 from vanbench.evaluation.plan import ON_ERROR, RunOptions, default_trials
 from vanbench.progress import Update
@@ -260,6 +261,33 @@ def precision_option(function: Function) -> Function:
         show_default=True,
         help="Arithmetic; only fp32 (without TF32) counts as reproduction.",
     )(function)
+
+
+def arithmetic_options(function: Function) -> Function:
+    """``--precision`` and ``--calibration``, which the command receives in its RunOptions."""
+
+    @functools.wraps(function)
+    def wrapper(
+        options: RunOptions, precision: str, calibration: Path | None, **kwargs: Any
+    ) -> Any:
+        source = click.get_current_context().get_parameter_source("calibration")
+        if precision != INT8 and source is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--calibration is for --precision {INT8} only.")
+        asked = replace(options, precision=precision, calibration=calibration)
+        return function(options=asked, **kwargs)
+
+    return decorated(
+        wrapper,
+        option(
+            "--calibration",
+            type=click.Path(exists=True, path_type=Path),
+            metavar="PATH",
+            help="Folder or tar with the images that int8 is calibrated on; labels do not matter, "
+            "and images of the validation set are left out.  [default: 128 of the validation set "
+            "itself]",
+        ),
+        precision_option,
+    )
 
 
 def decoding_options(function: Function) -> Function:

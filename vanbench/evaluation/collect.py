@@ -14,7 +14,7 @@ from vanbench.evaluation.resume import State, StoredRuns
 from vanbench.evaluation.sharing import Computation, lead
 from vanbench.outside.safe_text import for_terminal
 from vanbench.prediction_store.prediction import Tally
-from vanbench.report.records import Times
+from vanbench.report.records import Forward, Times
 
 MOST_ROUNDS = 5  # how often predictions that another process deleted are computed again
 
@@ -34,6 +34,8 @@ class Collected:
         self.choices: Mapping[str, Mapping[bytes, tuple[int, ...]]] = {}
         self.failures: dict[str, VanbenchError] = {}
         self.times = [Times()] * processes
+        self.forward: dict[str, Forward] = {}
+        self._warm: set[int] = set()  # the ranks that have computed a batch
         self.reduced: dict[str, int] = {}
         self.cache = NO_USE
         self.computed, self.done = 0, 0
@@ -49,6 +51,11 @@ class Collected:
     def add(self, rank: int, batch: BatchPredictions) -> None:
         """Store and count what the process of that rank predicted."""
         start = perf_counter()
+        if rank in self._warm:
+            for name, seconds in batch.seconds.items():
+                before = self.forward.get(name, Forward(0, 0.0))
+                self.forward[name] = before + Forward(len(batch.indices), seconds)
+        self._warm.add(rank)
         self._add(batch)
         self.times[rank] += batch.times
         self.times[0] += Times(bookkeeping=perf_counter() - start)

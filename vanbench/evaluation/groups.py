@@ -9,7 +9,9 @@ import torch
 from vanbench.checkpoints.load import Checkpoint
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
+from vanbench.devices import INT8
 from vanbench.errors import VanbenchError, unexpected_as_errors
+from vanbench.evaluation.calibrate import CalibrationImages, calibration_images
 from vanbench.evaluation.plan import AnyCandidate, RunOptions
 from vanbench.evaluation.ready import ReadyModel, TrialOn, open_ready, trial_on
 from vanbench.evaluation.run_key import masked_rule, numerics_of, run_key, validation_environment
@@ -44,6 +46,7 @@ def prepare_groups(
                         options,
                         partial(seen.trial, candidate.protocol),
                         partial(seen.stored_runtimes, candidate.protocol),
+                        partial(seen.calibration, candidate.protocol),
                     )
                     seen.images(candidate.protocol)
                     groups.setdefault(candidate.protocol, {})[candidate.name] = ready
@@ -61,6 +64,7 @@ class _Seen:
         self.data, self.device, self.options = data, device, options
         self._images: dict[EvaluationProtocol, ImageSet | VanbenchError] = {}
         self._trials: dict[EvaluationProtocol, TrialOn] = {}
+        self._calibrations: dict[EvaluationProtocol, CalibrationImages] = {}
 
     def images(self, protocol: EvaluationProtocol) -> ImageSet:
         """The set; DataError, each time again, if it cannot be used."""
@@ -86,6 +90,17 @@ class _Seen:
             )
         return self._trials[protocol]
 
+    def calibration(self, protocol: EvaluationProtocol) -> CalibrationImages | None:
+        """The images that int8 is calibrated on; None for another precision."""
+        if self.options.precision != INT8:
+            return None
+        images = self.images(protocol)
+        if protocol not in self._calibrations:
+            self._calibrations[protocol] = self.options.team.agree(
+                lambda: calibration_images(images, protocol, self.options.calibration)
+            )
+        return self._calibrations[protocol]
+
     def stored_runtimes(
         self, protocol: EvaluationProtocol, checkpoint: Checkpoint
     ) -> Collection[str]:
@@ -96,9 +111,11 @@ class _Seen:
         with Store(options.store, create=False) as store:
             known = {run.key.identity for run in store.runs()}
         about = validation_environment(self.device)
+        calibrated = self.calibration(protocol)
+        about_int8 = calibrated.about if calibrated else None
 
         def is_stored(name: str) -> bool:
-            chosen = Chosen(name, options.rewrite)
+            chosen = Chosen(name, options.rewrite, calibration=about_int8)
             key = run_key(
                 checkpoint.sha256,
                 checkpoint.weights,

@@ -10,7 +10,7 @@ from vanbench.devices import choose_device
 from vanbench.download.obtain import Sources, obtain_all
 from vanbench.errors import VanbenchError, unexpected_as_errors
 from vanbench.evaluation.plan import AnyCandidate, Candidate, ExportedCandidate, RunOptions
-from vanbench.evaluation.precision import check_runtime
+from vanbench.evaluation.precision import accuracy_to_record, check_runtime
 from vanbench.evaluation.result import ValidationResult, not_measured_json
 from vanbench.evaluation.result_json import UsedData, ValidatedModel
 from vanbench.evaluation.validate import validate_candidates
@@ -88,14 +88,15 @@ def validate_entries(
             candidates.append(Candidate(entry.name, entry.protocol, take, van))
     names = tuple(entry.name for entry in entries)
     found = _validated(names, candidates, missing, data, options, progress)
-    records = {name: _record(zoo, name, result) for name, result in found.passes.items()}
+    records = {name: _record(zoo, name, result, options) for name, result in found.passes.items()}
     why = "" if options.precision == FP32 else not_judged(options.precision)
     rows = {e.name: make_row(e, records[e.name], reason=why) for e in entries if e.name in records}
     return replace(found, rows=rows)
 
 
-def _record(zoo: Zoo, name: str, result: ValidationResult) -> Record:
-    record = with_accuracy(Record(*home(zoo.name, name)), result.accuracy(name))
+def _record(zoo: Zoo, name: str, result: ValidationResult, options: RunOptions) -> Record:
+    accuracy = accuracy_to_record(result, name, options.store)
+    record = with_accuracy(Record(*home(zoo.name, name)), accuracy)
     real = result.real_accuracy(name)
     return with_accuracy(record, real) if real else record
 

@@ -40,7 +40,9 @@ class RunOptions:
     ``weights`` is ``plain`` or ``ema``; None takes what the framework that wrote a file
     loads for inference. ``on_note`` is told which were taken of a file that has both.
 
-    ``cache_images`` is the folder in which decoded images are kept for later runs; None keeps none.
+    ``calibration`` is a folder or a tar with images that int8 is calibrated on; None takes some of
+    the validation set. ``cache_images`` is the folder in which decoded images are kept for later
+    runs; None keeps none.
 
     ``team`` are the processes that share the work (torchrun). ``arguments`` are what follows
     ``vanbench`` on the command line, for a note that names it; a program has none.
@@ -51,6 +53,7 @@ class RunOptions:
 
     device: str = "auto"
     precision: str = "fp32"
+    calibration: Path | None = None
     batch_size: int | None = None
     workers: int | None = None
     limit: int | None = None

@@ -46,8 +46,9 @@ class BatchPredictions:
     ``top`` and ``logits`` map a model to (n, k) class indices and their logits, best first, with
     k = min(5, classes); an image that could not be read has −1 and NaN there, and its reason in
     ``unreadable``. A model that failed is in ``failures`` instead, with the reason. ``times`` is
-    where the time of this batch went. ``reduced`` has how many images at once a model computes
-    since it ran out of memory with more. ``cache`` is how the cache of decoded images was used.
+    where the time of this batch went, ``seconds`` what each model took. ``reduced`` has how many
+    images at once a model computes since it ran out of memory with more. ``cache`` is how the cache
+    of decoded images was used.
     """
 
     indices: Sequence[int]
@@ -58,6 +59,7 @@ class BatchPredictions:
     failures: Mapping[str, VanbenchError] = field(default_factory=dict)
     reduced: Mapping[str, int] = field(default_factory=dict)
     cache: CacheUse = NO_USE
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 def predict(
@@ -186,7 +188,8 @@ class _Launched:
     """A batch that a device computes or has computed.
 
     ``best`` is float32 (models, 2, n, k) in host memory once the device is done: the logits of the
-    k best classes, and their indices, which float32 has exactly.
+    k best classes, and their indices, which float32 has exactly. ``watch`` was read after the
+    images were on the device, after each of the models ``tried``, and at the end.
     """
 
     crops: Sequence[Crops]
@@ -195,6 +198,7 @@ class _Launched:
     best: Tensor
     failures: Mapping[str, VanbenchError]
     watch: Stopwatch
+    tried: tuple[str, ...]
 
 
 class _Runner:
@@ -231,11 +235,13 @@ class _Runner:
                         best[name] = self._best(name, model, batch)
                 except VanbenchError as error:
                     failures[name] = error
+                watch.mark()
             found = _to_host(torch.stack(list(best.values()))) if best else batch.new_empty(0)
         watch.mark()
+        tried = tuple(self.models)
         for name in failures:
             del self.models[name]
-        return _Launched(crops, waited, tuple(best), found, failures, watch)
+        return _Launched(crops, waited, tuple(best), found, failures, watch, tried)
 
     def _upload(self, crops: Sequence[Crops]) -> Tensor:
         """The network's input: float32 (n, 3, crop, crop), channels last, on the device."""
@@ -282,7 +288,8 @@ class _Runner:
 
     def finish(self, launched: _Launched) -> BatchPredictions:
         """The predictions of a batch; waits until the device has computed them."""
-        copied, computed = launched.watch.seconds()
+        copied, *computed = launched.watch.seconds()
+        seconds = dict(zip(launched.tried, computed, strict=False))
         indices = [index for part in launched.crops for index in part.indices]
         unreadable = {i: why for part in launched.crops for i, why in part.unreadable.items()}
         bad = [position for position, index in enumerate(indices) if index in unreadable]
@@ -299,10 +306,11 @@ class _Runner:
                 decode=sum(part.seconds for part in launched.crops),
                 wait=launched.waited,
                 copy=copied,
-                forward=computed,
+                forward=sum(computed),
             ),
             failures=launched.failures,
             reduced=dict(self.most),
+            seconds={name: seconds[name] for name in launched.names},
             cache=sum((part.cache for part in launched.crops), NO_USE),
         )
 

@@ -10,7 +10,9 @@ from vanbench.checkpoints.load import Checkpoint
 from vanbench.checkpoints.weights import PLAIN
 from vanbench.data.layouts.images import ImageSet
 from vanbench.data.preprocess import normalize
+from vanbench.devices import INT8
 from vanbench.errors import ScoringError
+from vanbench.evaluation.calibrate import CalibrationImages
 from vanbench.evaluation.crops import CropsOf
 from vanbench.evaluation.plan import (
     AnyCandidate,
@@ -97,21 +99,27 @@ def open_ready(
     options: RunOptions,
     trial: Callable[[], TrialOn],
     stored: StoredRuntimes,
+    calibration: Callable[[], CalibrationImages | None],
 ) -> ReadyModel:
     """The candidate's model in its runtime; every process of the team gets the same one.
 
-    ``trial`` and ``stored`` are asked only for ``auto``. Nothing refers to the checkpoint
-    afterwards, so that each model is held once.
+    ``trial`` and ``stored`` are asked only for ``auto``, ``calibration`` only for int8. Nothing
+    refers to the checkpoint afterwards, so that each model is held once.
     """
     if isinstance(candidate, ExportedCandidate):
         return options.team.agree(lambda: _exported(candidate))
-    if options.runtime != AUTO:
+    if options.runtime != AUTO and options.precision != INT8:
         return options.team.agree(lambda: open_asked(candidate, device, options))
     checkpoint = options.team.agree(lambda: _opened(candidate, options))
     model = checkpoint.model.to(device)
     if not isinstance(model, VAN):
         return _ready(checkpoint, *_as_it_is(model, options))
-    setting, images = _setting(candidate, device, options), trial()
+    calibrated = calibration()
+    setting = _setting(candidate, device, options, calibrated)
+    if options.runtime != AUTO:
+        asked = options.team.agree(lambda: as_asked(model, setting, options.runtime))
+        return _ready(checkpoint, *asked, calibrated)
+    images = trial()
     made: list[nn.Module] = []
 
     def decide() -> Chosen:
@@ -133,17 +141,22 @@ def open_ready(
         lambda: made[0] if made else as_asked(model, setting, chosen.runtime)[0]
     )
     _tell(candidate.name, chosen, options)
-    return _ready(checkpoint, module, chosen)
+    return _ready(checkpoint, module, chosen, calibrated)
 
 
-def open_asked(candidate: Candidate, device: torch.device, options: RunOptions) -> ReadyModel:
+def open_asked(
+    candidate: Candidate,
+    device: torch.device,
+    options: RunOptions,
+    calibrated: CalibrationImages | None = None,
+) -> ReadyModel:
     """The candidate's model in the runtime that was asked for."""
     checkpoint = _opened(candidate, options)
     model = checkpoint.model.to(device)
     if not isinstance(model, VAN):
         return _ready(checkpoint, *_as_it_is(model, options))
-    setting = _setting(candidate, device, options)
-    return _ready(checkpoint, *as_asked(model, setting, options.runtime))
+    setting = _setting(candidate, device, options, calibrated)
+    return _ready(checkpoint, *as_asked(model, setting, options.runtime), calibrated)
 
 
 def _opened(candidate: Candidate, options: RunOptions) -> Checkpoint:
@@ -164,11 +177,25 @@ def _exported(candidate: ExportedCandidate) -> ReadyModel:
     )
 
 
-def _setting(candidate: Candidate, device: torch.device, options: RunOptions) -> Setting:
-    return Setting(device, options.precision, candidate.protocol.center_crop, options.rewrite)
+def _setting(
+    candidate: Candidate,
+    device: torch.device,
+    options: RunOptions,
+    calibrated: CalibrationImages | None,
+) -> Setting:
+    images = calibrated.images if calibrated else None
+    side = candidate.protocol.center_crop
+    return Setting(device, options.precision, side, options.rewrite, images)
 
 
-def _ready(checkpoint: Checkpoint, module: nn.Module, chosen: Chosen) -> ReadyModel:
+def _ready(
+    checkpoint: Checkpoint,
+    module: nn.Module,
+    chosen: Chosen,
+    calibrated: CalibrationImages | None = None,
+) -> ReadyModel:
+    if calibrated:
+        chosen = replace(chosen, calibration=calibrated.about)
     return ReadyModel(
         module, checkpoint.sha256, checkpoint.layer_norm_eps, checkpoint.weights, chosen
     )
@@ -176,11 +203,12 @@ def _ready(checkpoint: Checkpoint, module: nn.Module, chosen: Chosen) -> ReadyMo
 
 def _as_it_is(model: nn.Module, options: RunOptions) -> tuple[nn.Module, Chosen]:
     """Another network than a VAN, which torch alone computes here."""
-    if options.runtime in RUNTIMES and RUNTIMES[options.runtime].extra:
+    elsewhere = options.runtime in RUNTIMES and RUNTIMES[options.runtime].extra
+    if elsewhere or options.precision == INT8:
         raise ScoringError(
-            f"expected a VAN, which is what the runtime {options.runtime} is given here, found "
+            f"expected a VAN, which is all that runtimes besides torch are given here, found "
             f"another network ({type(model).__name__})",
-            remedy="Leave out --runtime.",
+            remedy="Leave out --runtime, and --precision int8.",
         )
     return model.to(memory_format=torch.channels_last), AS_IT_IS
 

@@ -1,7 +1,7 @@
 """What a validation found: integer counts with what they were measured on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from vanbench.data.summary import OFFICIAL, CacheUse, DataSummary
@@ -19,7 +19,15 @@ from vanbench.intervals import wilson_interval
 from vanbench.prediction_store.prediction import Tally
 from vanbench.prediction_store.store import RunKey
 from vanbench.progress import counted, in_number
-from vanbench.report.records import Accuracy, Numerics, Times, ValidationEnvironment
+from vanbench.report.records import (
+    Accuracy,
+    Calibration,
+    Forward,
+    Numerics,
+    Times,
+    ValidationEnvironment,
+)
+from vanbench.report.row_json import DifferenceJson, calibration_json, difference_json
 from vanbench.report.rows import Figure, ModelRow
 from vanbench.report.verdicts import NOT_MEASURED
 from vanbench.typed_json import to_json
@@ -50,7 +58,8 @@ class ValidationResult:
     empty where nothing is known. ``labelled`` has the SHA-256 of each image (None: its bytes could
     not be read) with its label, ``choices`` the first choices of each model by an image's SHA-256.
     ``cache`` is how the cache of decoded images was used; None without one. ``real`` has the counts
-    by ReaL's labels; None without these. ``numerics_by_model`` is how logits were computed.
+    by ReaL's labels; None without these. ``numerics_by_model`` is how logits were computed,
+    ``forward`` how long each model took.
     """
 
     tallies: Mapping[str, Tally]
@@ -71,6 +80,7 @@ class ValidationResult:
     choices: Mapping[str, Mapping[bytes, tuple[int, ...]]]
     cache: CacheUse | None = None
     real: RealScore | None = None
+    forward: Mapping[str, Forward] = field(default_factory=dict)
 
     @property
     def numerics(self) -> Numerics:
@@ -100,6 +110,7 @@ class ValidationResult:
             weights=self.weights[name],
             batch_size=self.batch_sizes[name],
             processes=self.times,
+            forward=self.forward.get(name),
         )
 
     def real_accuracy(self, name: str) -> Accuracy | None:
@@ -152,6 +163,8 @@ class ValidationResult:
             lines.append("Also counted by the labels of ImageNet-ReaL.")
         if not self.environment.decoder.ok:
             lines.append(f"Warning: {self.environment.decoder.summary}.")
+        if calibration := self.numerics.calibration:
+            lines.append(_describe_calibration(calibration))
         if self.cache is not None and self.computed:
             lines.append(self._describe_cache(self.cache))
         return "\n".join([*lines, self._describe_time()])
@@ -199,6 +212,10 @@ class ValidationResult:
             "images_per_s": self.images_per_s,
             "partial": self.partial,
             "weights": self.weights[name],
+            "runtime": self.numerics_by_model[name].runtime,
+            "precision": self.numerics_by_model[name].precision,
+            "calibration": calibration_json(self.numerics_by_model[name].calibration),
+            "differs_from_fp32": _difference(row),
             "claims": None if row is None else _claims_json(row, self.data.other_set),
             "real": self._real_json(name, row),
         }
@@ -218,6 +235,22 @@ class ValidationResult:
             "partial": data.used < data.total or data.verdict != OFFICIAL,
             "claims": None if row is None else _claims_json(row, REAL),
         }
+
+
+def _difference(row: ModelRow | None) -> DifferenceJson | None:
+    accuracies = (row.record.other_precisions or {}).values() if row else ()
+    found = next((each.differs_from_fp32 for each in accuracies), None)
+    return None if found is None else difference_json(found)
+
+
+def _describe_calibration(calibration: Calibration) -> str:
+    text = f"{calibration.text[0].upper()}{calibration.text[1:]}"
+    left_out = {
+        "that {is|are} in the validation set": calibration.in_validation_set,
+        "that cannot be read": calibration.unreadable,
+    }
+    words = [in_number(n, f"{{n}} {what}") for what, n in left_out.items() if n]
+    return f"{text}; left out: {', '.join(words)}." if words else f"{text}."
 
 
 def _claims_json(row: ModelRow, other_set: str | None) -> ClaimsJson:

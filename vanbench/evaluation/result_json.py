@@ -4,6 +4,7 @@ from typing_extensions import TypedDict
 
 from vanbench.data.summary import Finding
 from vanbench.errors import ErrorJson
+from vanbench.report.row_json import CalibrationJson, DifferenceJson
 
 
 class ProtocolJson(TypedDict):
@@ -139,6 +140,15 @@ class ValidatedModel(TypedDict):
     measured."""
     weights: str | None
     """The kind of the weights, ``plain`` or ``ema`` (averaged); null where nothing was measured."""
+    runtime: str | None
+    """What computed, as ``--runtime`` has it; null where nothing was measured."""
+    precision: str | None
+    """In which precision; null where nothing was measured."""
+    calibration: CalibrationJson | None
+    """The images that int8 was calibrated on; null for another precision."""
+    differs_from_fp32: DifferenceJson | None
+    """The comparison with fp32 image by image; null in fp32, for a file of one's own, and where no
+    fp32 predictions were stored."""
     claims: ClaimsJson | None
     """What this says about the numbers that were published for this data set; null where nothing
     was measured, and for a file that no zoo has."""

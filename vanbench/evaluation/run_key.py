@@ -1,6 +1,7 @@
 """What decides whether a stored prediction is used again."""
 
 from dataclasses import asdict
+from typing import Any
 
 import torch
 
@@ -37,6 +38,7 @@ def numerics_of(device: torch.device, precision: str, chosen: Chosen) -> Numeric
         versions=runtime.versions() if runtime.extra else {},
         max_relative_error=chosen.error,
         trial=chosen.trial,
+        calibration=chosen.calibration,
     )
 
 
@@ -70,7 +72,9 @@ def run_key(
     trial may choose others the next time, and they give the same logits but for rounding.
     """
     masked = {"chosen_among": chosen_among} if chosen_among else {}
-    versions = {"versions": dict(numerics.versions)} if numerics.versions else {}
+    more: dict[str, Any] = {"versions": dict(numerics.versions)} if numerics.versions else {}
+    if quantised := numerics.calibration:
+        more |= {"calibration": {"sha256": quantised.sha256, "tool": quantised.tool}}
     return RunKey(
         checkpoint=sha256,
         protocol=to_json(protocol) | masked,
@@ -80,7 +84,7 @@ def run_key(
             "device": numerics.device,
             "model": numerics.model,
             "compile": numerics.compile,
-            **versions,
+            **more,
             "weights": weights,
             "layer_norm_eps": layer_norm_eps,
             "numerics_version": NUMERICS_VERSION,

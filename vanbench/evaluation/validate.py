@@ -31,7 +31,7 @@ from vanbench.evaluation.collect import Collected, batches_left
 from vanbench.evaluation.estimate import note_estimate
 from vanbench.evaluation.groups import prepare_groups
 from vanbench.evaluation.plan import STOP, AnyCandidate, Candidate, RunOptions, spread
-from vanbench.evaluation.precision import check_precision, check_runtime
+from vanbench.evaluation.precision import check_precision, check_runtime, emulation_note
 from vanbench.evaluation.ready import ReadyModel, resolve
 from vanbench.evaluation.result import RealScore, ValidationResult
 from vanbench.evaluation.resume import StoredRuns, Work
@@ -88,6 +88,8 @@ def _validate_candidates(
             device = team.agree(lambda: choose_device(options.device, team.here))
             check_precision(device, options.precision)
             check_runtime(device, options)
+            if note := emulation_note(device, options):
+                options.on_note(note)
             if options.arguments and (note := idle_gpus_note(device, options.arguments, team.here)):
                 options.on_note(note)
             if any(isinstance(one, Candidate) and one.rewritable for one in candidates):
@@ -270,6 +272,7 @@ def _measure(started: _Started, progress: Progress) -> ValidationResult:
         keys=started.keys,
         labelled=runs.labelled(),
         choices=collected.choices,
+        forward=collected.forward,
     )
 
 

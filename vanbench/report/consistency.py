@@ -10,7 +10,7 @@ from datetime import date
 
 from vanbench.checkpoints.weights import PLAIN
 from vanbench.conventions import CONVENTIONS
-from vanbench.devices import PRECISIONS
+from vanbench.devices import INT8, PRECISIONS
 from vanbench.intervals import mcnemar
 from vanbench.model.architecture import Architecture
 from vanbench.model.expected_counts import expected_flops, expected_params
@@ -191,6 +191,8 @@ def _of_precision(key: str, precision: str, accuracy: Accuracy) -> Iterator[str]
         yield f"{key} is no other precision: these are {', '.join(PRECISIONS[1:])}"
     elif (numerics.precision, numerics.tf32) != (precision, precision == "tf32"):
         yield f"{key}.numerics has {found}"
+    if (numerics.calibration is not None) != (precision == INT8):
+        yield f"{key}.numerics.calibration is there for {INT8}, and for no other precision"
     if difference and precision == FP32:
         yield f"{key}.differs_from_fp32 is there, and the accuracy is that of {FP32}"
     elif difference:

@@ -54,10 +54,13 @@ class OtherAccuracy:
         if found is None:
             return NOT_STORED
         others = f" (with another {', '.join(found.also_differs)})" if found.also_differs else ""
+        runtime, whose, like = found.fp32_runtime, "fp32's", "in fp32"
+        if runtime not in (None, self.accuracy.numerics.runtime):
+            whose, like = f"those of {runtime} in fp32", f"{runtime} in fp32"
         if not found.different:
-            return f"the same first choice as in fp32{others} for all {found.images:,} images"
+            return f"the same first choice as {like}{others} for all {found.images:,} images"
         verb = "differs" if found.different == 1 else "differ"
-        return f"{found.different:,} of {found.images:,} Top-1 {verb} from fp32's{others}"
+        return f"{found.different:,} of {found.images:,} Top-1 {verb} from {whose}{others}"
 
     def __str__(self) -> str:
         """All of it as a sentence without a period."""
@@ -70,8 +73,23 @@ class OtherAccuracy:
         difference = self.accuracy.differs_from_fp32
         tested = _tested(difference) if difference and difference.different else ""
         more = f" ({', '.join(filter(None, (change, tested)))})" if change or tested else ""
-        part = f"; partial: {self.partial}" if self.partial else ""
-        return f"Top-1 {self.top1:.3f} %{more}, Top-5 {self.top5:.3f} %; {self.compared}{part}"
+        figures = f"Top-1 {self.top1:.3f} %{more}, Top-5 {self.top5:.3f} %"
+        part = f"partial: {self.partial}" if self.partial else ""
+        calibration = self.accuracy.numerics.calibration
+        calibrated = calibration.text if calibration else ""
+        return "; ".join(filter(None, (figures, self.compared, self.speed, calibrated, part)))
+
+    @property
+    def speed(self) -> str:
+        """The speed beside that in fp32 on the same machine, as a clause; empty if unknown."""
+        mine, fp32 = self.accuracy.forward, self.accuracy.fp32_speed
+        if mine is None or fp32 is None:
+            return ""
+        ratio = mine.images_per_s / fp32.images_per_s
+        return (
+            f"{mine.images_per_s:,.0f} images/s in {self.accuracy.numerics.runtime}, "
+            f"{ratio:.2f} times the {fp32.images_per_s:,.0f} of fp32 in {fp32.runtime}"
+        )
 
 
 def other_accuracies(row: ModelRow) -> Iterator[OtherAccuracy]:

@@ -19,6 +19,7 @@ from vanbench.environment import Environment
 from vanbench.errors import NoFileError
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.torchvision_architecture import AnyArchitecture, architecture_from_dict
+from vanbench.progress import counted
 from vanbench.zoo.entries import EvaluationProtocol
 
 VERIFIED = "verified"
@@ -50,6 +51,35 @@ class RuntimeTrial:
     seconds: Mapping[str, float]
 
 
+VALIDATION_SET, OTHER_IMAGES = "validation set", "other images"
+"""Where calibration images are from."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The images from which int8 took the ranges of activations.
+
+    ``source`` is ``validation set``, or ``other images``, none of which is in the validation set.
+    ``sha256`` is the hash of the list of the images' own hashes, a line each. ``tool`` is what
+    quantised the model. ``in_validation_set`` and ``unreadable`` are how many were left out.
+    """
+
+    source: str
+    images: int
+    sha256: str
+    tool: str
+    in_validation_set: int = 0
+    unreadable: int = 0
+
+    @property
+    def text(self) -> str:
+        """It as a clause."""
+        images = counted(self.images, "image")
+        if self.source == VALIDATION_SET:
+            return f"calibrated on {images} of the validation set itself"
+        return f"calibrated on {images} outside the validation set"
+
+
 @dataclass(frozen=True)
 class Numerics:
     """How the logits were computed.
@@ -58,7 +88,8 @@ class Numerics:
     ``choices`` is how the rewrite ran. ``versions`` are those of packages that computed besides
     torch. ``max_relative_error`` is the largest difference from the reference's logits in fp32 over
     a few images of the set, relative to the largest logit; None where it was not looked at.
-    ``trial`` is how the runtime was chosen; None where it was asked for.
+    ``trial`` is how the runtime was chosen; None where it was asked for. ``calibration`` is there
+    for int8 only.
     """
 
     precision: str
@@ -70,6 +101,7 @@ class Numerics:
     versions: Mapping[str, str] = field(default_factory=dict)
     max_relative_error: float | None = None
     trial: RuntimeTrial | None = None
+    calibration: Calibration | None = None
 
     @property
     def runtime(self) -> str:
@@ -136,7 +168,8 @@ class DifferenceFromFp32:
     Both runs are of the same weights, protocol and ``images``. On ``different`` of these the first
     choices differ; ``only_fp32_right`` and ``only_this_right`` are the images that one run alone
     gets right (Top-1), and ``p_value`` is McNemar's exact one for them. ``also_differs`` names what
-    else is different between the runs, such as the device or the version of torch.
+    else is different between the runs, such as the device or the version of torch. ``fp32_runtime``
+    is what computed the fp32 run; None in old records.
     """
 
     images: int
@@ -145,6 +178,7 @@ class DifferenceFromFp32:
     only_this_right: int
     p_value: float
     also_differs: tuple[str, ...] = ()
+    fp32_runtime: str | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +205,33 @@ class Times:
 
 
 @dataclass(frozen=True)
+class Forward:
+    """How long one model took for ``images`` of a pass: ``seconds``, summed over the processes.
+
+    The first batch of each process is left out: in it, kernels are chosen or compiled.
+    """
+
+    images: int
+    seconds: float
+
+    def __add__(self, other: "Forward") -> "Forward":
+        return Forward(self.images + other.images, self.seconds + other.seconds)
+
+    @property
+    def images_per_s(self) -> float:
+        """The speed of one process."""
+        return self.images / self.seconds
+
+
+@dataclass(frozen=True)
+class Fp32Speed:
+    """The speed in fp32 that was on record of the same machine: of one process, in a runtime."""
+
+    images_per_s: float
+    runtime: str
+
+
+@dataclass(frozen=True)
 class Evidence:
     """The files that an accuracy can be counted from again (docs/evidence.md).
 
@@ -194,7 +255,8 @@ class Accuracy:
 
     ``batch_size`` is how many images at once the model computed, in the end: fewer than was asked
     for where it ran out of memory. ``processes`` has where the time of each process went, by rank.
-    ``evidence`` is None in records that were written before it was kept.
+    ``evidence`` is None in records that were written before it was kept, ``forward`` also where
+    (nearly) all predictions were stored before. ``fp32_speed`` is for other precisions.
     """
 
     sha256: str
@@ -213,6 +275,8 @@ class Accuracy:
     batch_size: int | None = None
     processes: tuple[Times, ...] | None = None
     evidence: Evidence | None = None
+    forward: Forward | None = None
+    fp32_speed: Fp32Speed | None = None
 
 
 @dataclass(frozen=True)

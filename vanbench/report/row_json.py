@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from typing_extensions import TypedDict
 
@@ -10,8 +11,9 @@ from vanbench.intervals import wilson_interval
 from vanbench.model.torchvision_architecture import AnyArchitectureDict
 from vanbench.report.coverage import why_partial
 from vanbench.report.other_precisions import OtherAccuracy, other_accuracies
-from vanbench.report.records import Accuracy, Counts, DifferenceFromFp32
+from vanbench.report.records import Accuracy, Calibration, Counts, DifferenceFromFp32
 from vanbench.report.rows import Figure, ModelRow, OverSet
+from vanbench.typed_json import to_json
 from vanbench.zoo.other_sets import title_of
 
 
@@ -123,6 +125,25 @@ class DifferenceJson(TypedDict):
     """The p-value of McNemar's exact test for these two numbers."""
     also_differs: list[str]
     """What else differs between the two runs, such as ``device``; empty if nothing does."""
+    fp32_runtime: str | None
+    """What computed in fp32; null in old records."""
+
+
+class CalibrationJson(TypedDict):
+    """The images that int8 was calibrated on."""
+
+    source: str
+    """``validation set``, or ``other images``, none of which is in the validation set."""
+    images: int
+    """How many."""
+    sha256: str
+    """The hash of the list of their hashes, a line each."""
+    tool: str
+    """What quantised the model."""
+    in_validation_set: int
+    """How many others were left out because they are in the validation set."""
+    unreadable: int
+    """How many could not be read."""
 
 
 class OtherAccuracyJson(TypedDict):
@@ -150,6 +171,14 @@ class OtherAccuracyJson(TypedDict):
     """When it was measured."""
     device: str
     """Where it was computed: the GPU, else the processor."""
+    runtime: str
+    """What computed it."""
+    images_per_s: float | None
+    """The speed of the model in one process, without decoding; null where it is not known."""
+    fp32_images_per_s: float | None
+    """The speed in fp32 that was on record of the same machine; null if none was."""
+    calibration: CalibrationJson | None
+    """The images that int8 was calibrated on; null for another precision."""
     differs_from_fp32: DifferenceJson | None
     """The comparison image by image; null where no fp32 predictions were stored."""
 
@@ -314,11 +343,21 @@ def _other_json(other: OtherAccuracy) -> OtherAccuracyJson:
         "partial": other.partial,
         "date": accuracy.date,
         "device": about.gpu or about.cpu,
-        "differs_from_fp32": None if found is None else _difference_json(found),
+        "runtime": accuracy.numerics.runtime,
+        "images_per_s": accuracy.forward.images_per_s if accuracy.forward else None,
+        "fp32_images_per_s": accuracy.fp32_speed.images_per_s if accuracy.fp32_speed else None,
+        "calibration": calibration_json(accuracy.numerics.calibration),
+        "differs_from_fp32": None if found is None else difference_json(found),
     }
 
 
-def _difference_json(found: DifferenceFromFp32) -> DifferenceJson:
+def calibration_json(found: Calibration | None) -> CalibrationJson | None:
+    """The images that int8 was calibrated on, if it was int8."""
+    return None if found is None else cast(CalibrationJson, to_json(found))
+
+
+def difference_json(found: DifferenceFromFp32) -> DifferenceJson:
+    """How the first choices differ from those in fp32."""
     return {
         "images": found.images,
         "different": found.different,
@@ -326,4 +365,5 @@ def _difference_json(found: DifferenceFromFp32) -> DifferenceJson:
         "only_this_right": found.only_this_right,
         "p_value": found.p_value,
         "also_differs": list(found.also_differs),
+        "fp32_runtime": found.fp32_runtime,
     }

@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vanbench.devices import numerics, synchronize
+from vanbench.devices import INT8, numerics, synchronize
 from vanbench.errors import DeviceError, VanbenchError, unexpected_as_errors
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.inference.trial_cache import TrialCache, machine
 from vanbench.model.architecture import Architecture
 from vanbench.model.van import VAN
-from vanbench.report.records import RuntimeTrial
+from vanbench.report.records import Calibration, RuntimeTrial
 from vanbench.runtimes.interface import Setting
 from vanbench.runtimes.names import COMPILED, ONNXRUNTIME, OPENVINO, OPTIMIZED, REFERENCE
 from vanbench.runtimes.registry import RUNTIMES
@@ -31,7 +31,7 @@ CONTENDERS = (OPTIMIZED, ONNXRUNTIME, OPENVINO)
 REWRITTEN = (OPTIMIZED, COMPILED)
 """The runtimes that are made of the exact rewrite."""
 
-MOST_ERROR = {"fp32": 5e-5, "tf32": 5e-3, "fp16": 5e-3, "bf16": 3e-2}
+MOST_ERROR = {"fp32": 5e-5, "tf32": 5e-3, "fp16": 5e-3, "bf16": 3e-2, "int8": 0.5}
 """The largest difference from the reference's logit in fp32, relative to the largest logit."""
 
 CLEARLY = 1.02  # how many times as fast as the usual one another runtime must be
@@ -45,12 +45,14 @@ class Chosen:
 
     ``rewrite`` is how the exact rewrite runs, where that is what computes. ``error`` is the
     largest relative difference from the reference; None where it was not looked at.
+    ``calibration`` is what int8 was calibrated on.
     """
 
     runtime: str
     rewrite: RewriteConfig | None = None
     error: float | None = None
     trial: RuntimeTrial | None = None
+    calibration: Calibration | None = None
 
 
 def choose(
@@ -75,7 +77,8 @@ def choose(
         preferred: Runtimes that have stored predictions of this model. The first of them that is
             right is taken, so that an interrupted run goes on where it was.
 
-    Raises DeviceError if no installed runtime computes in this precision on this device.
+    Raises DeviceError if no installed runtime computes in this precision on this device, and for
+    int8, which the reference cannot compute in, if none is right.
     """
     names = contenders(setting)
     if not names:
@@ -90,6 +93,9 @@ def choose(
         if name in names and check.is_right(name):
             return check.chosen(name, seconds)
     right = [name for name in names if check.is_right(name)]
+    if not right and setting.precision == INT8:
+        reasons = "; ".join(f"{name}: {why}" for name, why in check.refused.items())
+        raise DeviceError(f"no runtime computes this model in int8 ({reasons})")
     if not right:
         return check.chosen(REFERENCE, {})
     seconds = _race({name: check.ready[name] for name in right}, images, setting)

@@ -1,7 +1,6 @@
 """``vanbench validate``."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,11 @@ from vanbench.cli.failures import exit_for
 from vanbench.cli.model_names import select
 from vanbench.cli.options import (
     Settings,
+    arithmetic_options,
     common_options,
     data_option,
     model_argument,
     option,
-    precision_option,
     run_options,
     source_options,
 )
@@ -62,16 +61,15 @@ Examples:
     help="A file of one's own; its architecture is read from its tensors.",
 )
 @data_option()
-@precision_option
 @source_options
 @run_options
+@arithmetic_options
 def command(
     settings: Settings,
     model: tuple[str, ...],
     all_: bool,
     checkpoint: Path | None,
     data: Path | None,
-    precision: str,
     mirrors: tuple[str, ...],
     offline: bool,
     options: "RunOptions",
@@ -91,7 +89,6 @@ def command(
         raise click.UsageError("Where are the images? Give --data PATH (or set VANBENCH_DATA).")
     if checkpoint and (model or all_):
         raise click.UsageError("Give models of the zoo or --checkpoint, not both.")
-    options = replace(options, precision=precision)
     if checkpoint:
         protocol = settings.zoo.entries[0].protocol
         validated = validate_file(checkpoint, protocol, data, options, settings.progress)
@@ -129,7 +126,7 @@ def _print(validated: "Validated", settings: Settings, next_line: str) -> None:
     """The table, what it says about the published numbers, where the time went, what to do next."""
     documents = validated.models_json()
     print_table(COLUMNS, [_row(document) for document in documents])
-    for line in (*_meanings(documents), *_real(documents)):
+    for line in (*_meanings(documents), *_other_precisions(validated), *_real(documents)):
         echo(line)
     for result in validated.distinct_passes:
         settings.say(result.describe(), multiline=True)
@@ -169,6 +166,14 @@ def _meanings(documents: list[ValidatedModel]) -> Iterator[str]:
             names.setdefault(text, []).append(model["name"])
     for text, models in names.items():
         yield f"{text} ({', '.join(models)})."
+
+
+def _other_precisions(validated: "Validated") -> Iterator[str]:
+    """What another precision than fp32 changed."""
+    from vanbench.report.other_precisions import other_accuracies
+
+    for row in validated.rows.values():
+        yield from (f"{other}." for other in other_accuracies(row))
 
 
 def _real(documents: list[ValidatedModel]) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """``vanbench verify``."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +10,11 @@ from typing_extensions import TypedDict
 from vanbench.cli.failures import print_failures
 from vanbench.cli.options import (
     Settings,
+    arithmetic_options,
     common_options,
     data_option,
     model_arguments,
     option,
-    precision_option,
     run_options,
     source_options,
 )
@@ -63,15 +62,14 @@ Examples:
 @common_options
 @model_arguments
 @data_option()
-@precision_option
 @source_options
 @run_options
+@arithmetic_options
 @option("--details", is_flag=True, help="Print every number with its difference and verdict.")
 def command(
     settings: Settings,
     entries: tuple[Entry, ...],
     data: Path | None,
-    precision: str,
     mirrors: tuple[str, ...],
     offline: bool,
     options: "RunOptions",
@@ -91,7 +89,6 @@ def command(
     from vanbench.typed_json import to_json
     from vanbench.verification import verify
 
-    options = replace(options, precision=precision)
     verified = verify(
         settings.zoo,
         entries,
