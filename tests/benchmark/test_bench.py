@@ -17,6 +17,7 @@ from vanbench.benchmark.bench import (
     summarize,
     warm_up,
 )
+from vanbench.errors import DeviceError
 from vanbench.inference.optimized import optimize
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.model.build import random_weights
@@ -136,3 +137,9 @@ def test_options_have_a_batch_size_that_suits_the_device():
     options = bench_options("cpu", "fp32", None, 1.0, None)
     assert (options.device.type, options.batch_size, options.batch_sizes) == ("cpu", 16, [1, 4, 16])
     assert BenchOptions(batch_size=1).batch_sizes == [1]
+
+
+def test_torch_has_no_int8():
+    options = BenchOptions(device=torch.device("cpu"), precision="int8")
+    with pytest.raises(DeviceError, match="does not compute in int8"):
+        bench("van_tiny", TINY, options)

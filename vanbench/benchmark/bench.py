@@ -35,6 +35,7 @@ from vanbench.report.bench_records import (
     ModelFigures,
     Sample,
 )
+from vanbench.runtimes.registry import RUNTIMES
 
 REFERENCE, OPTIMIZED = "reference", "optimized"
 RESOLUTION = 224
@@ -99,7 +100,9 @@ def bench(
     ``on_message`` gets the outcome of the trial, ``progress`` how many seconds of work are done, of
     about how many, and what is measured now. Memory is measured in new processes, which import
     the script that calls this: its code must be under ``if __name__ == "__main__":``.
+    DeviceError for int8, which torch does not compute in.
     """
+    RUNTIMES[OPTIMIZED].refuse(options.device, options.precision)
     with cpu_threads(options.threads):
         return _bench(
             name,
