@@ -155,9 +155,9 @@ def gather_back(y: Tensor, d: int, shape: torch.Size) -> Tensor:
 @lru_cache(maxsize=64)
 def _positions(n: int, h: int, w: int, d: int) -> tuple[Tensor, Tensor]:
     """Where each position of the planes comes from (0 beyond the sides), and of the image."""
-    numbers = torch.arange(n * h * w).view(n, 1, h, w)
+    numbers = torch.arange(n * h * w, device="cpu").view(n, 1, h, w)
     planes = regroup(numbers, d)
-    of_planes = torch.arange(planes.numel()).view_as(planes)
+    of_planes = torch.arange(planes.numel(), device="cpu").view_as(planes)
     return planes.flatten(), ungroup(of_planes, d, numbers.shape).flatten()
 
 
