@@ -78,7 +78,7 @@ def test_runtimes_have_a_row_each(monkeypatch, tmp_path):
         ({"batch_size": 0}, ValueError, "batch_size"),
         ({"seconds": -1}, ValueError, "seconds"),
         ({"threads": 0}, ValueError, "threads"),
-        ({"precision": "int8"}, ValueError, "precision: expected one of"),
+        ({"precision": "fp8"}, ValueError, "precision: expected one of"),
         ({"device": "gpu7"}, DeviceError, "gpu7"),
         ({"runtime": "tensorrt"}, ValueError, "runtime: expected one of"),
         ({"runtime": "openvino", "compile": True}, ValueError, "compile is the runtime"),

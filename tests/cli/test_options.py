@@ -51,7 +51,7 @@ WRONG = {
     "no zoo": (["list", "--zoo", "nowhere.toml"], "nowhere.toml"),
     "data not there": (["validate", "van_b0", "--data", "/nowhere"], "does not exist"),
     "limit": (["verify", "--all", "--limit", "0"], "0 is not in the range"),
-    "precision": (["validate", "van_b0", "--precision", "int8"], "is not one of"),
+    "precision": (["validate", "van_b0", "--precision", "fp8"], "is not one of"),
     "no such choice": (["verify", "van_b0", "--choices", '{"speed": 1}'], "--choices"),
     "choices that are no JSON": (["verify", "van_b0", "--choices", "{"], "--choices"),
 }  # fmt: skip

@@ -111,7 +111,7 @@ def saturates() -> bool:
 def _linux_cpu_flags() -> set[str]:
     """The features of the processor as Linux lists them; none elsewhere."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return set()
     return set(next((line for line in lines if line.startswith("flags")), "").split())
