@@ -163,7 +163,7 @@ def test_openvino_without_the_tool_names_the_command_that_installs_it(monkeypatc
 def test_weights_have_7_bits_where_sums_saturate(machine, vnni, flags, expected, monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: machine)
     monkeypatch.setattr(torch.cpu, "_is_vnni_supported", lambda: vnni)
-    monkeypatch.setattr(Path, "read_text", lambda path: flags)
+    monkeypatch.setattr(Path, "read_text", lambda path, **_: flags)
     assert quantize.saturates() is expected
 
 

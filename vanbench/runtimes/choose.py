@@ -34,8 +34,8 @@ REWRITTEN = (OPTIMIZED, COMPILED)
 MOST_ERROR = {"fp32": 5e-5, "tf32": 5e-3, "fp16": 5e-3, "bf16": 3e-2, "int8": 0.5}
 """The largest difference from the reference's logit in fp32, relative to the largest logit."""
 
-CLEARLY = 1.02  # how many times as fast as the usual one another runtime must be
-ROUNDS = 3  # after one to warm up
+SECONDS = 1.5  # of a race, after a round to warm up; a slow model takes longer
+ROUNDS = 2, 20  # at least and at most
 IMAGES = 4  # for each thread
 
 
@@ -88,7 +88,7 @@ def choose(
         )
     check, key = _Check(model, images, setting), _key(architecture, setting, names)
     seconds = trials.get(dict[str, float], key) or {}
-    first = [name for name in names if name in preferred] or _in_order(seconds)
+    first = [name for name in names if name in preferred] or _fastest_first(seconds)
     for name in first or ([] if worth_a_trial else [USUAL]):
         if name in names and check.is_right(name):
             return check.chosen(name, seconds)
@@ -101,7 +101,7 @@ def choose(
     seconds = _race({name: check.ready[name] for name in right}, images, setting)
     if not check.refused and seconds:
         trials.put(key, seconds)
-    return check.chosen(fastest(seconds) if seconds else right[0], seconds)
+    return check.chosen(_fastest_first(seconds)[0] if seconds else right[0], seconds)
 
 
 def as_asked(model: VAN, setting: Setting, runtime: str) -> tuple[nn.Module, Chosen]:
@@ -124,23 +124,8 @@ def contenders(setting: Setting) -> list[str]:
     return [name for name in CONTENDERS if can(name)]
 
 
-def fastest(seconds: Mapping[str, float]) -> str:
-    """The fastest runtime; the usual one where no other is clearly faster.
-
-    >>> fastest({"optimized": 1.0, "openvino": 0.99})
-    'optimized'
-    """
-    best = min(seconds, key=seconds.__getitem__)
-    usual = seconds.get(USUAL)
-    return USUAL if usual is not None and usual < CLEARLY * seconds[best] else best
-
-
-def _in_order(seconds: Mapping[str, float]) -> list[str]:
-    """The runtime that a trial has chosen, then the others, the fastest first."""
-    if not seconds:
-        return []
-    best = fastest(seconds)
-    return sorted(seconds, key=lambda name: (name != best, seconds[name]))
+def _fastest_first(seconds: Mapping[str, float]) -> list[str]:
+    return sorted(seconds, key=seconds.__getitem__)
 
 
 class _Check:
@@ -200,14 +185,22 @@ def _race(modules: Mapping[str, nn.Module], images: Tensor, setting: Setting) ->
     x = _batch(images, setting.device)
     least = dict.fromkeys(modules, float("inf"))
     with numerics(setting.device, setting.precision), torch.inference_mode():
-        for number in range(1 + ROUNDS):
+        for module in modules.values():
+            _seconds(module, x)
+        end = perf_counter() + SECONDS
+        for number in range(ROUNDS[1]):
+            if number >= ROUNDS[0] and perf_counter() > end:
+                break
             for name, module in modules.items():
-                start = perf_counter()
-                module(x)
-                synchronize(setting.device)
-                if number:
-                    least[name] = min(least[name], perf_counter() - start)
+                least[name] = min(least[name], _seconds(module, x))
     return least
+
+
+def _seconds(module: nn.Module, x: Tensor) -> float:
+    start = perf_counter()
+    module(x)
+    synchronize(x.device)
+    return perf_counter() - start
 
 
 def _batch(images: Tensor, device: torch.device) -> Tensor:

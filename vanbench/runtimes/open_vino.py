@@ -19,6 +19,8 @@ INT8 = Scheme(depthwise=True, outputs=False)
 
 _CAPABILITIES = {"bf16": "BF16", "fp16": "FP16", "int8": "INT8"}
 _TELEMETRY = "openvino_telemetry"
+TOGETHER = 2
+"""Images in a request: 2 to 5 % faster than one, on two cores."""
 TYPES = {"fp32": "f32", "bf16": "bf16", "fp16": "f16", "int8": "f32"}  # of what is not quantised
 
 
@@ -56,27 +58,28 @@ class OpenVino(Runtime):
             graph = quantized(model, setting, INT8)
         else:
             graph = onnx_model(model, setting.resolution).SerializeToString()
-        return OpenVinoRequests(core().read_model(graph), TYPES[setting.precision])
+        return OpenVinoModel(core().read_model(graph), TYPES[setting.precision])
 
 
 class OpenVinoRequests(nn.Module):
     """A graph with one input and one output; maps (N, 3, H, W) to logits (N, classes).
 
-    Images go one by one through as many streams as OpenVINO chooses, which share the threads. A
-    single image, which would leave other streams idle, has all threads; that is compiled when the
-    first such image comes. With ``batch``, all this holds for so many images instead of one, and N
-    is a multiple of it.
+    Requests of ``batch`` images go through as many streams as OpenVINO chooses, which share the
+    threads; the last image is repeated where N is no multiple of it. ``single`` images alone, which
+    would leave other streams idle, have all threads; that is compiled when they come the first
+    time.
     """
 
-    def __init__(self, graph: Any, kind: str, batch: int = 1):
+    def __init__(self, graph: Any, kind: str, batch: int = 1, single: int | None = None):
         super().__init__()
-        self.graph, self.kind, self.batch = graph, kind, batch
+        self.graph, self.kind = graph, kind
+        self.batch, self.single = batch, single or batch
         self.threads = torch.get_num_threads()
-        shape = graph.inputs[0].partial_shape
-        graph.reshape([batch, *(side.get_length() for side in list(shape)[1:])])
-        self.queue = without_telemetry().AsyncInferQueue(self._compiled("THROUGHPUT"))
+        self.shape = [side.get_length() for side in list(graph.inputs[0].partial_shape)[1:]]
+        self.queue = without_telemetry().AsyncInferQueue(self._compiled(batch, "THROUGHPUT"))
 
-    def _compiled(self, hint: str) -> Any:
+    def _compiled(self, images: int, hint: str) -> Any:
+        self.graph.reshape([images, *self.shape])
         options = {
             "PERFORMANCE_HINT": hint,
             "INFERENCE_PRECISION_HINT": self.kind,
@@ -89,14 +92,16 @@ class OpenVinoRequests(nn.Module):
 
     @cached_property
     def alone(self) -> Any:
-        """A request with all threads, for single images."""
-        return self._compiled("LATENCY").create_infer_request()
+        """A request with all threads."""
+        return self._compiled(self.single, "LATENCY").create_infer_request()
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
         images = np.ascontiguousarray(x.numpy())
-        if len(x) == self.batch:
+        if len(x) == self.single:
             return torch.from_numpy(self.alone.infer({0: images})[0].copy())
+        if missing := -len(images) % self.batch:
+            images = np.concatenate([images, *[images[-1:]] * missing])
         logits: dict[int, Any] = {}
 
         def keep(request: Any, index: int) -> None:
@@ -107,7 +112,26 @@ class OpenVinoRequests(nn.Module):
         for start in starts:
             self.queue.start_async({0: images[start : start + self.batch]}, start)
         self.queue.wait_all()
-        return torch.from_numpy(np.concatenate([logits[start] for start in starts]))
+        return torch.from_numpy(np.concatenate([logits[start] for start in starts])[: len(x)])
+
+
+class OpenVinoModel(OpenVinoRequests):
+    """A graph of vanbench's own, (N, 3, H, W) to logits (N, classes), for channels-last images."""
+
+    def __init__(self, graph: Any, kind: str):
+        super().__init__(_channels_last(graph), kind, TOGETHER, single=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1))
+
+
+def _channels_last(graph: Any) -> Any:
+    """The graph with an input (N, H, W, 3), which is how decoded images lie in memory."""
+    openvino = without_telemetry()
+    changed = openvino.preprocess.PrePostProcessor(graph)
+    changed.input().tensor().set_layout(openvino.Layout("NHWC"))
+    changed.input().model().set_layout(openvino.Layout("NCHW"))
+    return changed.build()
 
 
 @cache
