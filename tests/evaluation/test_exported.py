@@ -134,7 +134,7 @@ def test_another_number_of_classes(exported, tmp_path):
     ("options", "reason"),
     [
         ({"runtime": "optimized"}, "expected a file that the runtime optimized can run"),
-        ({"precision": "bf16"}, "does not compute in bf16"),
+        ({"runtime": "onnxruntime", "precision": "bf16"}, "does not compute in bf16"),
         ({"weights": "ema"}, "expected ema weights, found plain"),
     ],
     ids=str,

@@ -18,9 +18,12 @@ from vanbench.data.preprocess import normalize
 from vanbench.errors import CheckpointError, DependencyError, DeviceError, ScoringError
 from vanbench.exported.load import is_exported, open_exported, pixels_of, prepare
 from vanbench.exported.write import export
+from vanbench.runtimes.interface import Setting
 from vanbench.runtimes.names import ONNXRUNTIME, OPENVINO
 from vanbench.runtimes.onnx_graph import onnx_model
+from vanbench.runtimes.onnx_runtime import INT8
 from vanbench.runtimes.open_vino import core, without_telemetry
+from vanbench.runtimes.quantize import quantized
 from vanbench.zoo.entries import EvaluationProtocol
 
 RUNTIMES = pytest.mark.parametrize("runtime", [ONNXRUNTIME, OPENVINO])
@@ -113,7 +116,9 @@ def test_weights_in_float16(model, tmp_path, runtime):
         tensor.CopyFrom(numpy_helper.from_array(half, f"{tensor.name}.half"))
         name = tensor.name.removesuffix(".half")
         graph.graph.node.insert(0, helper.make_node("Cast", [tensor.name], [name], to=1))
-    check(write(tmp_path / "van.onnx", graph), model, runtime, most=2e-3)
+    path = write(tmp_path / "van.onnx", graph)
+    check(path, model, runtime, most=2e-3)
+    assert prepare(open_exported(path), PROTOCOL, runtime).precision == "fp16"
 
 
 @RUNTIMES
@@ -157,6 +162,22 @@ def test_an_ir_that_openvino_made_of_another_onnx_file(model, tmp_path):
     graph = core().read_model(foreign(model).SerializeToString())
     without_telemetry().save_model(graph, tmp_path / "van.xml")
     check(tmp_path / "van.xml", model, OPENVINO, most=2e-3)
+    assert open_exported(tmp_path / "van.xml").precision == "fp16"
+
+
+@RUNTIMES
+def test_a_quantised_file_is_not_called_fp32(model, tmp_path, runtime):
+    setting = Setting(torch.device("cpu"), "int8", 32, calibration=images())
+    (tmp_path / "van.onnx").write_bytes(quantized(model, setting, INT8))
+    check(tmp_path / "van.onnx", model, runtime, most=0.5)
+    assert prepare(open_exported(tmp_path / "van.onnx"), PROTOCOL, runtime).precision == "int8"
+    without_telemetry().save_model(core().read_model(tmp_path / "van.onnx"), tmp_path / "van.xml")
+    assert open_exported(tmp_path / "van.xml").precision == "int8"
+
+
+def test_our_own_files_are_in_fp32(ours):
+    assert {open_exported(path).precision for path in ours.glob("*.onnx")} == {"fp32"}
+    assert {open_exported(path).precision for path in ours.glob("*.xml")} == {"fp32"}
 
 
 @pytest.mark.parametrize("ending", [".onnx", ".xml"])

@@ -208,6 +208,10 @@ def runtime_options(function: Function) -> Function:
                 f"{' and '.join(asked)} name different runtimes. Give one of them."
             )
         rewrite = _rewrite_config(choices)
+        if rewrite and asked and not {*asked.values()} & {names.OPTIMIZED, names.COMPILED}:
+            raise click.UsageError(
+                f"--choices is for the rewrite; {next(iter(asked))} names another runtime."
+            )
         usual = names.OPTIMIZED if rewrite else names.AUTO
         return function(runtime=next(iter(asked.values()), usual), rewrite=rewrite, **kwargs)
 

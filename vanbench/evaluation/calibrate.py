@@ -23,6 +23,9 @@ IMAGES = 128
 """How many are taken. With a quarter of them the logits of the demo's models were as near to fp32;
 128 need 77 MB and, for VAN-B0, ten seconds."""
 
+FEW = 32
+"""With fewer, the error of the demo's models grows (docs/precision.md)."""
+
 
 @dataclass(frozen=True)
 class CalibrationImages:

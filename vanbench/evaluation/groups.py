@@ -11,12 +11,12 @@ from vanbench.data.layouts.images import ImageSet
 from vanbench.data.open import open_images
 from vanbench.devices import INT8
 from vanbench.errors import VanbenchError, unexpected_as_errors
-from vanbench.evaluation.calibrate import CalibrationImages, calibration_images
+from vanbench.evaluation.calibrate import FEW, CalibrationImages, calibration_images
 from vanbench.evaluation.plan import AnyCandidate, RunOptions
 from vanbench.evaluation.ready import ReadyModel, TrialOn, open_ready, trial_on
 from vanbench.evaluation.run_key import masked_rule, numerics_of, run_key, validation_environment
 from vanbench.prediction_store.store import Store
-from vanbench.progress import Progress
+from vanbench.progress import Progress, counted
 from vanbench.runtimes.choose import CONTENDERS, Chosen
 from vanbench.zoo.entries import EvaluationProtocol
 
@@ -99,22 +99,32 @@ class _Seen:
             self._calibrations[protocol] = self.options.team.agree(
                 lambda: calibration_images(images, protocol, self.options.calibration)
             )
+            count = self._calibrations[protocol].about.images
+            if count < FEW:
+                self.options.on_note(
+                    f"int8 is calibrated on {counted(count, 'image')} only; {FEW} or more give an "
+                    "accuracy that hardly depends on which."
+                )
         return self._calibrations[protocol]
 
     def stored_runtimes(
         self, protocol: EvaluationProtocol, checkpoint: Checkpoint
     ) -> Collection[str]:
-        """The runtimes with stored predictions of a checkpoint: a resumed run goes on with one."""
+        """The runtimes with stored predictions of a checkpoint, for half of the images or more.
+
+        A resumed run goes on with the one that has most of them.
+        """
         options, images = self.options, self.images(protocol)
         if options.store is None or options.fresh or not options.store.exists():
             return []
         with Store(options.store, create=False) as store:
-            known = {run.key.identity for run in store.runs()}
+            stored = {run.key.identity: run.images for run in store.runs()}
+        enough = min(len(images), options.limit or len(images)) / 2
         about = validation_environment(self.device)
         calibrated = self.calibration(protocol)
         about_int8 = calibrated.about if calibrated else None
 
-        def is_stored(name: str) -> bool:
+        def count(name: str) -> int:
             chosen = Chosen(name, options.rewrite, calibration=about_int8)
             key = run_key(
                 checkpoint.sha256,
@@ -125,6 +135,8 @@ class _Seen:
                 about,
                 chosen_among=masked_rule(images),
             )
-            return key.identity in known
+            return stored.get(key.identity, 0)
 
-        return [name for name in CONTENDERS if is_stored(name)]
+        counts = {name: count(name) for name in CONTENDERS}
+        most_first = sorted(CONTENDERS, key=lambda name: -counts[name])
+        return [name for name in most_first if counts[name] >= enough]

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from vanbench.checkpoints.load import Checkpoint, hash_checkpoint, open_checkpoint
-from vanbench.devices import choose_device
+from vanbench.devices import INT8, choose_device
 from vanbench.download.obtain import Sources, obtain_all
 from vanbench.errors import VanbenchError, unexpected_as_errors
 from vanbench.evaluation.plan import AnyCandidate, Candidate, ExportedCandidate, RunOptions
@@ -20,6 +20,7 @@ from vanbench.progress import Progress, silent
 from vanbench.report.records import FP32, Record, with_accuracy
 from vanbench.report.rows import ModelRow, make_row, not_judged
 from vanbench.runtimes.names import AUTO
+from vanbench.runtimes.registry import RUNTIMES
 from vanbench.zoo.combined import home
 from vanbench.zoo.entries import Entry, EvaluationProtocol, Zoo
 
@@ -68,7 +69,7 @@ def validate_entries(
 
     DependencyError or DeviceError if the runtime that was asked for cannot compute here.
     """
-    if options.runtime != AUTO:
+    if options.runtime != AUTO or options.precision == INT8:
         team = options.team
         check_runtime(team.agree(lambda: choose_device(options.device, team.here)), options)
     candidates, missing = [], {}
@@ -140,7 +141,8 @@ def _validate_exported(
         return Validated((path.name,), {}, {path.name: error}, {})
     protocol = file.metadata.protocol if file.metadata else protocol
     if options.runtime == AUTO:
-        options = replace(options, runtime=file.runtimes[0])
+        able = [name for name in file.runtimes if options.precision in RUNTIMES[name].precisions]
+        options = replace(options, runtime=(able or file.runtimes)[0])
     take = partial(prepare, file, protocol, options.runtime, options.precision)
     candidate = ExportedCandidate(path.name, protocol, take)
     return _validated((candidate.name,), [candidate], {}, data, options, progress)

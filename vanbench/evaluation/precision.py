@@ -18,6 +18,7 @@ from vanbench.prediction_store.compare import Agreement, RunPredictions, compare
 from vanbench.prediction_store.rows import stored_rows
 from vanbench.prediction_store.store import RunKey, Store, StoredRun
 from vanbench.report.records import FP32, Accuracy, DifferenceFromFp32, Fp32Speed, Record
+from vanbench.runtimes.choose import contenders
 from vanbench.runtimes.names import AUTO, COMPILED
 from vanbench.runtimes.registry import RUNTIMES
 
@@ -73,7 +74,9 @@ def check_runtime(device: torch.device, options: RunOptions) -> None:
 
     It comes before anything is downloaded.
     """
-    if options.runtime != AUTO:
+    if options.runtime == AUTO:
+        contenders(device, options.precision)
+    else:
         RUNTIMES[options.runtime].check(device, options.precision)
 
 

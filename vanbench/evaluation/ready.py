@@ -173,7 +173,11 @@ def _exported(candidate: ExportedCandidate) -> ReadyModel:
     remedy = "Give a --zoo whose protocol has its classes (docs/own-model.md)."
     _refuse_classes(found.num_classes, candidate.protocol, remedy)
     return ReadyModel(
-        found.model, found.sha256, found.layer_norm_eps, found.weights, Chosen(found.runtime)
+        found.model,
+        found.sha256,
+        found.layer_norm_eps,
+        found.weights,
+        Chosen(found.runtime, precision=found.precision),
     )
 
 

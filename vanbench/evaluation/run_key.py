@@ -27,7 +27,7 @@ from the code that this version stands for.
 
 def numerics_of(device: torch.device, precision: str, chosen: Chosen) -> Numerics:
     """How logits are computed, as a record has it."""
-    runtime = RUNTIMES[chosen.runtime]
+    runtime, precision = RUNTIMES[chosen.runtime], chosen.precision or precision
     return Numerics(
         precision=precision,
         tf32=precision == "tf32",

@@ -40,7 +40,8 @@ class ExportedFile:
     data, in the order of their names; of ``NAME.xml`` and ``NAME.bin``. ``graph`` is the whole
     graph: an ONNX model with all data inside, or the two files of OpenVINO. ``inputs`` are those
     that have no value in the file, ``outputs`` are names. ``runtimes`` can compute it, the usual
-    one first.
+    one first. ``precision`` is ``int8`` for a quantised graph and ``fp16`` for one with float16
+    weights, whatever a runtime computes in.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class ExportedFile:
     inputs: tuple[ImageInput, ...]
     outputs: tuple[str, ...]
     metadata: ExportMetadata | None = field(repr=False)
+    precision: str = "fp32"
 
     def image_input(self, protocol: EvaluationProtocol) -> ImageInput:
         """The input, if it takes the crops of a protocol; else CheckpointError, ScoringError."""

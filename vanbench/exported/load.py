@@ -72,6 +72,7 @@ class Exported:
     """An exported file whose ``model`` maps normalised float32 (N, 3, crop, crop) to logits.
 
     ``weights`` and ``layer_norm_eps`` are those that its metadata name; None: nothing says it.
+    ``precision`` is the file's own, or the one asked for where that is another than fp32.
     """
 
     path: Path
@@ -81,6 +82,7 @@ class Exported:
     runtime: str
     weights: str = PLAIN
     layer_norm_eps: float | None = None
+    precision: str = "fp32"
 
 
 def prepare(
@@ -129,6 +131,7 @@ def prepare(
         runtime=name,
         weights=found.weights if found else PLAIN,
         layer_norm_eps=found.layer_norm_eps if found else None,
+        precision=file.precision if precision == "fp32" else precision,
     )
 
 

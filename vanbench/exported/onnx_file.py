@@ -17,6 +17,7 @@ from vanbench.outside.safe_text import for_terminal, shorten
 from vanbench.runtimes.names import ONNXRUNTIME, OPENVINO
 
 COMPLETE = "Copy the file together with the files of its external data."
+QUANTISING = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "ConvInteger")
 CONTROL_FLOW = ("If", "Loop", "Scan", "SequenceMap")
 _KINDS = {"FLOAT": "float32", "FLOAT16": "float16", "DOUBLE": "float64"}
 
@@ -51,7 +52,15 @@ def read_onnx(path: Path) -> ExportedFile:
         metadata=from_texts(
             grouped({entry.key: entry.value for entry in model.metadata_props}, PREFIX), path
         ),
+        precision=_precision(model),
     )
+
+
+def _precision(model: onnx.ModelProto) -> str:
+    if any(node.op_type in QUANTISING for node in model.graph.node):
+        return "int8"
+    half = onnx.TensorProto.FLOAT16
+    return "fp16" if any(t.data_type == half for t in model.graph.initializer) else "fp32"
 
 
 def _parsed(content: bytes, path: Path) -> onnx.ModelProto:

@@ -43,7 +43,17 @@ def read_openvino(path: Path) -> ExportedFile:
         inputs=tuple(_input(one) for one in model.inputs),
         outputs=tuple(map(_name, model.outputs)),
         metadata=from_texts(_texts(model), path),
+        precision=_precision(model),
     )
+
+
+def _precision(model: Any) -> str:
+    operations = model.get_ops()
+    if any(operation.get_type_name() == "FakeQuantize" for operation in operations):
+        return "int8"
+    constants = [each for each in operations if each.get_type_name() == "Constant"]
+    half = any(each.get_element_type().get_type_name() == "f16" for each in constants)
+    return "fp16" if half else "fp32"
 
 
 def read_graph(*graph: bytes, path: Path) -> Any:

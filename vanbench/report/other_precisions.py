@@ -81,10 +81,14 @@ class OtherAccuracy:
 
     @property
     def speed(self) -> str:
-        """The speed beside that in fp32 on the same machine, as a clause; empty if unknown."""
+        """The speed beside that in fp32 on the same machine, as a clause.
+
+        Where it is not known, the clause is what computed, unless that was torch.
+        """
         mine, fp32 = self.accuracy.forward, self.accuracy.fp32_speed
         if mine is None or fp32 is None:
-            return ""
+            versions = self.accuracy.numerics.versions
+            return f"computed by {self.accuracy.numerics.runtime}" if versions else ""
         ratio = mine.images_per_s / fp32.images_per_s
         return (
             f"{mine.images_per_s:,.0f} images/s in {self.accuracy.numerics.runtime}, "

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vanbench.devices import INT8, numerics, synchronize
-from vanbench.errors import DeviceError, VanbenchError, unexpected_as_errors
+from vanbench.errors import DependencyError, DeviceError, VanbenchError, unexpected_as_errors
 from vanbench.inference.rewrite_config import RewriteConfig
 from vanbench.inference.trial_cache import TrialCache, machine
 from vanbench.model.architecture import Architecture
@@ -24,9 +24,14 @@ from vanbench.runtimes.interface import Setting
 from vanbench.runtimes.names import COMPILED, ONNXRUNTIME, OPENVINO, OPTIMIZED, REFERENCE
 from vanbench.runtimes.registry import RUNTIMES
 
-USUAL = OPTIMIZED
 CONTENDERS = (OPTIMIZED, ONNXRUNTIME, OPENVINO)
 """What ``auto`` chooses from, besides the reference; to compile takes minutes."""
+
+RACED = ("fp32", "tf32")
+"""The precisions in which any runtime gives the same predictions, so that the fastest is taken."""
+
+IN_ORDER = (OPENVINO, ONNXRUNTIME, OPTIMIZED)
+"""The first of these computes in another precision, in which each gives other predictions."""
 
 REWRITTEN = (OPTIMIZED, COMPILED)
 """The runtimes that are made of the exact rewrite."""
@@ -45,7 +50,8 @@ class Chosen:
 
     ``rewrite`` is how the exact rewrite runs, where that is what computes. ``error`` is the
     largest relative difference from the reference; None where it was not looked at.
-    ``calibration`` is what int8 was calibrated on.
+    ``calibration`` is what int8 was calibrated on. ``precision`` is that of an exported file, which
+    may not be the one that was asked for.
     """
 
     runtime: str
@@ -53,6 +59,7 @@ class Chosen:
     error: float | None = None
     trial: RuntimeTrial | None = None
     calibration: Calibration | None = None
+    precision: str | None = None
 
 
 def choose(
@@ -80,16 +87,14 @@ def choose(
     Raises DeviceError if no installed runtime computes in this precision on this device, and for
     int8, which the reference cannot compute in, if none is right.
     """
-    names = contenders(setting)
-    if not names:
-        raise DeviceError(
-            f"no installed runtime computes in {setting.precision} on {setting.device}",
-            remedy="Name one with --runtime to see what it needs.",
-        )
+    names = contenders(setting.device, setting.precision)
     check, key = _Check(model, images, setting), _key(architecture, setting, names)
-    seconds = trials.get(dict[str, float], key) or {}
-    first = [name for name in names if name in preferred] or _fastest_first(seconds)
-    for name in first or ([] if worth_a_trial else [USUAL]):
+    raced = setting.precision in RACED
+    seconds = (trials.get(dict[str, float], key) or {}) if raced else {}
+    first = [name for name in preferred if name in names] or _fastest_first(seconds)
+    if not raced:
+        first = first or names
+    for name in first or ([] if worth_a_trial else names[:1]):
         if name in names and check.is_right(name):
             return check.chosen(name, seconds)
     right = [name for name in names if check.is_right(name)]
@@ -111,17 +116,25 @@ def as_asked(model: VAN, setting: Setting, runtime: str) -> tuple[nn.Module, Cho
     return RUNTIMES[runtime].prepare(model, setting), Chosen(runtime, rewrite)
 
 
-def contenders(setting: Setting) -> list[str]:
-    """The runtimes that ``auto`` chooses from here, the usual one first."""
+def contenders(device: torch.device, precision: str) -> list[str]:
+    """The runtimes that ``auto`` chooses from here, in the order in which they are looked at.
 
-    def can(name: str) -> bool:
+    If there is none: DependencyError with the command that installs one, else DeviceError.
+    """
+    found: list[str] = []
+    errors: list[VanbenchError] = []
+    for name in CONTENDERS if precision in RACED else IN_ORDER:
         try:
-            RUNTIMES[name].check(setting.device, setting.precision)
-        except VanbenchError:
-            return False
-        return True
-
-    return [name for name in CONTENDERS if can(name)]
+            RUNTIMES[name].check(device, precision)
+        except VanbenchError as error:
+            errors.append(error)
+        else:
+            found.append(name)
+    if found:
+        return found
+    lacking = [error for error in errors if isinstance(error, DependencyError)]
+    elsewhere = [error for error in errors if "CPU" in error.problem]
+    raise (elsewhere or lacking or errors)[0]
 
 
 def _fastest_first(seconds: Mapping[str, float]) -> list[str]:

@@ -5,7 +5,8 @@ A further runtime is one module with a subclass of ``Runtime``, and a line in ``
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec
 from typing import ClassVar
 
 import torch
@@ -37,7 +38,7 @@ class Setting:
 class Runtime(ABC):
     """Computes the logits of a VAN.
 
-    ``distributions`` are the packages it needs, under pip's names; ``extra`` is the extra of
+    ``distributions`` are the packages it needs, as they are imported; ``extra`` is the extra of
     vanbench that installs them, empty where vanbench needs them itself.
     """
 
@@ -64,7 +65,7 @@ class Runtime(ABC):
 
     def missing(self) -> list[str]:
         """The packages that are not installed."""
-        return [name for name in self.distributions if _version(name) is None]
+        return [name for name in self.distributions if find_spec(name) is None]
 
     def versions(self) -> dict[str, str]:
         """The versions of its packages, those that are installed."""
@@ -91,8 +92,10 @@ def only_on_cpu(runtime: Runtime, device: torch.device) -> None:
         )
 
 
-def _version(distribution: str) -> str | None:
+def _version(module: str) -> str | None:
+    """The version of the package that has a module: not always is it called the same."""
     try:
-        return version(distribution)
+        return version(module)
     except PackageNotFoundError:
-        return None
+        others = packages_distributions().get(module, [])
+        return version(others[0]) if others else None
