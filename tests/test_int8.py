@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 import vanbench
 from tests.cli.test_json_schemas import SCHEMAS
-from tests.support.command_line import DEMO_IMAGES, run
+from tests.support.command_line import DEMO_IMAGES, demo_checkpoint, run
 from tests.support.drawing import jpeg
 from vanbench.prediction_store.rows import stored_rows
 from vanbench.prediction_store.store import FILE, Store
@@ -93,6 +93,21 @@ def test_validate_has_it_too(place):
     assert found["claims"]["top1"]["verdict"] == "not measured"
     outcome = place("validate", "--precision", "int8", "--runtime", "openvino")
     assert "calibrated on 128 images of the validation set itself." in outcome.stdout
+
+
+def test_a_file_of_ones_own_is_not_taken_for_fp32(tmp_path):
+    given = ("--zoo", "demo", "--checkpoint", demo_checkpoint(), "--results", tmp_path)
+    how = ("--precision", "int8", "--limit", 20, "--workers", 0, "--device", "cpu", "-q")
+    found = run("validate", *given, *how).stdout
+    assert ": computed in int8 by openvino, calibrated on 128 images of the validation" in found
+
+
+def test_too_few_calibration_images_are_told(tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one/one.jpg").write_bytes(jpeg(1))
+    given = ("--precision", "int8", "--limit", 20, "--calibration", tmp_path / "one")
+    told = Place(tmp_path)("validate", *given).stderr
+    assert "int8 is calibrated on 1 image only; 32 or more give an accuracy that hardly" in told
 
 
 def test_auto_takes_one_of_those_that_have_int8(place, tmp_path):

@@ -25,6 +25,7 @@ from vanbench.cli.tables import MIDDLE, Column
 from vanbench.errors import FetchError
 from vanbench.evaluation.result_json import ClaimJson, ClaimsJson, UsedData, ValidatedModel
 from vanbench.progress import counted
+from vanbench.report.records import FP32
 from vanbench.report.verdicts import DEVIATES, SYMBOLS
 
 if TYPE_CHECKING:
@@ -174,6 +175,11 @@ def _other_precisions(validated: "Validated") -> Iterator[str]:
 
     for row in validated.rows.values():
         yield from (f"{other}." for other in other_accuracies(row))
+    for name, result in validated.passes.items():
+        numerics = result.numerics_by_model[name]
+        if name not in validated.rows and numerics.precision != FP32:
+            more = f", {numerics.calibration.text}" if numerics.calibration else ""
+            yield f"{name}: computed in {numerics.precision} by {numerics.runtime}{more}."
 
 
 def _real(documents: list[ValidatedModel]) -> Iterator[str]:
