@@ -33,7 +33,7 @@ def test_all_begins_with_the_reference_and_has_no_precision_that_is_another_one_
     assert every[0] == "reference fp32"
     assert {"reference bf16", "optimized fp32", "onnxruntime fp32", "openvino fp32"} <= {*every}
     assert not any("tf32" in case for case in every)  # which a CPU does not have
-    assert "reference fp16" not in every  # which torch only imitates on a CPU
+    assert "reference fp16" not in every  # which torch only emulates on a CPU
     assert len(every) == len({*every})
 
 

@@ -121,7 +121,7 @@ def test_a_run_of_the_same_runtime_is_preferred_and_named(path):
     ("runtime", "bf16", "fp16"),
     [("reference", None, "fp16"), ("auto", None, "fp16"), ("openvino", None, None)],
 )
-def test_a_precision_that_torch_imitates_is_told(runtime, bf16, fp16, monkeypatch):
+def test_a_precision_that_torch_emulates_is_told(runtime, bf16, fp16, monkeypatch):
     """On a processor with bf16 and without fp16; other runtimes refuse what is not there."""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_fp16_supported", lambda: False)

@@ -101,11 +101,11 @@ def _precisions(runtime: Runtime, wanted: str | None, device: torch.device) -> S
     return [
         one
         for one in ((wanted,) if wanted else runtime.precisions)
-        if _can(runtime, device, one) and (wanted or not _imitated(runtime, device, one))
+        if _can(runtime, device, one) and (wanted or not _emulated(runtime, device, one))
     ]
 
 
-def _imitated(runtime: Runtime, device: torch.device, precision: str) -> bool:
+def _emulated(runtime: Runtime, device: torch.device, precision: str) -> bool:
     """fp16 of torch on a CPU, which is up to ten times slower than fp32."""
     return precision == "fp16" and device.type == "cpu" and "torch" in runtime.distributions
 

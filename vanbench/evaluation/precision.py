@@ -49,7 +49,7 @@ def check_precision(device: torch.device, precision: str) -> None:
 
 
 def emulation_note(device: torch.device, options: RunOptions) -> str | None:
-    """That torch has to imitate a precision which this CPU does not have; None if it has it."""
+    """That torch has to emulate a precision which this CPU does not have; None if it has it."""
     precision, runtime = options.precision, options.runtime
     other = runtime in RUNTIMES and RUNTIMES[runtime].extra
     if device.type != "cpu" or precision not in ("bf16", "fp16") or other:

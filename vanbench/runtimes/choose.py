@@ -2,7 +2,7 @@
 
 ``auto`` looks at this very model over a few images of the data set. A runtime is right if no logit
 is farther from the reference's than rounding explains; two classes can then change places only
-where their logits are as good as equal. Of those that are right the fastest is taken.
+where their logits are equal up to rounding. Of those that are right the fastest is taken.
 """
 
 from collections.abc import Collection, Mapping, Sequence
