@@ -217,7 +217,7 @@ def test_an_existing_file_is_never_overwritten(checkpoint, tmp_path, existing, t
 
 
 def test_a_folder_that_is_not_there(checkpoint, tmp_path):
-    with pytest.raises(VanbenchError, match="cannot be written: No such file") as failed:
+    with pytest.raises(VanbenchError, match="cannot be written: there is no such folder") as failed:
         export(checkpoint, tmp_path / "none/van.onnx", PROTOCOL)
     assert failed.value.where == tmp_path / "none/van.onnx"
 

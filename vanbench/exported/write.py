@@ -218,6 +218,10 @@ def _check(target: Path) -> Runtime:
     """The runtime for a file of this name; an error if it cannot be written here."""
     runtime = RUNTIMES[_RUNTIMES[target.suffix]]
     runtime.check(_CPU, "fp32")
+    if not target.parent.is_dir():
+        raise VanbenchError(
+            "cannot be written: there is no such folder", where=target, remedy="Create the folder."
+        )
     names = [target, *([target.with_suffix(".bin")] if target.suffix == ".xml" else [])]
     for path in names:
         if path.exists() or path.is_symlink():

@@ -71,7 +71,7 @@ def test_a_checkpoint_of_one_s_own():
         (("van_nano", "van.onnx", "--checkpoint", DEMO_IMAGES.parent / "zoo.toml"), 2, "Give one"),
         (("van_none", "van.onnx"), 2, "no model 'van_none'"),
         (("van_*", "van.onnx"), 2, "expected the name of one model"),
-        (("van_nano", "none/van.onnx"), 3, "cannot be written: No such file or directory"),
+        (("van_nano", "none/van.onnx"), 3, "cannot be written: there is no such folder"),
     ],
     ids=str,
 )
