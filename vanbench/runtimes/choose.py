@@ -84,8 +84,8 @@ def choose(
         preferred: Runtimes that have stored predictions of this model. The first of them that is
             right is taken, so that an interrupted run goes on where it was.
 
-    Raises DeviceError if no installed runtime computes in this precision on this device, and for
-    int8, which the reference cannot compute in, if none is right.
+    Raises what ``contenders`` raises, and DeviceError for int8, which the reference cannot compute
+    in, if none is right.
     """
     names = contenders(setting.device, setting.precision)
     check, key = _Check(model, images, setting), _key(architecture, setting, names)
@@ -132,9 +132,11 @@ def contenders(device: torch.device, precision: str) -> list[str]:
             found.append(name)
     if found:
         return found
+    if device.type != "cpu":  # where installing a package would not help
+        errors = [error for error in errors if isinstance(error, DeviceError)] or errors
+        raise errors[0]
     lacking = [error for error in errors if isinstance(error, DependencyError)]
-    elsewhere = [error for error in errors if "CPU" in error.problem]
-    raise (elsewhere or lacking[::-1] or errors)[0]  # ONNX Runtime is all that int8 needs
+    raise (lacking or errors)[-1]  # the last is ONNX Runtime's, which is all that int8 needs
 
 
 def _fastest_first(seconds: Mapping[str, float]) -> list[str]:
